@@ -1,0 +1,1 @@
+"""Suites, models, plan, generation, manifest and the join: prompts in, pictures out."""

@@ -1,0 +1,190 @@
+"""The arguments of the command line: every command, its options and its help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole parser; the chosen command's name is in `command`."""
+    whole = argparse.ArgumentParser(
+        prog="pinlu",
+        description="Does an image model understand a culture's aesthetics? Same prompts, blind "
+        "raters, style bias, honest leaderboards.",
+        epilog="Exit status: 0 done, 1 the work failed in part, 2 the request was wrong.",
+    )
+    whole.add_argument("--version", action="version", version=f"pinlu {version('pinlu')}")
+    whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, help_text: str, within: Any = commands) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = within.add_parser(
+            name.rsplit(" ", maxsplit=1)[-1], help=help_text, description=help_text
+        )
+        made.set_defaults(command=name)
+        return made
+
+    _demo(command("demo", "run the whole main job on the embedded models"))
+    suites = command("suites", "list, show, check or export suites")
+    _listing(suites, ["list", "show", "check", "export"])
+    suites.add_argument(
+        "--record", action="store_true", help="check, then enter version and content hash"
+    )
+    suites.add_argument(
+        "--form", default="dataset", help="of the export: dataset, csv, oneig or vbench (dataset)"
+    )
+    suites.add_argument("--out", type=Path, help="folder for the export")
+    models = command("models", "list, show or check model specs; add one from the hub")
+    _listing(models, ["list", "show", "check", "add"])
+    models.add_argument(
+        "--out", type=Path, default=Path("models"), help="where add writes the spec (models)"
+    )
+    _generate(command("generate", "make a run's outputs; run it again to resume"))
+    verify = command("verify", "check every file of a run against its hashes")
+    verify.add_argument("run", type=Path, metavar="RUN")
+    references = commands.add_parser("references", help="human-made works: add")
+    _references(
+        references.add_subparsers(title="references commands", metavar="ACTION", required=True),
+        command,
+    )
+    study = commands.add_parser("study", help="a study's life: new, invite, status, lock, …")
+    _study(study.add_subparsers(title="study commands", metavar="ACTION", required=True), command)
+    rate = command("rate", "serve a study's rating rooms")
+    rate.add_argument("study", type=Path, metavar="STUDY")
+    rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
+    _scoring(command)
+    board = command("leaderboard", "write the static site of a scores table")
+    board.add_argument("scores", type=Path, metavar="SCORES", help="scores.csv or scores.parquet")
+    board.add_argument("--out", type=Path, required=True, help="folder for the site")
+    return whole
+
+
+def _demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to leave it in (demo)")
+    demo.add_argument("--serve", action="store_true", help="then open room and leaderboard")
+    demo.add_argument("--port", type=int, default=7860, help="the room's port (7860)")
+
+
+def _listing(listing: argparse.ArgumentParser, actions: list[str]) -> None:
+    listing.add_argument("action", nargs="?", choices=actions, default="list")
+    listing.add_argument("names", nargs="*", metavar="NAME", help="names or paths (default: all)")
+
+
+def _generate(generate: argparse.ArgumentParser) -> None:
+    add = generate.add_argument
+    add("run_yaml", nargs="?", metavar="RUN.yaml", help="a run's YAML, or its name in configs/runs")
+    add("--suite", help="a suite by name or path")
+    add("--models", type=_names, help="ids, specs, checkpoint folders or hub ids, by comma")
+    add("--languages", type=_names, help="languages of the prompts, as in zh,en")
+    add("--seeds", help="as in 0-3 (both ends included) or 0,2 (default 0)")
+    add("--targets", type=_names, help="only prompts of these traditions (default: all)")
+    add("--limit", type=_positive, help="only the first N prompts")
+    add("--batch-size", type=_positive, dest="batch_size", help="jobs per batch, fixed by the run")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
+    add("--out", type=Path, help="the run folder")
+    add("--dry-run", action="store_true", help="say what would be made, write nothing")
+    add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+
+
+def _references(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    add = command("references add", "tie your files to a suite's reference works", within=actions)
+    add.add_argument("folder", type=Path, metavar="DIR", help="files named by the works' ids")
+    add.add_argument(
+        "--suite", default="chinese-aesthetics", help="whose list (chinese-aesthetics)"
+    )
+    add.add_argument("--out", type=Path, required=True, help="folder for pinlu study new")
+    add.add_argument(
+        "--size", type=_size, default=(1024, 1024), help="as in 1024x1024, the default"
+    )
+    add.add_argument("--table", type=Path, help="CSV: file,id and optionally crop,mask")
+
+
+def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    new = command("study new", "make a study from runs and references", within=actions)
+    new.add_argument(
+        "config", metavar="CONFIG.yaml", help="its YAML, or its name in configs/studies"
+    )
+    new.add_argument("--run", type=Path, action="append", required=True, help="a run folder")
+    new.add_argument("--references", type=Path, help="a folder of human-made works")
+    new.add_argument("--out", type=Path, required=True, help="the study folder to make")
+    invite = command("study invite", "print invitation links, one a line", within=actions)
+    invite.add_argument("study", type=Path, metavar="STUDY")
+    invite.add_argument("--count", type=_positive, default=1, help="how many raters (1)")
+    invite.add_argument(
+        "--base-url", default="http://127.0.0.1:7860", help="where the rooms are served"
+    )
+    status = command("study status", "progress, with models masked", within=actions)
+    status.add_argument("study", type=Path, metavar="STUDY")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    lock = command(
+        "study lock", "end a study: no further raters, no further answers", within=actions
+    )
+    lock.add_argument("study", type=Path, metavar="STUDY")
+    lock.add_argument("--reason", default="finished", help="why, for the record (finished)")
+    withdraw = command("study withdraw", "erase one rater's responses", within=actions)
+    withdraw.add_argument("study", type=Path, metavar="STUDY")
+    withdraw.add_argument("rater", metavar="RATER")
+    export = command("study export", "write long tables, names joined", within=actions)
+    export.add_argument("study", type=Path, metavar="STUDY")
+    export.add_argument("--out", type=Path, required=True, help="folder for the tables")
+    export.add_argument("--masked", action="store_true", help="leave the models' names out")
+
+
+def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
+    agreement = command("agreement", "do the raters agree? alpha and its company, with intervals")
+    _tables(agreement, "rater,item,criterion,value")
+    agreement.add_argument(
+        "--level",
+        choices=["nominal", "ordinal", "interval", "ratio"],
+        default="ordinal",
+        help="level of measurement (ordinal)",
+    )
+    rank = command("rank", "strengths and ranks from votes")
+    _tables(rank, "rater,prompt,left,right,winner")
+    style = command("style", "style bias from attributions")
+    _tables(style, "rater,item,model,prompt,target,attribution")
+    style.add_argument("--home", help="the tradition under test, where the table does not say")
+    style.add_argument("--labels", type=_names, default=(), help="further labels, by comma")
+    score = command("score", "all scores of studies, and the report")
+    score.add_argument("studies", type=Path, nargs="+", metavar="STUDY")
+    _output(score)
+    for scoring in (rank, style, score):
+        scoring.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
+
+
+def _tables(scoring: argparse.ArgumentParser, columns: str) -> None:
+    scoring.add_argument(
+        "tables", type=Path, nargs="+", metavar="TABLE", help=f"CSV, Parquet or JSONL: {columns}"
+    )
+    _output(scoring)
+
+
+def _output(scoring: argparse.ArgumentParser) -> None:
+    scoring.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
+    scoring.add_argument("--out", type=Path, help="folder for scores.csv and scores.parquet")
+    scoring.add_argument(
+        "--by", type=_names, default=(), help="slice by these columns too, as in language,genre"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT")
+    return int(width), int(height)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value

@@ -1,0 +1,34 @@
+"""Every error that a user can cause, in one place.
+
+PinluError                 one sentence that says what to do
+├── RequestError           the request was wrong: exit status 2
+│   ├── FileFormatError    a file does not say what it should: names file, place and value
+│   └── ConflictError      the request contradicts what is already on disk
+└── WorkError              the work failed, wholly or in part: exit status 1
+"""
+
+from __future__ import annotations
+
+
+class PinluError(Exception):
+    """Base of all errors that the command line turns into one sentence."""
+
+    exit_status = 1
+
+
+class RequestError(PinluError):
+    """The request was wrong; nothing was begun."""
+
+    exit_status = 2
+
+
+class FileFormatError(RequestError):
+    """A file has an unknown key, a missing column, a duplicate or a value off its range."""
+
+
+class ConflictError(RequestError):
+    """The request contradicts what an existing run or study was made with."""
+
+
+class WorkError(PinluError):
+    """The work failed in part or whole; what was finished is kept."""

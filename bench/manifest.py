@@ -1,0 +1,166 @@
+"""A run folder on disk: `run.yaml`, `suite.yaml`, `metadata.jsonl`, `failures.jsonl`, `outputs/`.
+
+What `metadata.jsonl` names exists and is whole: a row is written after its file, one write per
+batch, and the folder loads as a Hugging Face dataset at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.files import append_rows, cut_torn_line, file_hash, read_rows, write_whole
+from bench.media import pixel_hash, read_pixels
+from bench.reading import read_yaml
+from bench.records import SCHEMA, Output
+
+METADATA = "metadata.jsonl"
+FAILURES = "failures.jsonl"
+OUTPUTS = "outputs"
+STATE = ".state"
+
+_REQUIRED = {field.name for field in fields(Output)[:16]}
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """Return the content of `run.yaml`.
+
+    Raises:
+        RequestError: `run` is no run folder, or of another schema.
+    """
+    if not (run / "run.yaml").is_file():
+        raise RequestError(f"{run} has no run.yaml: it is not a run folder")
+    content = read_yaml(run / "run.yaml")
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise FileFormatError(f"{run / 'run.yaml'}: schema {SCHEMA} is what this version reads")
+    return content
+
+
+def write_run(run: Path, content: Mapping[str, Any]) -> None:
+    """Write `run.yaml` whole."""
+    text = yaml.safe_dump({"schema": SCHEMA, **content}, allow_unicode=True, sort_keys=False)
+    write_whole(run / "run.yaml", text.encode(), _scratch(run))
+
+
+def read_outputs(run: Path) -> list[dict[str, Any]]:
+    """Return the rows of the finished outputs, in the order in which they were finished.
+
+    Raises:
+        FileFormatError: a row lacks a column, or a key is there twice.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(read_rows(run / METADATA), start=1):
+        missing = _REQUIRED - row.keys()
+        if missing:
+            raise FileFormatError(f"{run / METADATA}, line {number} lacks {min(missing)!r}")
+        if row["key"] in rows:
+            raise FileFormatError(f"{run / METADATA}, line {number}: {row['key']} is there twice")
+        rows[row["key"]] = row
+    return list(rows.values())
+
+
+def read_failures(run: Path) -> list[dict[str, Any]]:
+    """Return the rows of the jobs that failed."""
+    return list(read_rows(run / FAILURES))
+
+
+def append_outputs(run: Path, outputs: Iterable[Output]) -> None:
+    """Add finished outputs to the manifest in one write; their files are whole already."""
+    append_rows(run / METADATA, (asdict(output) for output in outputs))
+
+
+def append_failures(run: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add failed jobs, each with its error."""
+    append_rows(run / FAILURES, rows)
+
+
+def write_output_file(run: Path, name: str, content: bytes) -> None:
+    """Write one file into `outputs/`, whole or not at all."""
+    write_whole(run / OUTPUTS / name, content, _scratch(run))
+
+
+@contextmanager
+def opened(run: Path) -> Iterator[None]:
+    """Hold the run folder alone: make it where needed, cut torn lines, clear temporary files.
+
+    Raises:
+        ConflictError: another process is working on this run.
+        RequestError: the folder cannot be written.
+    """
+    try:
+        (run / OUTPUTS).mkdir(parents=True, exist_ok=True)
+        _scratch(run).mkdir(parents=True, exist_ok=True)
+        lock = (run / STATE / "lock").open("a")
+    except OSError as error:
+        raise RequestError(f"cannot write into {run}: {error.strerror or error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(f"another process is working on {run}") from error
+        for left_over in _scratch(run).iterdir():
+            left_over.unlink()
+        for name in (METADATA, FAILURES):
+            cut_torn_line(run / name)
+        yield
+
+
+def forget_failures(run: Path) -> None:
+    """Empty `failures.jsonl`: every job in it is about to be tried again."""
+    if (run / FAILURES).exists():
+        write_whole(run / FAILURES, b"", _scratch(run))
+
+
+def remove_unlisted(run: Path, planned: Iterable[str], finished: Mapping[str, Any]) -> None:
+    """Remove files of planned jobs that no row names: they were written just before a kill."""
+    expected = {f"{key}.png": key for key in planned}
+    for file in (run / OUTPUTS).iterdir():
+        key = expected.get(file.name)
+        if key is not None and key not in finished:
+            file.unlink()
+
+
+def write_card(run: Path, *, title: str, text: str) -> None:
+    """Write the dataset card whose front matter maps the default config to the files."""
+    front = yaml.safe_dump(
+        {
+            "pretty_name": title,
+            "configs": [{"config_name": "default", "data_files": [METADATA, f"{OUTPUTS}/**"]}],
+        },
+        allow_unicode=True,
+        sort_keys=False,
+    )
+    card = f"---\n{front}---\n\n# {title}\n\n{text}\n"
+    write_whole(run / "README.md", card.encode(), _scratch(run))
+
+
+def verify(run: Path) -> list[str]:
+    """Check every file against its hashes.
+
+    Returns:
+        One sentence per fault: missing, torn, changed or foreign. Empty when all is well.
+    """
+    faults = []
+    rows = read_outputs(run)
+    for row in rows:
+        path = run / row["file_name"]
+        if not path.is_file():
+            faults.append(f"missing: {row['file_name']}")
+        elif file_hash(path) != row["sha256"]:
+            faults.append(f"changed or torn: {row['file_name']} does not have its hash")
+        elif pixel_hash(read_pixels(path)) != row["pixel_sha256"]:
+            faults.append(f"changed: the pixels of {row['file_name']} do not have their hash")
+    named = {row["file_name"] for row in rows}
+    there = sorted(f"{OUTPUTS}/{file.name}" for file in (run / OUTPUTS).iterdir())
+    return faults + [f"foreign: {name} is in no row" for name in there if name not in named]
+
+
+def _scratch(run: Path) -> Path:
+    return run / STATE / "tmp"

@@ -1,0 +1,178 @@
+"""Checkpoints as diffusers pipelines: found, checked, loaded and called. Imports torch."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import diffusers
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+
+from bench.errors import RequestError, WorkError
+from bench.plan import call_arguments
+from bench.records import Batch, ModelSpec
+
+# A note per image processor that torchvision is not installed: nothing that a user can act on
+transformers.utils.logging.set_verbosity_error()
+
+OURS = frozenset(
+    {
+        "prompt",
+        "generator",
+        "output_type",
+        "return_dict",
+        "num_images_per_prompt",
+        "num_videos_per_prompt",
+        "latents",
+        "callback_on_step_end",
+    }
+)
+"""Arguments of a pipeline's call that belong to the plan, not to a spec."""
+
+
+def device_kind() -> str:
+    """Return what the pixels depend on: the accelerator's name, or the CPU's architecture."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"cpu {platform.machine()}"
+
+
+def settle_threads(threads: int | None) -> int:
+    """Set the number of CPU threads (what the machine gives us by default) and return it."""
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    return torch.get_num_threads()
+
+
+def settle_dtype(spec: ModelSpec) -> dict[str, str]:
+    """Return the dtype per part: the spec's, else bf16, on the CPU fp32.
+
+    Raises:
+        RequestError: a name that is no floating dtype of torch.
+    """
+    dtype = dict(spec.dtype)
+    dtype.setdefault("default", "bfloat16" if torch.cuda.is_available() else "float32")
+    for part, name in dtype.items():
+        value = getattr(torch, name, None)
+        if not isinstance(value, torch.dtype) or not value.is_floating_point:
+            raise RequestError(f"model {spec.id}: dtype {name!r} of {part} is no dtype of torch")
+    return dtype
+
+
+def pipeline_class(spec: ModelSpec) -> str:
+    """Return the name of the pipeline class, having checked the call's arguments against it.
+
+    Raises:
+        RequestError: diffusers has no such class, or its call takes no such argument.
+    """
+    try:
+        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=_on_hub(spec))
+    except OSError as error:
+        raise RequestError(
+            f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
+        ) from error
+    name = config["_class_name"]
+    pipeline = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if pipeline is None:
+        raise RequestError(
+            f"model {spec.id} needs {name}, which diffusers {diffusers.__version__} does not have"
+        )
+    takes = inspect.signature(pipeline.__call__).parameters
+    for argument in call_arguments(spec):
+        if argument in OURS:
+            raise RequestError(f"model {spec.id}: {argument!r} belongs to the plan, not to a spec")
+        if argument not in takes:
+            raise RequestError(f"model {spec.id}: {name} takes no argument {argument!r}")
+    if "prompt" not in takes or "generator" not in takes or "image" in _required(takes):
+        raise RequestError(f"model {spec.id}: {name} does not turn text into pictures")
+    return str(name)
+
+
+def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
+    """Load a checkpoint from safetensors onto the device, without checker or watermark.
+
+    Raises:
+        WorkError: whatever the checkpoint raised, in one sentence.
+    """
+    diffusers.utils.logging.disable_progress_bar()  # ours is the one bar
+    transformers.utils.logging.disable_progress_bar()
+    parts = {part: getattr(torch, name) for part, name in dtype.items()}
+    level = diffusers.utils.logging.get_verbosity()
+    diffusers.utils.logging.set_verbosity_error()  # a part of a sibling class is no news
+    try:
+        pipeline = diffusers.DiffusionPipeline.from_pretrained(
+            spec.source,
+            revision=_on_hub(spec),
+            dtype=parts,
+            use_safetensors=True,
+            **_left_out(spec),
+        )
+    except Exception as error:
+        raise WorkError(f"model {spec.id} does not load: {first_line(error)}") from error
+    finally:
+        diffusers.utils.logging.set_verbosity(level)
+    pipeline.set_progress_bar_config(disable=True)
+    if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
+        pipeline.vae.enable_slicing()  # decoding one by one is what makes batches equal to singles
+    return pipeline.to("cuda") if torch.cuda.is_available() else pipeline
+
+
+def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArray[np.floating]:
+    """Run one padded batch; each job draws its noise from a CPU generator of its own.
+
+    Returns:
+        One picture per job: jobs × height × width × 3, in [0, 1].
+
+    Raises:
+        WorkError: the pipeline gave another number of pictures than it was asked for.
+    """
+    jobs = list(batch.jobs) + [batch.jobs[-1]] * (batch.size - len(batch.jobs))
+    generators = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
+    images: Sequence[Any] = pipeline(
+        prompt=[job.text for job in jobs],
+        generator=generators,
+        output_type="np",
+        **arguments,
+    ).images
+    if len(images) != len(jobs):
+        raise WorkError(
+            f"{type(pipeline).__name__} gave {len(images)} pictures for {len(jobs)} jobs"
+        )
+    return np.asarray(images)[: len(batch.jobs)]
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception as one short line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def _on_hub(spec: ModelSpec) -> str | None:
+    return None if os.path.isdir(spec.source) else spec.revision  # noqa: PTH112 - may be a hub id
+
+
+def _required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
+    empty = inspect.Parameter.empty
+    return {name for name, parameter in parameters.items() if parameter.default is empty}
+
+
+def _left_out(spec: ModelSpec) -> dict[str, Any]:
+    """Return the loading arguments that leave out safety checker and watermark where there are any.
+
+    Both would change pictures, and a black picture in place of a refused one is worse than none.
+    """
+    config = diffusers.DiffusionPipeline.load_config(spec.source, revision=_on_hub(spec))
+    takes = inspect.signature(getattr(diffusers, config["_class_name"]).__init__).parameters
+    without: dict[str, Any] = {}
+    if "safety_checker" in takes:
+        without["safety_checker"] = None
+    if "requires_safety_checker" in takes:
+        without["requires_safety_checker"] = False
+    if "add_watermarker" in takes:
+        without["add_watermarker"] = False
+    return without

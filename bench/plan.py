@@ -1,0 +1,146 @@
+"""The plan: which jobs there are, and how they are cut into batches, once and for all.
+
+A plan is a list of parts. A later part holds what was added to the run (models, prompts, seeds,
+languages); batches planned before are never cut anew, so that resuming gives the same pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.errors import RequestError
+from bench.records import Batch, Job, ModelSpec, Prompt
+from bench.suites import Suite, select
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request: these models on these prompts, languages and seeds.
+
+    Empty `targets` means all of the suite's; `limit` takes its first prompts only.
+    """
+
+    models: tuple[str, ...]
+    languages: tuple[str, ...]
+    seeds: tuple[int, ...]
+    targets: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the part as `run.yaml` keeps it."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> Part:
+        """Return the part that `run.yaml` keeps."""
+        return Part(
+            models=tuple(content["models"]),
+            languages=tuple(content["languages"]),
+            seeds=tuple(content["seeds"]),
+            targets=tuple(content["targets"]),
+            limit=content["limit"],
+        )
+
+
+def plan(
+    suite: Suite,
+    parts: Sequence[Part],
+    *,
+    models: Mapping[str, ModelSpec],
+    pipelines: Mapping[str, str],
+    dtypes: Mapping[str, Mapping[str, str]],
+    batch_size: int,
+) -> list[Batch]:
+    """Cut the jobs of all parts into batches: part by part, model by model, prompt by prompt.
+
+    Args:
+        suite: what is asked.
+        parts: requests in the order in which they were made.
+        models: specs by model id.
+        pipelines: pipeline class by model id (part of a job's key).
+        dtypes: dtype per part of the model, by model id (part of a job's key).
+        batch_size: jobs per batch.
+    """
+    batches: list[Batch] = []
+    planned: set[str] = set()
+    for part in parts:
+        prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
+        for model in part.models:
+            fixed = _fixed_of_key(suite, models[model], pipelines[model], dtypes[model])
+            jobs = [
+                job
+                for job in _jobs(fixed, model, prompts, part.languages, part.seeds)
+                if job.key not in planned
+            ]
+            planned.update(job.key for job in jobs)
+            batches += [
+                Batch(
+                    model,
+                    len(batches) + number,
+                    batch_size,
+                    tuple(jobs[start : start + batch_size]),
+                )
+                for number, start in enumerate(range(0, len(jobs), batch_size))
+            ]
+    return batches
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds that `0-3` (both ends included), `7` or `0,2,5-6` mean.
+
+    Raises:
+        RequestError: the text means no seeds.
+    """
+    seeds: list[int] = []
+    for piece in text.split(","):
+        low, dash, high = piece.strip().partition("-")
+        if not low.isdecimal() or (dash and not high.isdecimal()) or int(high or low) < int(low):
+            raise RequestError(f"seeds {text!r}: write 7, 0-3 or 0,2,5-6")
+        seeds += range(int(low), int(high or low) + 1)
+    return tuple(dict.fromkeys(seeds))
+
+
+def _jobs(
+    fixed: Mapping[str, Any],
+    model: str,
+    prompts: Sequence[Prompt],
+    languages: Sequence[str],
+    seeds: Sequence[int],
+) -> Iterable[Job]:
+    for prompt in prompts:
+        for language in languages:
+            text = prompt.text[language]
+            asked = {**fixed, "prompt": prompt.id, "language": language, "text": text}
+            for seed in seeds:
+                yield Job(_key({**asked, "seed": seed}), prompt.id, language, text, model, seed)
+
+
+def _fixed_of_key(
+    suite: Suite, spec: ModelSpec, pipeline: str, dtype: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "suite": suite.name,
+        "model": spec.id,
+        "revision": spec.revision,
+        "pipeline": pipeline,
+        "dtype": dict(dtype),
+        "arguments": call_arguments(spec),
+    }
+
+
+def call_arguments(spec: ModelSpec) -> dict[str, Any]:
+    """Return what goes to the pipeline's call beside prompts and generators."""
+    shape = {"width": spec.width, "height": spec.height, "num_frames": spec.frames}
+    return {**{name: value for name, value in shape.items() if value}, **spec.arguments}
+
+
+def _key(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,216 @@
+"""The nouns. Everything else in Pinlu is verbs on these frozen, typed records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA = 1
+"""Version of every file and database that Pinlu writes."""
+
+REFERENCE = "reference"
+"""The model id of human-made works (or, in the demo, of the painter's pictures)."""
+
+NEUTRAL = "none"
+"""The target of a prompt that names no tradition."""
+
+SIMULATED = "simulated"
+"""The rater group of simulated raters; every table and page made from it says so."""
+
+Modality = Literal["image", "video", "understanding"]
+AssignmentKind = Literal["training", "single", "pair", "repeat", "reference"]
+OutputStatus = Literal["ok", "suspect"]
+Winner = Literal["left", "right", "tie", "both_bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One scene asked in one tradition. `id` is `scene/target`; `text` and `notes` are by language."""
+
+    id: str
+    suite: str
+    scene: str
+    target: str
+    modality: Modality
+    text: Mapping[str, str]
+    genre: str = ""
+    tags: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    stratum: str = ""
+    diagnosticity: str = ""
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One checkpoint and how it is called.
+
+    `source` is a hub id or a folder; `revision` a commit on the hub or the hash of a folder's
+    content. `dtype` maps a part ("default", "vae", …) to a torch dtype's name. `arguments` go to
+    the pipeline's call as they stand.
+    """
+
+    id: str
+    source: str
+    revision: str
+    modality: Modality = "image"
+    dtype: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    width: int | None = None
+    height: int | None = None
+    frames: int | None = None
+    fps: float | None = None
+    languages: tuple[str, ...] = ()
+    licence: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One output to be made. `key` is the SHA-256 of everything that decides the pixels."""
+
+    key: str
+    prompt: str
+    language: str
+    text: str
+    model: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs of one model and one shape: the unit of work, of resume and of distribution.
+
+    `size` is fixed by the plan; a batch with fewer jobs is padded by repeating its last one.
+    """
+
+    model: str
+    index: int
+    size: int
+    jobs: tuple[Job, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty or overfull batch."""
+        if not 1 <= len(self.jobs) <= self.size:
+            msg = f"batch {self.index} of {self.model} holds {len(self.jobs)} jobs, its size is {self.size}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One row of `metadata.jsonl`: the columns in the order in which they are written."""
+
+    file_name: str
+    key: str
+    model: str
+    prompt: str
+    language: str
+    text: str
+    seed: int
+    width: int
+    height: int
+    frames: int | None
+    fps: float | None
+    sha256: str
+    pixel_sha256: str
+    status: OutputStatus
+    suite: str
+    suite_hash: str
+    note: str = ""
+    seconds: float | None = None
+    batch: int | None = None
+    batch_size: int | None = None
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """What a rater is shown: an opaque id and a cleaned copy. Nothing here names a model."""
+
+    id: str
+    file: str
+    width: int
+    height: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One thing that one rater is asked, stored before it is first shown.
+
+    `stimuli` holds one id, or for a pair two: left, then right.
+    """
+
+    id: str
+    rater: str
+    position: int
+    kind: AssignmentKind
+    stimuli: tuple[str, ...]
+    rubric_hash: str
+    occasion: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One event of one assignment, append-only; the last one counts."""
+
+    assignment: str
+    event_id: str
+    payload: Mapping[str, Any]
+    received_at: str
+    client_time: str
+    language: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One row of `scores.csv`: a value with its interval, or NaN with a reason."""
+
+    study: str = ""
+    source: str = "raters"
+    slice: str = ""
+    metric: str = ""
+    criterion: str = ""
+    model: str = ""
+    against: str = ""
+    group: str = ""
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    confidence: float = 0.95
+    level: str = ""
+    n_items: int = 0
+    n_raters: int = 0
+    n_values: int = 0
+    method: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One criterion of a rubric: label, question, anchors (1, 3, 5) and an example, by language.
+
+    `applies_to` names the genres of which it is asked; empty means all.
+    """
+
+    id: str
+    level: Literal["nominal", "ordinal", "interval", "ratio"]
+    low: int
+    high: int
+    label: Mapping[str, str]
+    question: Mapping[str, str]
+    anchors: Mapping[int, Mapping[str, str]]
+    example: Mapping[str, str] = field(default_factory=dict)
+    applies_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """Named scales; `hash` is that of their content and goes with every response."""
+
+    id: str
+    version: int
+    scales: tuple[Scale, ...]
+    hash: str

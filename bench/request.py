@@ -1,0 +1,88 @@
+"""What `pinlu generate` is asked: by flags, or by a run's YAML."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from bench.errors import RequestError
+from bench.plan import parse_seeds
+from bench.reading import FileModel, check, find_config, read_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `pinlu generate` is asked. `batch_size` None: what the run has, else the default."""
+
+    suite: str
+    models: tuple[str, ...]
+    languages: tuple[str, ...]
+    seeds: tuple[int, ...]
+    targets: tuple[str, ...] = ()
+    limit: int | None = None
+    arguments: Mapping[str, Any] | None = None
+    batch_size: int | None = None
+
+
+class RunFile(FileModel):
+    """A YAML in `configs/runs/`. `out` is relative to where the command runs."""
+
+    run: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    suite: str
+    models: tuple[str, ...] = Field(min_length=1)
+    languages: tuple[str, ...] = Field(min_length=1)
+    seeds: str | int = "0"
+    targets: tuple[str, ...] = ()
+    limit: int | None = Field(default=None, ge=1)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    batch_size: int | None = Field(default=None, ge=1)
+    out: Path | None = None
+
+
+def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
+    """Return the request and the run folder that the command line means.
+
+    Flags given beside a run's YAML take precedence over it.
+
+    Raises:
+        RequestError: what is needed is neither in a YAML nor in the flags, or means nothing.
+    """
+    asked: dict[str, Any] = {}
+    if options.run_yaml:
+        path = find_config("runs", options.run_yaml)
+        asked = check(read_yaml(path), RunFile, path).model_dump()
+    flags = ("suite", "models", "languages", "seeds", "targets", "limit", "batch_size", "out")
+    asked |= {name: getattr(options, name) for name in flags if getattr(options, name) is not None}
+    for name in ("suite", "models", "languages"):
+        if not asked.get(name):
+            raise RequestError(f"generate wants a run's YAML, or --{name}")
+    request = Request(
+        suite=asked["suite"],
+        models=tuple(asked["models"]),
+        languages=tuple(asked["languages"]),
+        seeds=parse_seeds(str(asked.get("seeds", "0"))),
+        targets=tuple(asked.get("targets") or ()),
+        limit=asked.get("limit"),
+        arguments={**asked.get("arguments", {}), **dict(map(_setting, options.set))},
+        batch_size=asked.get("batch_size"),
+    )
+    folder = asked.get("out") or (Path("runs") / asked["run"] if "run" in asked else None)
+    if folder is None:
+        raise RequestError("generate wants --out, the run folder")
+    return request, Path(folder)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise RequestError(f"--set {text!r}: write NAME=VALUE, as in num_inference_steps=4")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RequestError(f"--set {text!r}: the value is not understood") from error

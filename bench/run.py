@@ -1,0 +1,198 @@
+"""Settling a run: what is asked, joined to what the folder holds, resolved into `run.yaml`.
+
+Imports torch through `bench.pipelines`.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench import manifest, pipelines
+from bench.errors import ConflictError, RequestError
+from bench.files import write_whole
+from bench.models import load_models
+from bench.plan import Part, plan
+from bench.records import Batch, ModelSpec
+from bench.request import Request
+from bench.suites import Suite, load_suite
+
+DEFAULT_BATCH_SIZE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A planned run: what it asks, cut into batches, and the content of `run.yaml`."""
+
+    folder: Path
+    suite: Suite
+    models: Mapping[str, ModelSpec]
+    batches: Sequence[Batch]
+    content: Mapping[str, Any]
+
+
+def planned_run(request: Request, folder: Path) -> Run:
+    """Resolve a request, join it to what the run was asked before, and cut the whole into batches.
+
+    Nothing is written: this is also what a dry run shows.
+
+    Raises:
+        RequestError: an unknown suite, model, language or argument.
+        ConflictError: the request contradicts what the run was made with.
+    """
+    suite = load_suite(request.suite)
+    models = _resolved_models(request, suite)
+    existing = manifest.read_run(folder) if (folder / "run.yaml").exists() else None
+    part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
+    parts = [part]
+    batch_size = request.batch_size or DEFAULT_BATCH_SIZE
+    if existing:
+        _check_same(existing, suite, models, request.batch_size)
+        batch_size = existing["batch_size"]
+        parts = [Part.from_dict(content) for content in existing["parts"]]
+        models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
+    classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
+    dtypes = {name: spec.dtype for name, spec in models.items()}
+
+    def batches_of(parts: Sequence[Part]) -> list[Batch]:
+        return plan(
+            suite, parts, models=models, pipelines=classes, dtypes=dtypes, batch_size=batch_size
+        )
+
+    batches = batches_of(parts)
+    if part not in parts:
+        more = batches_of([*parts, part])
+        if len(more) > len(batches):
+            parts, batches = [*parts, part], more
+    content: dict[str, Any] = {
+        "run": folder.resolve().name,
+        "modality": suite.modality,
+        "suite": {
+            "name": suite.name,
+            "version": suite.version,
+            "hash": suite.hash,
+            "home": suite.home,
+            "traditions": list(suite.traditions),
+        },
+        "batch_size": batch_size,
+        "parts": [part.as_dict() for part in parts],
+        "models": [_spec_content(spec) for spec in models.values()],
+        "environment": existing["environment"] if existing else None,
+        "mixed": existing["mixed"] if existing else [],
+    }
+    return Run(folder, suite, models, batches, content)
+
+
+def settle(run: Run, *, allow_mixed: bool) -> Run:
+    """Fix device, threads and versions, and write `run.yaml`, `suite.yaml` and a first card.
+
+    Raises:
+        ConflictError: the run was begun under others, and `allow_mixed` is not given; or it has
+            been added to since it was planned.
+    """
+    folder, first = run.folder, run.content["environment"]
+    there = manifest.read_run(folder)["parts"] if (folder / "run.yaml").exists() else []
+    if run.content["parts"][: len(there)] != there:
+        raise ConflictError(f"{folder} has been added to by another process: run again")
+    threads = pipelines.settle_threads(first["threads"] if first else None)
+    environment = _environment(threads)
+    content = {**run.content, "environment": first or environment}
+    if first and environment not in [first, *content["mixed"]]:
+        if not allow_mixed:
+            raise ConflictError(_differs(folder, first, environment))
+        content["mixed"] = [*content["mixed"], environment]
+    if not first:
+        text = yaml.safe_dump(dict(run.suite.content), allow_unicode=True, sort_keys=False)
+        write_whole(folder / "suite.yaml", text.encode())
+        manifest.write_card(folder, title=content["run"], text="A Pinlu run, not finished.")
+    manifest.write_run(folder, content)
+    return replace(run, content=content)
+
+
+def _resolved_models(request: Request, suite: Suite) -> dict[str, ModelSpec]:
+    if suite.modality != "image":
+        raise RequestError(
+            f"suite {suite.name} asks for {suite.modality}; only image suites can be generated yet"
+        )
+    models = {}
+    for spec in load_models(list(request.models)):
+        if spec.modality != suite.modality:
+            raise RequestError(
+                f"model {spec.id} makes {spec.modality}, suite {suite.name} asks for {suite.modality}"
+            )
+        models[spec.id] = replace(
+            spec,
+            dtype=pipelines.settle_dtype(spec),
+            arguments={**spec.arguments, **(request.arguments or {})},
+        )
+    return models
+
+
+def _check_same(
+    existing: Mapping[str, Any],
+    suite: Suite,
+    models: Mapping[str, ModelSpec],
+    batch_size: int | None,
+) -> None:
+    name = existing["run"]
+    if existing["suite"]["hash"] != suite.hash:
+        raise ConflictError(
+            f"run {name} was made with another text of suite {existing['suite']['name']}: "
+            "give another --out"
+        )
+    if batch_size not in {None, existing["batch_size"]}:
+        raise ConflictError(
+            f"run {name} has batches of {existing['batch_size']}, and batches are never cut anew: "
+            "leave out --batch-size, or give another --out"
+        )
+    for content in existing["models"]:
+        spec = models.get(content["id"])
+        if spec is None:
+            continue
+        for field, value in _spec_content(spec).items():
+            if field != "source" and value != content[field]:
+                raise ConflictError(
+                    f"run {name} has model {spec.id} with {field} {content[field]!r}, now "
+                    f"{value!r} is asked: give another --out"
+                )
+
+
+def _environment(threads: int) -> dict[str, Any]:
+    packages = ("torch", "diffusers", "transformers", "numpy")
+    return {
+        "device": pipelines.device_kind(),
+        "threads": threads,
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in packages},
+    }
+
+
+def _differs(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    flat_before = {**before, **before["versions"]}
+    flat_now = {**now, **now["versions"]}
+    names = [
+        name for name in flat_now if name != "versions" and flat_now[name] != flat_before.get(name)
+    ]
+    what = ", ".join(f"{name} {flat_before.get(name)} → {flat_now[name]}" for name in names)
+    return (
+        f"{folder} was made under others ({what}): pixels may differ; --allow-mixed goes on anyway"
+    )
+
+
+def _spec_content(spec: ModelSpec) -> dict[str, Any]:
+    content = asdict(spec)
+    content["languages"] = list(spec.languages)
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in content.items()
+    }
+
+
+def _spec_from(content: Mapping[str, Any]) -> ModelSpec:
+    return ModelSpec(**{**content, "languages": tuple(content["languages"])})

@@ -1,0 +1,207 @@
+"""Suites: folders of scenes, each asked in several traditions and languages, read into prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from bench.errors import FileFormatError, RequestError
+from bench.reading import ROOT, FileModel, canonical_hash, check, read_yaml
+from bench.records import NEUTRAL, Modality, Prompt
+
+ID_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+Id = str
+Text = dict[str, str]
+
+
+class SceneFile(FileModel):
+    """One scene as the file gives it: `prompts` maps target → language → text."""
+
+    id: Id = Field(pattern=ID_PATTERN)
+    genre: str = ""
+    tags: tuple[str, ...] = ()
+    core: Text = Field(default_factory=dict)
+    stratum: str = ""
+    diagnosticity: Literal["", "distinct", "shared", "hybrid", "not-applicable"] = ""
+    frames: int | None = Field(default=None, ge=1)
+    propositions: tuple[Text, ...] = ()
+    notes: Text = Field(default_factory=dict)
+    prompts: dict[str, Text] = Field(min_length=1)
+
+
+class ScenesFile(FileModel):
+    """A `scenes-*.yaml` beside `suite.yaml`."""
+
+    scenes: list[SceneFile]
+
+
+class SuiteFile(FileModel):
+    """The header in `suite.yaml`, with scenes where the suite is one file."""
+
+    suite: Id = Field(pattern=ID_PATTERN)
+    version: int = Field(ge=1)
+    modality: Modality
+    home: Id = Field(pattern=ID_PATTERN)
+    traditions: list[Id] = Field(min_length=1)
+    least_per_genre: int = Field(default=1, ge=1)
+    scenes: tuple[SceneFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A checked suite. `hash` is that of its content; `content` its form as one YAML.
+
+    `folder` is where its files lie; `scene_files` are its scenes as the files give them.
+    """
+
+    name: str
+    version: int
+    modality: Modality
+    home: str
+    traditions: tuple[str, ...]
+    prompts: Mapping[str, Prompt]
+    hash: str
+    content: Mapping[str, Any]
+    folder: Path
+    scene_files: tuple[SceneFile, ...]
+    least_per_genre: int
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which every prompt has a text, sorted."""
+        shared = set.intersection(*(set(prompt.text) for prompt in self.prompts.values()))
+        return tuple(sorted(shared))
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Scene ids in the file's order."""
+        return tuple(dict.fromkeys(prompt.scene for prompt in self.prompts.values()))
+
+
+def load_suite(name: str) -> Suite:
+    """Return the suite of that name in `prompts/`, in that folder, or in that one YAML.
+
+    Raises:
+        RequestError: there is no such suite.
+        FileFormatError: unknown key, duplicate scene, empty text, unknown target; names the place.
+    """
+    path = _find(name)
+    header = check(read_yaml(path), SuiteFile, path)
+    scenes = [(path, scene) for scene in header.scenes]
+    if path.name == "suite.yaml":
+        for more in sorted(path.parent.glob("scenes-*.yaml")):
+            scenes += [(more, scene) for scene in check(read_yaml(more), ScenesFile, more).scenes]
+    if not scenes:
+        raise FileFormatError(f"{path}: the suite has no scenes")
+    prompts: dict[str, Prompt] = {}
+    places: dict[str, Path] = {}
+    for where, scene in scenes:
+        if scene.id in places:
+            first = places[scene.id]
+            raise FileFormatError(f"{where}: scene {scene.id!r} is there twice (first in {first})")
+        places[scene.id] = where
+        prompts |= {prompt.id: prompt for prompt in _prompts_of(scene, header, where)}
+    whole = header.model_copy(update={"scenes": tuple(scene for _, scene in scenes)})
+    content = whole.model_dump(mode="json", exclude_defaults=True)
+    return Suite(
+        name=header.suite,
+        version=header.version,
+        modality=header.modality,
+        home=header.home,
+        traditions=tuple(header.traditions),
+        prompts=prompts,
+        hash=canonical_hash(content),
+        content=content,
+        folder=path.parent,
+        scene_files=whole.scenes,
+        least_per_genre=header.least_per_genre,
+    )
+
+
+def select(
+    suite: Suite,
+    languages: Sequence[str],
+    *,
+    targets: Sequence[str] = (),
+    limit: int | None = None,
+) -> list[Prompt]:
+    """Return the suite's prompts for these targets (all by default), at most `limit` of them.
+
+    Raises:
+        RequestError: an unknown target, or a prompt without a text in a language asked for.
+    """
+    known = {prompt.target for prompt in suite.prompts.values()}
+    for target in targets:
+        if target not in known:
+            there = ", ".join(sorted(known))
+            raise RequestError(
+                f"suite {suite.name} asks nothing of target {target!r}; it has: {there}"
+            )
+    chosen = [
+        prompt for prompt in suite.prompts.values() if not targets or prompt.target in targets
+    ]
+    chosen = chosen[:limit]
+    for prompt in chosen:
+        for language in languages:
+            if language not in prompt.text:
+                raise RequestError(
+                    f"suite {suite.name}: {prompt.id} has no text in {language!r}; it has: "
+                    f"{', '.join(sorted(prompt.text))}"
+                )
+    return chosen
+
+
+def list_suites() -> list[str]:
+    """Return the names of the suites in `prompts/`."""
+    return sorted(file.parent.name for file in (ROOT / "prompts").glob("*/suite.yaml"))
+
+
+def _find(name: str) -> Path:
+    for path in (Path(name), ROOT / "prompts" / name):
+        if path.is_dir():
+            if not (path / "suite.yaml").is_file():
+                raise RequestError(f"{path} has no suite.yaml: it is not a suite")
+            return path / "suite.yaml"
+        if path.is_file():
+            return path
+    raise RequestError(
+        f"no suite named {name!r}: give a folder, a YAML, or one of: {', '.join(list_suites())}"
+    )
+
+
+def _prompts_of(scene: SceneFile, header: SuiteFile, where: Path) -> list[Prompt]:
+    for target, texts in scene.prompts.items():
+        if target not in {*header.traditions, NEUTRAL}:
+            known = ", ".join([*header.traditions, NEUTRAL])
+            raise FileFormatError(
+                f"{where}: scene {scene.id!r}: unknown target {target!r}; the suite's are {known}"
+            )
+        if not texts:
+            raise FileFormatError(f"{where}: {scene.id}/{target} has no text in any language")
+        for language, text in texts.items():
+            if not text.strip():
+                raise FileFormatError(
+                    f"{where}: {scene.id}/{target}: the text in {language!r} is empty"
+                )
+    return [
+        Prompt(
+            id=f"{scene.id}/{target}",
+            suite=header.suite,
+            scene=scene.id,
+            target=target,
+            modality=header.modality,
+            text=texts,
+            genre=scene.genre,
+            tags=scene.tags,
+            notes=scene.notes,
+            stratum=scene.stratum,
+            diagnosticity=scene.diagnosticity,
+            frames=scene.frames,
+        )
+        for target, texts in scene.prompts.items()
+    ]

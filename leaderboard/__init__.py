@@ -1,0 +1,1 @@
+"""Agreement, style bias, severity and ranking: tables in, scores and pages out."""

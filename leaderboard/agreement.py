@@ -1,0 +1,242 @@
+"""How far raters agree: Krippendorff's α, Gwet's AC2, plain agreement and intraclass correlation.
+
+The published value of α comes from the package `krippendorff`; its interval from our own sums.
+Hidden repeats (`occasion` above 0) are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Literal, cast, get_args
+
+import krippendorff
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from bench.errors import RequestError
+from bench.records import Score
+from leaderboard import coincidence
+from leaderboard.additive import variance_components
+from leaderboard.coincidence import Array, Ratings, counts_of, two_way_jackknife
+from leaderboard.moments import mid_ranks, moments_jackknife
+from leaderboard.selection import codes, distinct, first_time, is_simulated, parts, say_simulated
+
+Level = Literal["nominal", "ordinal", "interval", "ratio"]
+LEVELS: tuple[str, ...] = get_args(Level)
+
+MOST_VALUES = 200
+"""Different values above which only α at the interval and ordinal levels, and ICC, are given."""
+
+_TOO_MANY = f"more than {MOST_VALUES} different values"
+
+_MANY_RANKS = 64
+"""Different values above which the jackknife of an ordinal α keeps the ranks as they are."""
+
+_LARGE = 50_000_000
+"""Units × V² above which `krippendorff` would need gigabytes; our own equal sums stand in."""
+
+
+def agreement(
+    ratings: pd.DataFrame,
+    *,
+    levels: Mapping[str, str] | str = "ordinal",
+    confidence: float = 0.95,
+    by: Sequence[str] = (),
+) -> list[Score]:
+    """Return `alpha`, `alpha_without`, `ac2`, agreement shares and ICCs per study and criterion.
+
+    Args:
+        ratings: a checked table of ratings.
+        levels: nominal, ordinal, interval or ratio, for all criteria or by criterion (ordinal
+            where one is not named).
+        confidence: of the intervals, between 0 and 1.
+        by: columns to slice by, beside the whole.
+
+    Raises:
+        RequestError: an unknown level or column.
+    """
+    named = levels.values() if isinstance(levels, Mapping) else [levels]
+    for level in named:
+        if level not in LEVELS:
+            raise RequestError(f"unknown level {level!r}: give one of {', '.join(LEVELS)}")
+    scores: list[Score] = []
+    for study, slice_, rows in parts(first_time(ratings), by):
+        for criterion in distinct(rows["criterion"]):
+            level = levels.get(criterion, "ordinal") if isinstance(levels, Mapping) else levels
+            blank = Score(
+                study=study,
+                slice=slice_,
+                criterion=criterion,
+                confidence=confidence,
+                level=level,
+            )
+            found = _of_criterion(rows[rows["criterion"] == criterion], blank)
+            scores += say_simulated(found) if is_simulated(rows) else found
+    return scores
+
+
+def _of_criterion(rows: pd.DataFrame, blank: Score) -> list[Score]:
+    unit, units = codes(rows["item"])
+    rater, raters = codes(rows["rater"])
+    value, _ = pd.factorize(rows["value"], sort=True)
+    values = np.unique(rows["value"].to_numpy(dtype=np.float64))
+    everything = Ratings(unit, rater, value.astype(np.int64), values, len(units), len(raters))
+    pairable, names = _pairable(everything, raters)
+    counted = replace(
+        blank,
+        n_items=pairable.n_units,
+        n_raters=pairable.n_raters,
+        n_values=len(pairable.unit),
+    )
+    reason = _degenerate(everything, pairable, blank.level)
+    scores = _alphas(pairable, names, counted, reason)
+    scores += _shares_and_ac2(everything, counted, reason)
+    scores += _intraclass(rows, unit, rater, blank)
+    return scores
+
+
+def _pairable(ratings: Ratings, raters: Sequence[str]) -> tuple[Ratings, list[str]]:
+    """Return the ratings of units with at least two, coded anew, and the names of their raters."""
+    kept = np.bincount(ratings.unit, minlength=ratings.n_units)[ratings.unit] > 1
+    units, unit = np.unique(ratings.unit[kept], return_inverse=True)
+    who, rater = np.unique(ratings.rater[kept], return_inverse=True)
+    which, value = np.unique(ratings.value[kept], return_inverse=True)
+    chosen = Ratings(unit, rater, value, ratings.domain[which], len(units), len(who))
+    return chosen, [raters[index] for index in who]
+
+
+def _degenerate(everything: Ratings, pairable: Ratings, level: str) -> str:
+    """Say why agreement cannot be computed; empty where it can."""
+    if everything.n_raters < 2:
+        return "fewer than two raters"
+    if not pairable.n_units:
+        return "no item has two ratings"
+    if len(pairable.domain) < 2:
+        return "no variation"
+    if level == "ratio" and pairable.domain[0] < 0:
+        return "a ratio scale has no negative values"
+    if level in {"nominal", "ratio"} and len(pairable.domain) > MOST_VALUES:
+        return _TOO_MANY
+    return ""
+
+
+def _alphas(ratings: Ratings, names: Sequence[str], blank: Score, reason: str) -> list[Score]:
+    if reason:
+        return [replace(blank, metric="alpha", reason=reason)]
+    point, over_units, over_raters, without, note = _alpha_and_variances(ratings, blank.level)
+    score = replace(blank, metric="alpha", value=point)
+    if ratings.n_raters > 2:
+        method = "two-way jackknife over units and raters, normal"
+        variance = over_units + over_raters
+    else:
+        method = "jackknife over units, normal: for these two raters"
+        variance = over_units
+    scores = [_with_interval(replace(score, method=f"{method}{note}"), variance)]
+    for name, value in zip(names, without, strict=True):
+        fault = "" if np.isfinite(value) else "no variation or no pairs without this rater"
+        scores.append(
+            replace(blank, metric="alpha_without", group=name, value=float(value), reason=fault)
+        )
+    return scores
+
+
+def _alpha_and_variances(ratings: Ratings, level: str) -> tuple[float, float, float, Array, str]:
+    """Return α, its variances over units and raters, α without each rater, and what to note.
+
+    The value is that of the package `krippendorff` but for scales of many values, where it would
+    need gigabytes and our own equal sums stand in.
+    """
+    many = len(ratings.domain) > _MANY_RANKS
+    if level == "interval" or (level == "ordinal" and many):
+        places = ratings.domain if level == "interval" else mid_ranks(ratings)
+        own, over_units, over_raters, without = moments_jackknife(ratings, places)
+        note = "" if level == "interval" else "; ranks as in the whole"
+    else:
+        statistic = partial(coincidence.alpha, values=ratings.domain, level=level)
+        over_units, over_raters, without = two_way_jackknife(
+            ratings, coincidence.coincidences, statistic
+        )
+        sums = coincidence.summed(counts_of(ratings), coincidence.coincidences)
+        own, note = float(statistic(sums)), ""
+    if ratings.n_units * len(ratings.domain) ** 2 <= _LARGE:
+        own = float(
+            krippendorff.alpha(
+                value_counts=counts_of(ratings),
+                value_domain=ratings.domain,
+                level_of_measurement=cast("Level", level),
+            )
+        )
+    return own, over_units, over_raters, without, note
+
+
+def _shares_and_ac2(ratings: Ratings, blank: Score, reason: str) -> list[Score]:
+    values = ratings.domain
+    if len(values) > MOST_VALUES:
+        metrics = ("ac2", "percent_agreement", "within_one")
+        return [replace(blank, metric=metric, reason=_TOO_MANY) for metric in metrics]
+    near = (np.abs(values[:, None] - values[None, :]) <= 1).astype(np.float64)
+    quadratic = coincidence.quadratic_weights(values)
+    kinds: dict[str, tuple[Array, Callable[[Array], Array]]] = {
+        "ac2": (quadratic, partial(coincidence.chance_corrected, weights=quadratic)),
+        "percent_agreement": (np.eye(len(values)), coincidence.observed_agreement),
+        "within_one": (near, coincidence.observed_agreement),
+    }
+    scores = []
+    for metric, (weights, statistic) in kinds.items():
+        score = replace(blank, metric=metric)
+        fault = "" if reason == "no variation" and metric != "ac2" else reason
+        if blank.level == "nominal" and metric != "percent_agreement":
+            fault = "not defined on a nominal scale"
+        if fault:
+            scores.append(replace(score, reason=fault))
+            continue
+        per_unit = partial(coincidence.pairwise, weights=weights)
+        point = float(statistic(per_unit(counts_of(ratings)).sum(axis=0)))
+        over_units, over_raters, _ = two_way_jackknife(ratings, per_unit, statistic)
+        variance = over_units + (over_raters if ratings.n_raters > 2 else 0.0)
+        method = "two-way jackknife over units and raters, normal"
+        if metric == "ac2":
+            method = f"quadratic weights over the values that occur; {method}"
+        score = replace(score, value=point, method=method)
+        lowest = -np.inf if metric == "ac2" else 0.0
+        scores.append(_with_interval(score, variance, lowest))
+    return scores
+
+
+def _intraclass(
+    rows: pd.DataFrame, item: coincidence.Whole, rater: coincidence.Whole, blank: Score
+) -> list[Score]:
+    """ICC(2,1) and ICC(2,k) of Shrout and Fleiss (1979), from components that allow gaps."""
+    value = rows["value"].to_numpy(dtype=np.float64)
+    per_item = np.bincount(item)
+    mean_raters = float(len(per_item) / (1 / per_item).sum())
+    parts_ = variance_components(item, rater, value)
+    blank = replace(
+        blank, n_items=len(per_item), n_raters=int(rater.max()) + 1, n_values=len(value)
+    )
+    total = parts_.item + parts_.rater + parts_.residual
+    of_mean = parts_.item + (parts_.rater + parts_.residual) / mean_raters
+    method = "two-way random effects, fitting constants; no interval"
+    scores = []
+    for metric, below in (("icc_2_1", total), ("icc_2_k", of_mean)):
+        reason = parts_.reason
+        if blank.level == "nominal":
+            reason = "not defined on a nominal scale"
+        elif not reason and below <= 0:
+            reason = "no variation"
+        if metric == "icc_2_k":
+            method = f"{method}; k = {mean_raters:.3g} raters per item (harmonic mean)"
+        ratio = float("nan") if reason else parts_.item / below
+        scores.append(replace(blank, metric=metric, value=ratio, method=method, reason=reason))
+    return scores
+
+
+def _with_interval(score: Score, variance: float, lowest: float = -np.inf) -> Score:
+    """Add the normal interval; without a finite variance the value stands alone and says so."""
+    if not np.isfinite(variance):
+        return replace(score, reason="no interval: leaving one out leaves nothing to compare")
+    half = float(norm.ppf((1 + score.confidence) / 2)) * variance**0.5
+    return replace(score, low=max(score.value - half, lowest), high=min(score.value + half, 1.0))

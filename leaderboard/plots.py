@@ -1,0 +1,187 @@
+"""Two kinds of panel: dots with intervals, and stacked shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from leaderboard.svg import GREY, INK, PALE, Panel, element, line, text
+
+_TOP = 34
+_ROW = 38
+_FOOT = 26
+_LONGEST = 36
+"""Letters of a label, so that it leaves room for the value on a phone."""
+
+_INSET = 2.0
+"""Percent kept free on both sides of an axis."""
+
+
+class Row(NamedTuple):
+    """A value with its interval, and what stands right of its label."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    told: str
+    """The value in words, or why there is none."""
+    anchor: bool = False
+    """Drawn as a hollow diamond: a reference, not a competitor."""
+    fill: str = INK
+
+
+class Axis(NamedTuple):
+    """A scale from `low` to `high`, its ticks, and marks that matter."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+    marks: Sequence[float] = ()
+
+
+class Share(NamedTuple):
+    """One part of a bar."""
+
+    share: float
+    fill: str
+    label: str
+
+
+class Bar(NamedTuple):
+    """A row of parts that add up to 1."""
+
+    label: str
+    told: str
+    parts: Sequence[Share]
+
+
+def axis_over(
+    values: Sequence[float], *, include: Sequence[float] = (), marks: Sequence[float] = ()
+) -> Axis:
+    """Return an axis with round ticks over all finite values, `include` and `marks`."""
+    finite = [value for value in [*values, *include, *marks] if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    span = max(high - low, 1e-3)
+    step = 10.0 ** math.floor(math.log10(span))
+    step = next(step * times for times in (0.1, 0.2, 0.5, 1, 2) if span / (step * times) <= 5)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = [round(step * place, 10) for place in range(first, last + 1)]
+    return Axis(ticks[0], max(ticks[-1], ticks[0] + step), ticks, marks)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Return a number with a true minus sign."""
+    rounded = f"{value:.{digits}f}"
+    return "0." + "0" * digits if float(rounded) == 0 else rounded.replace("-", "−")
+
+
+def dot_panel(title: str, rows: Sequence[Row], axis: Axis, alt: str) -> Panel:
+    """Draw each row's label and value above its dot and interval; a title may be empty."""
+    named = [mark for mark in axis.marks if mark]
+    top = (_TOP if title else 14) + (16 if named else 0)
+    bottom = top + _ROW * len(rows)
+    body = [text("0", 14, title, font_size=15, font_weight="bold")] if title else []
+    for tick in axis.ticks:
+        said = f"{tick:g}".replace("-", "−")
+        body.append(_centred(_at(tick, axis), bottom + 14, said, 12))
+    body += [_centred(_at(mark, axis), top - 14, f"{mark:g}", 11) for mark in named]
+    for index, row in enumerate(rows):
+        body.append(_track(top + _ROW * index, axis))
+        body.append(_dot(row, top + _ROW * index, axis))
+    return Panel(bottom + _FOOT, "".join(body), alt)
+
+
+def bar_panel(title: str, bars: Sequence[Bar], alt: str) -> Panel:
+    """Draw each bar's label above its parts; parts wide enough carry their percentage."""
+    body = [text("0", 14, title, font_size=15, font_weight="bold")]
+    for index, bar in enumerate(bars):
+        top = _TOP + 44.0 * index
+        body.append(text("0", top + 4, _clipped(bar.label)))
+        body.append(text("100%", top + 4, bar.told, font_size=12, fill=GREY, text_anchor="end"))
+        start = 0.0
+        for part in bar.parts:
+            if part.share <= 0:
+                continue
+            tip = element("title", f"{part.label} {100 * part.share:.0f}%")
+            body.append(
+                element(
+                    "rect",
+                    tip,
+                    x=f"{100 * start:.3f}%",
+                    y=top + 10,
+                    width=f"{100 * part.share:.3f}%",
+                    height=20,
+                    fill=part.fill,
+                    stroke="#fff",
+                    stroke_width=1.5,
+                )
+            )
+            if part.share >= 0.08:
+                middle = f"{100 * (start + part.share / 2):.3f}%"
+                body.append(
+                    text(
+                        middle,
+                        top + 24.5,
+                        f"{100 * part.share:.0f}",
+                        font_size=12,
+                        fill="#fff" if _is_dark(part.fill) else INK,
+                        text_anchor="middle",
+                    )
+                )
+            start += part.share
+    return Panel(_TOP + 44 * len(bars), "".join(body), alt)
+
+
+def _track(top: float, axis: Axis) -> str:
+    """Draw a row's share of the grid, below its words, so that no line crosses them."""
+    start, end = top + 10, top + _ROW - 12
+    grid = [line(_at(tick, axis), start, _at(tick, axis), end, stroke=PALE) for tick in axis.ticks]
+    base = line(_at(axis.low, axis), top + 18, _at(axis.high, axis), top + 18, stroke=PALE)
+    marks = [
+        line(_at(mark, axis), start - 1, _at(mark, axis), end + 1, stroke=GREY, stroke_width=1.4)
+        for mark in axis.marks
+    ]
+    return "".join([base, *grid, *marks])
+
+
+def _centred(x: str, y: float, words: str, size: float) -> str:
+    return text(x, y, words, font_size=size, fill=GREY, text_anchor="middle")
+
+
+def _clipped(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+
+
+def _dot(row: Row, top: float, axis: Axis) -> str:
+    middle = top + 18
+    parts = [
+        text("0", top + 4, _clipped(row.label), fill=GREY if row.anchor else INK),
+        text("100%", top + 4, row.told, font_size=12, fill=GREY, text_anchor="end"),
+    ]
+    if not math.isfinite(row.value):
+        return "".join(parts)
+    if math.isfinite(row.low) and math.isfinite(row.high):
+        ends = _at(row.low, axis), _at(row.high, axis)
+        parts.append(line(ends[0], middle, ends[1], middle, stroke_width=2.5))
+        parts += [line(end, middle - 4, end, middle + 4, stroke_width=1.5) for end in ends]
+    fill = "#fff" if row.anchor else row.fill
+    shape: dict[str, str | float] = {"fill": fill, "stroke": INK, "stroke_width": 1.5}
+    if row.anchor:
+        # A nested drawing, since a diamond's corners cannot be given in percent
+        diamond = element("path", d="M0,-6.5L6.5,0L0,6.5L-6.5,0Z", **shape)
+        parts.append(element("svg", diamond, x=_at(row.value, axis), y=middle, overflow="visible"))
+    else:
+        parts.append(element("circle", cx=_at(row.value, axis), cy=middle, r=5.5, **shape))
+    return "".join(parts)
+
+
+def _at(value: float, axis: Axis) -> str:
+    share = (min(max(value, axis.low), axis.high) - axis.low) / (axis.high - axis.low)
+    return f"{_INSET + (100 - 2 * _INSET) * share:.3f}%"
+
+
+def _is_dark(colour: str) -> bool:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 140

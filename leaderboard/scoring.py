@@ -1,0 +1,185 @@
+"""Tables to scores: the whole of what a study says, in one list.
+
+`score` calls the measures one after the other: agreement, mean scores, repeats, votes and style
+bias; then it counts the rows, so that a reader sees that none was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import RequestError
+from bench.records import Score
+from leaderboard.agreement import agreement
+from leaderboard.quality import mean_scores
+from leaderboard.ranking import rank
+from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
+from leaderboard.style import style
+from leaderboard.tables import ASPECTS
+
+TABLES = ("ratings", "votes", "attributions")
+
+
+def score(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    levels: Mapping[str, str] | str = "ordinal",
+    home: str | None = None,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    by: Sequence[str] = (),
+) -> list[Score]:
+    """Return every score that the tables allow, study by study.
+
+    Args:
+        tables: checked tables under "ratings", "votes" and "attributions"; any may be missing.
+        levels: of the criteria; see `agreement`.
+        home: the tradition under test; see `shares.find_home`.
+        rng: each table draws from a child of its own, so one table never changes another's
+            scores.
+        confidence: of all intervals.
+        resamples: of each bootstrap.
+        by: columns to slice by, beside the whole.
+
+    Raises:
+        RequestError: no table, an unknown one, an unclear home or an unknown level.
+    """
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown or not tables:
+        raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
+    _refuse_shared_names(tables)
+    children = dict(zip(TABLES, rng.spawn(len(TABLES)), strict=True))
+    scores: list[Score] = []
+    if (ratings := tables.get("ratings")) is not None:
+        scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
+        scores += _quality(ratings, children["ratings"], confidence, resamples, by=by)
+        scores += _repeats(ratings, confidence, by)
+    if (votes := tables.get("votes")) is not None:
+        scores += rank(
+            votes, rng=children["votes"], confidence=confidence, resamples=resamples, by=by
+        )
+    if (attributions := tables.get("attributions")) is not None:
+        scores += _agreement_on_labels(attributions, confidence, by)
+        scores += style(
+            attributions,
+            home=home,
+            rng=children["attributions"],
+            confidence=confidence,
+            resamples=resamples,
+            by=by,
+        )
+    for name in TABLES:
+        if name in tables:
+            scores += count_rows(tables[name], name)
+    return _with_notice(scores, tables)
+
+
+def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
+    """Return `rows` per study: the rows of a table (`criterion`), and by use (`group`).
+
+    The groups add up to the whole, which has no group: `used`, `repeats` (for agreement with
+    oneself alone), `without_model` (for agreement alone) and `both_bad` (counted apart).
+    """
+    scores = []
+    for study, _, rows in parts(frame):
+        first = first_time(rows)
+        apart = {"repeats": len(rows) - len(first)}
+        if table == "ratings":
+            apart["without_model"] = int((first["model"] == "").sum())
+        if table == "votes":
+            apart["both_bad"] = int((first["winner"] == "both_bad").sum())
+        counts = {"": len(rows), "used": len(rows) - sum(apart.values()), **apart}
+        scores += [
+            Score(
+                study=study,
+                metric="rows",
+                criterion=table,
+                group=use,
+                value=float(count),
+                n_values=count,
+                method="count",
+            )
+            for use, count in counts.items()
+        ]
+    return scores
+
+
+def _quality(
+    ratings: pd.DataFrame,
+    rng: np.random.Generator,
+    confidence: float,
+    resamples: int,
+    *,
+    by: Sequence[str],
+) -> Iterator[Score]:
+    named = ratings[ratings["model"] != ""]
+    for study, slice_, rows in parts(first_time(named), by):
+        for criterion in distinct(rows["criterion"]):
+            blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
+            chosen = rows[rows["criterion"] == criterion]
+            yield from mean_scores(chosen, blank, rng, resamples)
+
+
+def _repeats(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
+    """Yield `intra_rater`, the share of hidden repeats that equal the first rating.
+
+    Per criterion over all raters, and by rater (in `group`).
+    """
+    key = ["rater", "item", "criterion"]
+    for study, slice_, rows in parts(ratings, by):
+        again = rows[rows["occasion"] > 0]
+        pairs = again.merge(first_time(rows)[[*key, "value"]], on=key, suffixes=("", "_first"))
+        same = pairs.assign(same=pairs["value"] == pairs["value_first"])
+        for criterion, of_criterion in same.groupby("criterion"):
+            groups = [("", of_criterion), *of_criterion.groupby("rater")]
+            for rater, found in groups:
+                yield Score(
+                    study=study,
+                    slice=slice_,
+                    metric="intra_rater",
+                    criterion=str(criterion),
+                    group=str(rater),
+                    value=float(found["same"].mean()),
+                    confidence=confidence,
+                    n_items=int(found["item"].nunique()),
+                    n_raters=int(found["rater"].nunique()),
+                    n_values=len(found),
+                    method="exact agreement of hidden repeats with the first rating; no interval",
+                )
+
+
+def _agreement_on_labels(
+    attributions: pd.DataFrame, confidence: float, by: Sequence[str]
+) -> list[Score]:
+    """Return nominal agreement on the attributions; the criterion is the aspect."""
+    scores: list[Score] = []
+    for aspect in ASPECTS:
+        chosen = attributions[attributions["aspect"] == aspect]
+        labels = chosen["attribution"].astype("category").cat.codes.astype("float64")
+        frame = chosen.assign(criterion=aspect, value=labels)
+        scores += agreement(frame, levels="nominal", confidence=confidence, by=by)
+    defined = {"alpha", "alpha_without", "percent_agreement"}
+    return [found for found in scores if found.metric in defined]
+
+
+def _refuse_shared_names(tables: Mapping[str, pd.DataFrame]) -> None:
+    """A criterion named like an aspect would give two scores of one name."""
+    if {"ratings", "attributions"} <= set(tables):
+        shared = [name for name in distinct(tables["ratings"]["criterion"]) if name in ASPECTS]
+        if shared:
+            raise RequestError(
+                f"the ratings have a criterion {shared[0]!r}, which is the name of an aspect of the"
+                " attributions: rename the criterion"
+            )
+
+
+def _with_notice(scores: Sequence[Score], tables: Mapping[str, pd.DataFrame]) -> list[Score]:
+    """Say "simulated raters" of every score of a study in which any rater was simulated."""
+    simulated = {
+        study for frame in tables.values() for study, _, rows in parts(frame) if is_simulated(rows)
+    }
+    return [say_simulated([found])[0] if found.study in simulated else found for found in scores]

@@ -1,0 +1,74 @@
+"""What every measure does to its table first: one part per study and slice, repeats set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import RequestError
+from bench.records import REFERENCE, SIMULATED, Score
+
+SIMULATED_RATERS = "simulated raters"
+"""Ends the `method` of every score that simulated raters had a part in."""
+
+
+def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield (study, slice, rows): each study whole, then by each value of each column in `by`.
+
+    References that have no value in such a column belong to every slice.
+
+    Raises:
+        RequestError: the table has no such column.
+    """
+    for column in by:
+        if column not in frame:
+            raise RequestError(f"cannot slice by {column!r}: the table has no such column")
+    for study in distinct(frame["study"]):
+        rows = frame[frame["study"] == study]
+        yield study, "", rows
+        for column in by:
+            values = rows[column].astype("str")
+            named = rows.get("model", values)
+            anchors = (named == REFERENCE) & (values == "")
+            for value in distinct(values[~anchors]):
+                yield study, f"{column}={value}", rows[(values == value) | anchors]
+
+
+def first_time(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are not hidden repeats."""
+    return frame[frame["occasion"] == 0]
+
+
+def distinct(column: pd.Series, without: Collection[str] = ()) -> list[str]:
+    """Return the column's different values in order, but for those in `without`."""
+    return sorted(str(value) for value in column.unique() if value not in without)
+
+
+def codes(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
+    """Return codes from 0 in the order of the sorted values, and those values."""
+    numbers, values = pd.factorize(column, sort=True)
+    return numbers.astype(np.int64), [str(value) for value in values]
+
+
+def seed_codes(column: pd.Series) -> NDArray[np.int64]:
+    """Return codes of seeds from 0, and −1 where none is given."""
+    return pd.factorize(column.mask(column == ""), sort=True)[0].astype(np.int64)
+
+
+def is_simulated(frame: pd.DataFrame) -> bool:
+    """Say whether simulated raters had any part in the table."""
+    return bool((frame["rater_group"] == SIMULATED).any())
+
+
+def say_simulated(scores: Sequence[Score]) -> list[Score]:
+    """Return the scores with "simulated raters" at the end of each `method`."""
+    return [
+        score
+        if SIMULATED_RATERS in score.method
+        else replace(score, method="; ".join(filter(None, [score.method, SIMULATED_RATERS])))
+        for score in scores
+    ]

@@ -1,0 +1,195 @@
+"""Shares of attribution: q_τ(l) of every model, M(k, l) of the references, and their resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import RequestError
+from bench.records import NEUTRAL, REFERENCE
+from leaderboard.resampling import (
+    Array,
+    Judgements,
+    Whole,
+    cell_means,
+    draw_seeds,
+    draw_weights,
+)
+from leaderboard.selection import codes, distinct, seed_codes
+from leaderboard.tables import CANNOT_TELL, OTHER
+
+Cell = tuple[str, ...]
+"""(model, target), (model, target, "stratum", g) or (model, target, "with", other model)."""
+
+
+class Counts(NamedTuple):
+    """How much stands behind a cell."""
+
+    items: int = 0
+    raters: int = 0
+    judgements: int = 0
+
+
+class Shares(NamedTuple):
+    """Shares by cell: arrays are (labels, 1 + resamples), column 0 the estimate."""
+
+    home: str
+    models: list[str]
+    traditions: list[str]
+    """Those asked of models and those of the references, home first."""
+    labels: list[str]
+    """The traditions, then every other label that was given, `other` and `cannot_tell` last."""
+    of: Mapping[Cell, Array]
+    mass: Mapping[Cell, Array]
+    counts: Mapping[Cell, Counts]
+    n_raters: int
+    n_seeds: int
+
+    def share(self, model: str, target: str, label: str) -> Array | None:
+        """Return q_target(label) or, for references, M(target, label); None without any."""
+        found = self.of.get((model, target))
+        return None if found is None else found[self.labels.index(label)]
+
+    def strata(self, model: str) -> list[str]:
+        """Return the strata of a model's prompts for home, or of the home references."""
+        return [cell[3] for cell in self.of if cell[:3] == (model, self.home, "stratum")]
+
+
+def find_home(frame: pd.DataFrame, home: str | None) -> str:
+    """Return the tradition under test: `home`, else the table's column, else the only target.
+
+    Raises:
+        RequestError: it was asked of no model, or it is not clear which one is meant.
+    """
+    asked = frame[frame["model"] != REFERENCE]
+    targets = distinct(asked["target"], without={NEUTRAL})
+    told = [home] if home else distinct(asked["home"], without={""})
+    if len(told) > 1:
+        raise RequestError(
+            f"the attributions name several home traditions ({', '.join(told)}): say which"
+            " with --home"
+        )
+    if not told:
+        if len(targets) > 1:
+            raise RequestError(
+                f"models were asked for several traditions ({', '.join(targets)}): say with"
+                " --home which one is under test"
+            )
+        told = targets
+    if not told or told[0] not in targets:
+        wanted = repr(told[0]) if told else "any tradition"
+        raise RequestError(
+            f"no model was asked for {wanted} (asked: {', '.join(targets) or NEUTRAL})"
+        )
+    return told[0]
+
+
+def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resamples: int) -> Shares:
+    """Compute all shares of one aspect of one study, without hidden repeats.
+
+    Scenes are drawn together for all models and targets, references within their class and
+    stratum, raters, and seeds together for all prompts; see `resampling`.
+    """
+    frame = frame.assign(is_reference=frame["model"] == REFERENCE)
+    labels, traditions = _labels(frame, home)
+    item, _ = codes(frame["item"])
+    rater, raters = codes(frame["rater"])
+    items = frame.assign(code=item).drop_duplicates("code").sort_values("code")
+    # A reference is its own prompt: references are averaged one by one
+    name = items["prompt"].where(~items["is_reference"], items["item"])
+    key = pd.Series(
+        list(
+            zip(
+                items["model"], items["target"], items["suite"], name, items["stratum"], strict=True
+            )
+        ),
+        dtype="object",
+    )
+    prompt_of_item, prompt_keys = pd.factorize(key)
+    seed = seed_codes(items["seed"])
+    prompts = list(prompt_keys)
+    cells = _cells(prompts, home)
+    cluster_of_prompt, stratum_of_cluster = _clusters(prompts)
+    judgements = Judgements(
+        item=item,
+        rater=rater,
+        channel=np.array([labels.index(label) for label in frame["attribution"]], dtype=np.int64),
+        value=np.ones(len(frame)),
+        n_channels=len(labels),
+        prompt_of_item=prompt_of_item.astype(np.int64),
+        cluster_of_prompt=cluster_of_prompt,
+        cells=list(cells.values()),
+    )
+    result = cell_means(
+        judgements,
+        draw_weights(rng, np.zeros(len(raters), dtype=np.int64), resamples),
+        draw_weights(rng, stratum_of_cluster, resamples),
+        draw_seeds(rng, seed, resamples),
+    )
+    counts: dict[Cell, Counts] = {
+        (str(model), str(target)): Counts(
+            rows["item"].nunique(), rows["rater"].nunique(), len(rows)
+        )
+        for (model, target), rows in frame.groupby(["model", "target"])
+    }
+    return Shares(
+        home=home,
+        models=distinct(frame["model"], without={REFERENCE}),
+        traditions=traditions,
+        labels=labels,
+        of=dict(zip(cells, result.means, strict=True)),
+        mass=dict(zip(cells, result.mass, strict=True)),
+        counts=counts,
+        n_raters=len(raters),
+        n_seeds=int(seed.max(initial=-1)) + 1,
+    )
+
+
+def _labels(frame: pd.DataFrame, home: str) -> tuple[list[str], list[str]]:
+    """Return all labels and, of these, the traditions; home first, `cannot_tell` last."""
+    last = [OTHER, CANNOT_TELL]
+    traditions = [home, *distinct(frame["target"], without={home, NEUTRAL, *last})]
+    declared = distinct(frame["attribution"], without={*traditions, *last})
+    return [*traditions, *declared, *last], traditions
+
+
+def _cells(prompts: Sequence[tuple[str, ...]], home: str) -> dict[Cell, Whole]:
+    """Return the prompts (model, target, suite, prompt, stratum) of every cell."""
+    found: dict[Cell, list[int]] = {}
+    asked: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for index, (model, target, suite, prompt, stratum) in enumerate(prompts):
+        found.setdefault((model, target), []).append(index)
+        if target == home and stratum:
+            found.setdefault((model, target, "stratum", stratum), []).append(index)
+        if target == home and model != REFERENCE:
+            asked.setdefault(model, {}).setdefault((suite, prompt), []).append(index)
+    for model, own in asked.items():
+        for other, theirs in asked.items():
+            common = [index for key in own if key in theirs for index in own[key]]
+            if model != other and common:
+                found[model, home, "with", other] = common
+    return {cell: np.array(indices, dtype=np.int64) for cell, indices in found.items()}
+
+
+def _clusters(prompts: Sequence[tuple[str, ...]]) -> tuple[Whole, Whole]:
+    """Return the cluster of each prompt and the stratum in which each cluster is drawn.
+
+    A scene (the part of a prompt's id before "/") is one cluster for all models and targets; a
+    reference is drawn within its class and stratum.
+    """
+    keys: dict[tuple[str, ...], int] = {}
+    strata: dict[tuple[str, ...], int] = {}
+    cluster_of_prompt, stratum_of_cluster = [], []
+    for model, target, suite, prompt, stratum in prompts:
+        key: tuple[str, ...] = ("scene", suite, prompt.partition("/")[0])
+        drawn_in: tuple[str, ...] = ()
+        if model == REFERENCE:
+            key, drawn_in = (REFERENCE, prompt), (target, stratum)
+        if key not in keys:
+            keys[key] = len(keys)
+            stratum_of_cluster.append(strata.setdefault(drawn_in, len(strata)))
+        cluster_of_prompt.append(keys[key])
+    return np.array(cluster_of_prompt, dtype=np.int64), np.array(stratum_of_cluster, dtype=np.int64)

@@ -1,0 +1,143 @@
+"""Files to rows: CSV, Parquet and JSONL into one frame that still knows where each row stood."""
+
+from __future__ import annotations
+
+import csv
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import FileFormatError, RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows of one origin: `numbers[i]` is the line (or row, from 1) at which row i stands."""
+
+    name: str
+    frame: pd.DataFrame
+    word: str = "row"
+    numbers: Sequence[int] = ()
+
+    def place(self, row: int) -> str:
+        """Return "file, line 7" for a row of the frame."""
+        return f"{self.name}, {self.word} {self.numbers[row] if self.numbers else row + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where each row of several sources, laid one after the other, came from."""
+
+    sources: Sequence[Source]
+
+    def place(self, row: int) -> str:
+        """Return "file, line 7" for a row of the concatenated frame."""
+        ends = list(accumulate(len(source.frame) for source in self.sources))
+        which = bisect_right(ends, row)
+        return self.sources[which].place(row - (ends[which - 1] if which else 0))
+
+
+def read_source(path: Path) -> Source:
+    """Read one table; every cell of a CSV stays text.
+
+    Raises:
+        FileFormatError: the file is missing, unreadable, of an unknown kind, torn or empty.
+    """
+    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise FileFormatError(
+            f"{path}: unknown suffix {path.suffix!r}: give .csv, .parquet, .jsonl"
+        )
+    try:
+        source = reader(path)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{path}: is not UTF-8: {error.reason}") from error
+    if source.frame.empty:
+        raise FileFormatError(f"{path}: has no rows")
+    return source
+
+
+def read_sources(paths: Sequence[Path | str]) -> list[Source]:
+    """Read several tables.
+
+    Raises:
+        RequestError: no path was given.
+        FileFormatError: see `read_source`.
+    """
+    if not paths:
+        raise RequestError("no table was given: name at least one CSV, Parquet or JSONL file")
+    return [read_source(Path(path)) for path in paths]
+
+
+def _read_csv(path: Path) -> Source:
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader, [])
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise FileFormatError(
+                        f"{path}, line {reader.line_num}: has {len(row)} cells,"
+                        f" the header has {len(header)}"
+                    )
+                rows.append(row)
+                numbers.append(reader.line_num)
+        except csv.Error as error:
+            raise FileFormatError(
+                f"{path}, line {reader.line_num}: is not valid CSV: {error}"
+            ) from error
+    _refuse_twins(header, str(path))
+    return Source(str(path), pd.DataFrame(rows, columns=header, dtype="str"), "line", numbers)
+
+
+def _read_jsonl(path: Path) -> Source:
+    records: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise FileFormatError(f"{path}, line {number}: is not JSON: {error}") from error
+            if not isinstance(record, dict):
+                raise FileFormatError(f"{path}, line {number}: is not a JSON object: {line[:80]!r}")
+            records.append(record)
+            numbers.append(number)
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    cells = {
+        # Objects, so that pandas neither guesses dates nor turns whole numbers into fractions
+        column: pd.Series([record.get(column) for record in records], dtype="object")
+        for column in columns
+    }
+    return Source(str(path), pd.DataFrame(cells), "line", numbers)
+
+
+def _read_parquet(path: Path) -> Source:
+    try:
+        frame = pd.read_parquet(path)
+    except OSError:
+        raise
+    except Exception as error:  # pyarrow's errors share no base class of their own
+        raise FileFormatError(f"{path}: is not a readable Parquet file: {error}") from error
+    return Source(str(path), frame.reset_index(drop=True))
+
+
+def _refuse_twins(columns: Sequence[str], where: str) -> None:
+    for column in columns:
+        if columns.count(column) > 1:
+            raise FileFormatError(f"{where}: the column {column!r} stands twice in the header")

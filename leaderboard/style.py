@@ -1,0 +1,283 @@
+"""Style bias: how far a model's outputs are seen in another manner than the one asked for.
+
+The indices are those of the method: q_τ(l) is the share of a model's outputs for target τ that
+the panel attributes to l, M(k, l) the same for human-made works of tradition k, shown blind in the
+same sessions. C stands for the home tradition under test, l for each other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from bench.records import NEUTRAL, REFERENCE, Score
+from leaderboard.mixture import corrected_mixture
+from leaderboard.resampling import Array, with_interval
+from leaderboard.selection import first_time, is_simulated, parts, say_simulated
+from leaderboard.shares import Counts, Shares, find_home, shares_of
+from leaderboard.tables import ASPECTS
+
+NO_REFERENCES = "no references"
+CANNOT_TELL_APART = "panel cannot tell"
+LEAST_DISCRIMINATION = 0.5
+LEAST_REFERENCES = 30
+LARGEST_CONDITION = 5.0
+
+
+def style(
+    attributions: pd.DataFrame,
+    *,
+    home: str | None = None,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    by: Sequence[str] = (),
+) -> list[Score]:
+    """Return all indices of style bias per study, aspect (in `criterion`) and model.
+
+    Args:
+        attributions: a checked table of attributions; hidden repeats are left out.
+        home: the tradition under test; see `shares.find_home`.
+        rng: draws the resamples.
+        confidence: of the intervals.
+        resamples: how many; scenes (paired over models and targets), references and raters.
+        by: columns to slice by, beside the whole; references without a value there stay in.
+
+    Raises:
+        RequestError: the home tradition is not clear, or no model was asked for it.
+    """
+    scores: list[Score] = []
+    at_home = ""
+    for study, slice_, rows in parts(first_time(attributions), by):
+        # A study comes whole before its slices, and its home is theirs
+        at_home = at_home if slice_ else find_home(rows, home)
+        for aspect in ASPECTS:
+            seen = rows[rows["aspect"] == aspect]
+            if not (seen["model"] != REFERENCE).any():
+                continue
+            shares = shares_of(seen, at_home, rng, resamples)
+            blank = Score(
+                study=study,
+                slice=slice_,
+                criterion=aspect,
+                confidence=confidence,
+                method=_method(shares, resamples),
+            )
+            found = list(_indices(shares, blank))
+            scores += say_simulated(found) if is_simulated(rows) else found
+    return scores
+
+
+def _method(shares: Shares, resamples: int) -> str:
+    raters = "raters" if shares.n_raters > 1 else "one rater, not resampled"
+    seeds = "scenes, seeds" if shares.n_seeds > 1 else "scenes"
+    return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}"
+
+
+def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
+    others = [tradition for tradition in shares.traditions if tradition != shares.home]
+    yield from _all_shares(shares, blank)
+    for other in others:
+        yield _discrimination(shares, other, blank)
+    for model in shares.models:
+        own = _counted(blank, shares.counts.get((model, shares.home), Counts()))
+        for other in others:
+            at = replace(own, model=model, group=other)
+            yield _raw_leak(shares, at)
+            yield _excess_leak(shares, at)
+            yield _mirror_asymmetry(shares, at)
+            yield from _choice_model(shares, at)
+            yield _neutral_default(shares, at)
+        yield from _mixture(shares, others, replace(own, model=model))
+    for model, against in combinations(shares.models, 2):
+        for other in others:
+            at = replace(blank, model=model, against=against, group=other)
+            yield _leak_difference(shares, at)
+
+
+def _all_shares(shares: Shares, blank: Score) -> Iterator[Score]:
+    """Every q_τ(l) and M(k, l); `group` is "asked:seen"."""
+    for cell, counts in shares.counts.items():
+        model, target = cell
+        for label, draws in zip(shares.labels, shares.of[cell], strict=True):
+            score = replace(
+                blank, metric="attribution_share", model=model, group=f"{target}:{label}"
+            )
+            yield with_interval(_counted(score, counts), draws)
+
+
+def _discrimination(shares: Shares, other: str, blank: Score) -> Score:
+    """D_l = M(l, l) − M(C, l)."""
+    counts = shares.counts.get((REFERENCE, other), Counts())
+    score = _counted(replace(blank, metric="discrimination", group=other), counts)
+    right = shares.share(REFERENCE, other, other)
+    wrong = shares.share(REFERENCE, shares.home, other)
+    if right is None or wrong is None:
+        return replace(score, reason=NO_REFERENCES)
+    return with_interval(score, right - wrong)
+
+
+def _raw_leak(shares: Shares, score: Score) -> Score:
+    """q_C(l)."""
+    score = replace(score, metric="raw_leak")
+    leak = shares.share(score.model, shares.home, score.group)
+    return _not_asked(score, shares.home) if leak is None else with_interval(score, leak)
+
+
+def _excess_leak(shares: Shares, score: Score) -> Score:
+    """E_l = q_C(l) − M(C, l); with strata g, M(C, l) = Σ_g w_g M(C, l given g), w from outputs."""
+    score = replace(score, metric="excess_leak")
+    leak = shares.share(score.model, shares.home, score.group)
+    if leak is None:
+        return _not_asked(score, shares.home)
+    right = shares.share(REFERENCE, score.group, score.group)
+    wrong = shares.share(REFERENCE, shares.home, score.group)
+    if right is None or wrong is None:
+        return replace(score, reason=NO_REFERENCES)
+    if not right[0] - wrong[0] >= LEAST_DISCRIMINATION:
+        return replace(score, reason=CANNOT_TELL_APART)
+    stratified, note = _stratified(shares, score.model, score.group)
+    score = replace(score, method=f"{score.method}{note}")
+    return with_interval(score, leak - (wrong if stratified is None else stratified))
+
+
+def _stratified(shares: Shares, model: str, other: str) -> tuple[Array | None, str]:
+    """Return M(C, other) with the model's own mix of strata, and what to say of it."""
+    home, label = shares.home, shares.labels.index(other)
+    asked, known = shares.strata(model), set(shares.strata(REFERENCE))
+    in_strata = sum(shares.mass[model, home, "stratum", stratum][0] for stratum in asked)
+    if not asked or not known:
+        return None, ""
+    missing = [stratum for stratum in asked if stratum not in known]
+    if missing or in_strata < shares.mass[model, home][0]:
+        lacking = f"no references of {', '.join(missing)}" if missing else "outputs without stratum"
+        return None, f"; not stratified: {lacking}"
+    total = shares.mass[model, home]
+    standard: Array = np.zeros_like(total)
+    for stratum in asked:
+        weight = shares.mass[model, home, "stratum", stratum]
+        confused = shares.of[REFERENCE, home, "stratum", stratum][label]
+        standard += np.where(weight > 0, weight * confused, 0.0)
+    return standard / np.where(total > 0, total, np.nan), "; stratified"
+
+
+def _mirror_asymmetry(shares: Shares, score: Score) -> Score:
+    """[q_C(l) − q_l(C)] − [M(C, l) − M(l, C)]."""
+    score = replace(score, metric="mirror_asymmetry")
+    home, other = shares.home, score.group
+    leak, back = (shares.share(score.model, *way) for way in ((home, other), (other, home)))
+    if leak is None or back is None:
+        return _not_asked(score, other if back is None else home)
+    wrong, wrong_back = (shares.share(REFERENCE, *way) for way in ((home, other), (other, home)))
+    if wrong is None or wrong_back is None:
+        return replace(score, reason=NO_REFERENCES)
+    return with_interval(score, (leak - back) - (wrong - wrong_back))
+
+
+def _choice_model(shares: Shares, score: Score) -> Iterator[Score]:
+    """Choice bias ½ ln[q_C(l) q_l(l) / (q_C(C) q_l(C))] and blur ½ ln[q_C(l) q_l(C) / (q_C(C) q_l(l))].
+
+    Each less the same of the references (Luce 1963); shares become counts of items, plus ½.
+    """
+    for metric, sign in (("choice_bias", 1.0), ("excess_blur", -1.0)):
+        at = replace(score, metric=metric)
+        seen = _log_ratios(shares, score.model, score.group)
+        real = _log_ratios(shares, REFERENCE, score.group)
+        if seen is None:
+            missing = (score.model, score.group) not in shares.of
+            yield _not_asked(at, score.group if missing else shares.home)
+        elif real is None:
+            yield replace(at, reason=NO_REFERENCES)
+        else:
+            value = (seen[0] + sign * seen[1]) - (real[0] + sign * real[1])
+            yield with_interval(at, value / 2)
+
+
+def _log_ratios(shares: Shares, model: str, other: str) -> tuple[Array, Array] | None:
+    """Return ln[q_C(l) / q_C(C)] and ln[q_l(l) / q_l(C)], ½ added to each count of items."""
+    ratios = []
+    for target in (shares.home, other):
+        to_other = shares.share(model, target, other)
+        to_home = shares.share(model, target, shares.home)
+        if to_other is None or to_home is None:
+            return None
+        items = shares.counts[model, target].items
+        ratios.append(np.log((items * to_other + 0.5) / (items * to_home + 0.5)))
+    return ratios[0], ratios[1]
+
+
+def _neutral_default(shares: Shares, score: Score) -> Score:
+    """N_l = [q_N(l) − q_N(C)] / [q_N(l) + q_N(C)]."""
+    score = replace(score, metric="neutral_default")
+    to_other = shares.share(score.model, NEUTRAL, score.group)
+    to_home = shares.share(score.model, NEUTRAL, shares.home)
+    if to_other is None or to_home is None:
+        return _not_asked(score, NEUTRAL)
+    score = _counted(score, shares.counts[score.model, NEUTRAL])
+    total = to_other + to_home
+    draws = np.full_like(total, np.nan)
+    np.divide(to_other - to_home, total, out=draws, where=total > 0)
+    if np.isnan(draws[0]):
+        return replace(score, reason="neither tradition was seen")
+    return with_interval(score, draws)
+
+
+def _mixture(shares: Shares, others: Sequence[str], score: Score) -> Iterator[Score]:
+    """Yield the corrected mixture, a sensitivity analysis with conditions of its own."""
+    cells = [(REFERENCE, tradition) for tradition in shares.traditions]
+    seen = shares.of.get((score.model, shares.home))
+    fewest = min(shares.counts.get(cell, Counts()).items for cell in cells)
+    reason = ""
+    draws: Array = np.empty((0, 0))
+    if seen is None:
+        reason = f"not asked for {shares.home}"
+    elif not fewest:
+        reason = NO_REFERENCES
+    elif fewest < LEAST_REFERENCES:
+        reason = f"under {LEAST_REFERENCES} references per class"
+    else:
+        confusion = np.stack([shares.of[cell] for cell in cells])
+        condition = float(np.linalg.cond(confusion[:, :, 0]))
+        if condition > LARGEST_CONDITION:
+            reason = f"condition number {condition:.1f} of the references' confusion is above 5"
+        else:
+            # Half a work more per label, so that none is impossible
+            sizes = np.array([shares.counts[cell].items for cell in cells])[:, None, None]
+            confusion = (sizes * confusion + 0.5) / (sizes + 0.5 * len(shares.labels))
+            items = shares.counts[score.model, shares.home].items
+            draws = corrected_mixture(items * seen, confusion)
+    for other in others:
+        at = replace(score, metric="corrected_mixture", group=other)
+        if reason:
+            yield replace(at, reason=reason)
+        else:
+            yield with_interval(at, draws[shares.traditions.index(other)])
+
+
+def _leak_difference(shares: Shares, score: Score) -> Score:
+    """q^A_C(l) − q^B_C(l) on the prompts that both models were asked."""
+    score = replace(score, metric="leak_difference")
+    ours = shares.of.get((score.model, shares.home, "with", score.against))
+    theirs = shares.of.get((score.against, shares.home, "with", score.model))
+    if ours is None or theirs is None:
+        return replace(score, reason="no common scenes")
+    label = shares.labels.index(score.group)
+    pair = [shares.counts[model, shares.home] for model in (score.model, score.against)]
+    counts = Counts(
+        sum(part.items for part in pair),
+        max(part.raters for part in pair),
+        sum(part.judgements for part in pair),
+    )
+    return with_interval(_counted(score, counts), ours[label] - theirs[label])
+
+
+def _counted(score: Score, counts: Counts) -> Score:
+    return replace(score, n_items=counts.items, n_raters=counts.raters, n_values=counts.judgements)
+
+
+def _not_asked(score: Score, target: str) -> Score:
+    return replace(score, reason=f"not asked for {target}")

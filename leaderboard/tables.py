@@ -1,0 +1,200 @@
+"""The three tables that the scorer takes: ratings, votes and attributions, checked once.
+
+Columns are those of the design. Missing optional columns are filled with their defaults, columns
+that no scorer knows are carried along untouched, ids are always text, and nothing is dropped: a
+row that breaks the format is an error that names file, line (CSV, JSONL) or row (Parquet and
+frames in memory, from 1), column and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bench.errors import FileFormatError
+from bench.records import NEUTRAL, REFERENCE
+from leaderboard.columns import choice_column, flag_column, number_column, text_column, whole_column
+from leaderboard.selection import distinct
+from leaderboard.sources import Places, Source, read_sources
+
+WINNERS = ("left", "right", "tie", "both_bad")
+OTHER = "other"
+CANNOT_TELL = "cannot_tell"
+ASPECTS = ("manner", "things")
+TRACE_STRENGTHS = ("", "none", "slight", "clear", "equal")
+
+_CARRIED = ("study", "suite", "language", "genre", "seed", "rater_group", "home", "stratum")
+"""Optional text columns of every table; the default is the empty text."""
+
+
+def read_ratings(paths: Sequence[Path | str]) -> pd.DataFrame:
+    """Return the ratings of all `paths` as one checked frame.
+
+    Raises:
+        RequestError: no path was given.
+        FileFormatError: one sentence that names file, line or row, column and value.
+    """
+    return _ratings(read_sources(paths))
+
+
+def check_ratings(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a checked copy of ratings made in memory; `where` names them in errors."""
+    return _ratings([Source(where, frame.reset_index(drop=True))])
+
+
+def read_votes(paths: Sequence[Path | str]) -> pd.DataFrame:
+    """Return the votes of all `paths` as one checked frame; `left` and `right` are model ids.
+
+    Votes have no item, so equal rows are two votes, not a duplicate.
+
+    Raises:
+        RequestError: no path was given.
+        FileFormatError: one sentence that names file, line or row, column and value.
+    """
+    return _votes(read_sources(paths))
+
+
+def check_votes(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a checked copy of votes made in memory; `where` names them in errors."""
+    return _votes([Source(where, frame.reset_index(drop=True))])
+
+
+def read_attributions(paths: Sequence[Path | str], *, labels: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the attributions of all `paths` as one checked frame.
+
+    An attribution is a tradition that occurs as a target, `other`, `cannot_tell`, or one of
+    `labels`.
+
+    Raises:
+        RequestError: no path was given.
+        FileFormatError: one sentence that names file, line or row, column and value.
+    """
+    return _attributions(read_sources(paths), labels)
+
+
+def check_attributions(
+    frame: pd.DataFrame, where: str, *, labels: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a checked copy of attributions made in memory; `where` names them in errors."""
+    return _attributions([Source(where, frame.reset_index(drop=True))], labels)
+
+
+def _ratings(sources: Sequence[Source]) -> pd.DataFrame:
+    frame = _joined(sources, ("rater", "item", "criterion"), {"model": "", "prompt": ""}, "value")
+    places = Places(sources)
+    _refuse_duplicates(frame, ["study", "rater", "item", "criterion", "occasion"], places)
+    _refuse_contradictions(frame, ["model", "prompt"], places)
+    return frame
+
+
+def _votes(sources: Sequence[Source]) -> pd.DataFrame:
+    frame = _joined(sources, ("rater", "prompt", "left", "right", "winner"), {"criterion": ""})
+    places = Places(sources)
+    choice_column(frame["winner"], WINNERS, places)
+    itself = (frame["left"] == frame["right"]).to_numpy().nonzero()[0]
+    if len(itself):
+        name = frame["left"].iloc[itself[0]]
+        raise FileFormatError(
+            f"{places.place(itself[0])}: columns 'left' and 'right' both say {name!r}:"
+            " a model is not compared with itself"
+        )
+    return frame
+
+
+def _attributions(sources: Sequence[Source], labels: Sequence[str]) -> pd.DataFrame:
+    optional = {
+        "prompt": "",
+        "aspect": ASPECTS[0],
+        "criterion": "",
+        "trace": "",
+        "trace_strength": "",
+    }
+    frame = _joined(sources, ("rater", "item", "model", "target", "attribution"), optional)
+    if "recognised" not in frame:
+        frame["recognised"] = pd.Series("", index=frame.index, dtype="str")
+    places = Places(sources)
+    for source in sources:
+        _require(source, ("prompt",))
+    nameless = ((frame["prompt"] == "") & (frame["model"] != REFERENCE)).to_numpy().nonzero()[0]
+    if len(nameless):
+        raise FileFormatError(
+            f"{places.place(nameless[0])}: column 'prompt' is empty; a reference alone may have none"
+        )
+    traditions = distinct(frame["target"], without={NEUTRAL})
+    known = dict.fromkeys([*traditions, OTHER, CANNOT_TELL, *labels])
+    choice_column(frame["attribution"], tuple(known), places)
+    choice_column(frame["aspect"], ASPECTS, places)
+    choice_column(frame["trace"], ("", "none", *known), places)
+    choice_column(frame["trace_strength"], TRACE_STRENGTHS, places)
+    key = ["study", "rater", "item", "aspect", "criterion", "occasion"]
+    _refuse_duplicates(frame, key, places)
+    _refuse_contradictions(frame, ["model", "prompt", "target"], places)
+    return frame
+
+
+def _joined(
+    sources: Sequence[Source],
+    required: Sequence[str],
+    optional: dict[str, str],
+    number: str = "",
+) -> pd.DataFrame:
+    """Check each source's columns one by one and lay the sources one after the other."""
+    defaults = dict.fromkeys(_CARRIED, "") | optional
+    frames = []
+    for source in sources:
+        _require(source, (*required, *([number] if number else [])))
+        given = source.frame
+        checked = given.copy()
+        for column in required:
+            checked[column] = text_column(given[column], None, source)
+        if number:
+            checked[number] = number_column(given[number], source)
+        for column, default in defaults.items():
+            checked[column] = (
+                text_column(given[column], default, source)
+                if column in given
+                else pd.Series(default, index=given.index, dtype="str")
+            )
+        checked["occasion"] = whole_column(given["occasion"], source) if "occasion" in given else 0
+        if "recognised" in given:
+            checked["recognised"] = flag_column(given["recognised"], source)
+        frames.append(checked)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _require(source: Source, columns: Sequence[str]) -> None:
+    missing = [column for column in columns if column not in source.frame]
+    if missing:
+        there = ", ".join(str(column) for column in source.frame) or "none"
+        raise FileFormatError(
+            f"{source.name}: the column {missing[0]!r} is missing (columns there: {there})"
+        )
+
+
+def _refuse_duplicates(frame: pd.DataFrame, key: list[str], places: Places) -> None:
+    rows = frame.duplicated(key).to_numpy().nonzero()[0]
+    if not len(rows):
+        return
+    values = frame[key].iloc[rows[0]]
+    first = int((frame[key] == values).all(axis=1).to_numpy().argmax())
+    told = ", ".join(f"{column} {value!r}" for column, value in values.items() if value != "")
+    raise FileFormatError(f"{places.place(rows[0])}: repeats {places.place(first)}: {told}")
+
+
+def _refuse_contradictions(frame: pd.DataFrame, columns: list[str], places: Places) -> None:
+    """An item is one output: it has one model, one prompt and one target."""
+    key = ["study", "item"]
+    kinds = frame[key + columns].drop_duplicates()
+    odd = kinds.index[kinds.duplicated(key).to_numpy()]
+    if not len(odd):
+        return
+    row = int(odd[0])
+    same = (frame[key] == frame[key].iloc[row]).all(axis=1)
+    first = int(same.to_numpy().argmax())
+    column = next(name for name in columns if frame[name].iloc[first] != frame[name].iloc[row])
+    raise FileFormatError(
+        f"{places.place(row)}: item {frame['item'].iloc[row]!r} has {column}"
+        f" {frame[column].iloc[row]!r}, but {frame[column].iloc[first]!r} at {places.place(first)}"
+    )

@@ -1,0 +1,230 @@
+"""The headline table, as plain text for a terminal, Markdown and LaTeX (booktabs)."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bench.records import REFERENCE, Score
+from leaderboard.board import HEADLINE_ASPECT, Board, Labels, boards
+from leaderboard.plots import number
+from leaderboard.quality import MEAN_SCORE
+from leaderboard.words import Words, words_in
+
+_LONGEST = 14
+"""Columns of a terminal for the heading of a score."""
+
+
+class Cell(NamedTuple):
+    """A value, its interval and its rank interval, as words; empty where there is none."""
+
+    value: str
+    interval: str = ""
+    rank: str = ""
+    reason: str = ""
+
+
+class Column(NamedTuple):
+    """A heading, and its short name where it has one."""
+
+    heading: str
+    short: str = ""
+    id: str = ""
+    """Stands in for a heading too long for a terminal."""
+
+
+class HeadlineTable(NamedTuple):
+    """Models down, measures across."""
+
+    columns: Sequence[Column]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    n_scores: int
+    """How many of the columns are scores; those after them are biases."""
+    anchor: bool
+    """Whether the last row is the references'."""
+
+
+def headline_table(board: Board, words: Words) -> HeadlineTable:
+    """Return mean scores and votes with their ranks, and the bias towards each other tradition."""
+    with_votes = any(score.metric == "strength" for score in board.scores)
+    strength = [Column(words.say("strength"), id="strength")] if with_votes else []
+    scores = [
+        Column(words.term(criterion), id=criterion) for criterion in board.criteria
+    ] + strength
+    short = bias_names(board.others)
+    biases = [
+        Column(words.say("bias", tradition=words.tradition(other)), short[other])
+        for other in board.others
+    ]
+    anchors = [score for score in board.all_of(MEAN_SCORE) if score.model == REFERENCE]
+    models = [*board.models, *([REFERENCE] if anchors else [])]
+    rows = []
+    for model in models:
+        cells = [_mean_cell(board, words, criterion, model) for criterion in board.criteria]
+        if with_votes:
+            cells.append(_strength_cell(board, words, model))
+        for other in board.others:
+            leak = board.find("excess_leak", criterion=HEADLINE_ASPECT, model=model, group=other)
+            cells.append(_cell(leak, words))
+        rows.append(
+            (capital(words.label(model)) if model == REFERENCE else words.label(model), cells)
+        )
+    return HeadlineTable([*scores, *biases], rows, len(scores), bool(anchors))
+
+
+def bias_names(others: Sequence[str]) -> dict[str, str]:
+    """Return short names of the bias indices, "WBI" for western; none where initials collide."""
+    initials = [other[:1].upper() for other in others]
+    return {
+        other: f"{initial}BI" if initials.count(initial) == 1 and initial.isascii() else ""
+        for other, initial in zip(others, initials, strict=True)
+    }
+
+
+def headline(scores: Sequence[Score], *, language: str = "en", labels: Labels | None = None) -> str:
+    """Return the headline tables of all studies as text for a terminal."""
+    words = words_in(language, labels)
+    blocks = []
+    for board in boards(scores, tuple(labels or ())):
+        table = headline_table(board, words)
+        told = ([words.say("simulated")] if board.simulated else []) + (
+            [f"{words.say('study')}: {board.study}"] if board.study else []
+        )
+        blocks += [" · ".join(told)] if told else []
+        width = len(table.columns)
+        for part in (range(table.n_scores), range(table.n_scores, width)):
+            if len(part):
+                blocks.append(_text_block(table, part, words))
+    return "\n\n".join(blocks)
+
+
+def markdown(scores: Sequence[Score], words: Words) -> str:
+    """Return the headline tables of all studies in Markdown."""
+    parts = []
+    for board in boards(scores, tuple(words.labels)):
+        table = headline_table(board, words)
+        if board.study:
+            parts.append(f"## {board.study}")
+        if board.simulated:
+            parts.append(f"**{words.say('simulated')}.** {words.say('simulated_long')}")
+        heads = [words.say("model"), *(_heading(column) for column in table.columns)]
+        lines = [_pipes(heads), _pipes(["---", *["---:"] * len(table.columns)])]
+        lines += [
+            _pipes([name, *(_one_line(cell) for cell in cells)]) for name, cells in table.rows
+        ]
+        parts += ["\n".join(lines), words.say("no_purity")]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(scores: Sequence[Score], words: Words) -> str:
+    """Return the headline tables of all studies in LaTeX, for the package booktabs."""
+    parts = []
+    for board in boards(scores, tuple(words.labels)):
+        table = headline_table(board, words)
+        notes = [note for note in (board.study, words.say("simulated") * board.simulated) if note]
+        heads = [words.say("model"), *(column.short or column.heading for column in table.columns)]
+        lines = [f"% {' · '.join(notes)}"] if notes else []
+        lines += [f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}", "\\toprule"]
+        lines += [" & ".join(map(_escaped, heads)) + " \\\\", "\\midrule"]
+        for place, (name, cells) in enumerate(table.rows):
+            if table.anchor and place == len(table.rows) - 1:
+                lines.append("\\midrule")
+            row = [name, *(_one_line(cell) for cell in cells)]
+            lines.append(" & ".join(map(_escaped, row)) + " \\\\")
+        lines += ["\\bottomrule", "\\end{tabular}"]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def interval_of(score: Score, digits: int = 2) -> str:
+    """Return "[low, high]", or nothing where there is no interval."""
+    if not (math.isfinite(score.low) and math.isfinite(score.high)):
+        return ""
+    return f"[{number(score.low, digits)}, {number(score.high, digits)}]"
+
+
+def capital(words: str) -> str:
+    """Return the words with their first letter raised, the rest as they are."""
+    return words[:1].upper() + words[1:]
+
+
+def _mean_cell(board: Board, words: Words, criterion: str, model: str) -> Cell:
+    mean = board.find(MEAN_SCORE, criterion=criterion, model=model)
+    rank = board.find("rank", criterion=criterion, model=model, group=MEAN_SCORE)
+    return _cell(mean, words, rank)
+
+
+def _strength_cell(board: Board, words: Words, model: str) -> Cell:
+    found = [score for score in board.all_of("strength") if score.model == model]
+    if not found:
+        return Cell("")
+    rank = board.find("rank", criterion=found[0].criterion, model=model)
+    return _cell(found[0], words, rank)
+
+
+def _cell(score: Score | None, words: Words, rank: Score | None = None) -> Cell:
+    if score is None:
+        return Cell("")
+    if not math.isfinite(score.value):
+        return Cell("–", reason=words.reason(score.reason))
+    return Cell(number(score.value), interval_of(score), _rank_words(rank))
+
+
+def _rank_words(rank: Score | None) -> str:
+    if rank is None or not math.isfinite(rank.value):
+        return ""
+    return f"{rank.low:.0f}" if rank.low == rank.high else f"{rank.low:.0f}–{rank.high:.0f}"
+
+
+def _text_block(table: HeadlineTable, part: range, words: Words) -> str:
+    is_bias = part.start >= table.n_scores
+    heads = [_heading(table.columns[place]) for place in part]
+    if not is_bias and any(_width(head) > _LONGEST for head in heads):
+        heads = [table.columns[place].id for place in part]
+    grid = [[words.say("model"), *heads]]
+    for name, cells in table.rows:
+        shown = [cells[place] for place in part]
+        if any(cell.value for cell in shown):
+            grid.append([name, *(_terminal(cell, with_interval=is_bias) for cell in shown)])
+    widths = [max(_width(row[place]) for row in grid) for place in range(len(part) + 1)]
+    lines = []
+    for row in grid:
+        first = row[0] + " " * (widths[0] - _width(row[0]))
+        rest = [
+            " " * (width - _width(cell)) + cell
+            for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
+        lines.append("  ".join([first, *rest]))
+    return "\n".join(lines)
+
+
+def _terminal(cell: Cell, *, with_interval: bool) -> str:
+    if with_interval:
+        return f"{cell.value} {cell.interval or cell.reason}".strip()
+    return f"{cell.value} ({cell.rank})" if cell.rank else cell.value
+
+
+def _one_line(cell: Cell) -> str:
+    rank = f" ({cell.rank})" if cell.rank else ""
+    return f"{cell.value} {cell.interval or cell.reason}".strip() + rank
+
+
+def _heading(column: Column) -> str:
+    return f"{column.heading} ({column.short})" if column.short else column.heading
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _escaped(words: str) -> str:
+    special: dict[str, str | int | None] = {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    special |= {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
+    special |= {"−": "$-$", "–": "--"}
+    return words.translate(str.maketrans(special))
+
+
+def _width(words: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in words)

@@ -1,0 +1,73 @@
+"""The words of a page in one language: fixed texts, labels of ids, and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.reading import read_yaml
+from bench.records import REFERENCE
+from leaderboard.board import Labels
+
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Texts and labels in one language."""
+
+    language: str
+    texts: Mapping[str, Any]
+    labels: Labels = field(default_factory=dict)
+
+    def say(self, key: str, **parts: str | int) -> str:
+        """Return a fixed text with its {braces} filled in."""
+        return str(self.texts[key]).format(**({"works": self.label(REFERENCE)} | parts))
+
+    def paragraphs(self, key: str) -> list[str]:
+        """Return the paragraphs of a fixed text."""
+        return [str(part).format(works=self.label(REFERENCE)) for part in self.texts[key]]
+
+    def join(self, sentences: Sequence[str]) -> str:
+        """Return sentences one after the other; in Chinese no space parts them."""
+        return ("" if self.language == "zh" else " ").join(sentences)
+
+    def label(self, name: str) -> str:
+        """Return what is shown for an id: the given label, our own word, or the id itself."""
+        given = self.labels.get(name, {})
+        if given:
+            return given.get(self.language) or next(iter(given.values()))
+        own = self.texts.get(name) if name in _OWN else None
+        return str(own) if own else name
+
+    def term(self, name: str) -> str:
+        """Return what is shown for a criterion; an id without a label loses its underscores."""
+        shown = self.label(name)
+        return shown.replace("_", " ") if shown == name else shown
+
+    def tradition(self, name: str) -> str:
+        """Return what is shown for a tradition or another label of manner.
+
+        In English an id without a label gets a capital, as the adjective of a people has.
+        """
+        shown = self.term(name)
+        return shown[:1].upper() + shown[1:] if shown == name else shown
+
+    def reason(self, reason: str) -> str:
+        """Return a reason in this language, the parts that vary as they are."""
+        for known, said in self.texts["reasons"].items():
+            if reason.startswith(known):
+                return f"{said}{reason[len(known) :]}"
+        return reason
+
+
+_OWN = {REFERENCE, "none", "other", "cannot_tell", "manner", "things"}
+"""Ids that every study has, so that we have words for them."""
+
+
+def words_in(language: str, labels: Labels | None = None) -> Words:
+    """Return the words in English ("en") or Chinese ("zh")."""
+    texts = read_yaml(Path(__file__).with_name("texts.yaml"))
+    return Words(language, texts[language], labels or {})

@@ -1,0 +1,1 @@
+"""Study design, blind stimuli, the append-only store and the rating rooms."""

@@ -1,0 +1,145 @@
+"""Raters in the database: enrolment, invitations, sessions, consent, withdrawal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from bench.errors import ConflictError, RequestError
+from raters import tables as t
+from raters.protocol import Protocol
+from raters.tables import note, now, setting
+
+
+def hashed(secret: str) -> str:
+    """Return what is stored of a token or a session's secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def receipt(rater: Row[Any]) -> str:
+    """Return the code that a rater keeps and an organiser can check, such as `K7QM-2XRA`."""
+    digest = hashlib.sha256(f"receipt {rater.id} {rater.token_hash}".encode()).digest()
+    code = base64.b32encode(digest)[:8].decode()
+    return f"{code[:4]}-{code[4:]}"
+
+
+def enrol(
+    connection: Connection, block: int, *, token: str, group: str, simulated: bool, language: str
+) -> str:
+    """Add a rater for a block and return the pseudonym."""
+    number = (connection.scalar(select(func.count()).select_from(t.rater)) or 0) + 1
+    pseudonym = f"r{number:03}"
+    connection.execute(
+        insert(t.rater).values(
+            id=pseudonym,
+            block=block,
+            token_hash=hashed(token),
+            rater_group=group,
+            simulated=simulated,
+            room_language=language,
+            created_at=now(),
+        )
+    )
+    return pseudonym
+
+
+def rater_of_token(connection: Connection, token: str) -> Row[Any] | None:
+    """Return the rater whose invitation this is, None for a false or withdrawn one."""
+    found = connection.execute(select(t.rater).where(t.rater.c.token_hash == hashed(token))).first()
+    return found if found and not found.withdrawn_at else None
+
+
+def open_session(connection: Connection, rater: str) -> str:
+    """Return the secret of a new session: what the cookie holds."""
+    secret = secrets.token_urlsafe(32)
+    connection.execute(
+        insert(t.session).values(secret_hash=hashed(secret), rater=rater, created_at=now())
+    )
+    return secret
+
+
+def rater_of_session(connection: Connection, secret: str) -> Row[Any] | None:
+    """Return the rater of a session, None for a false one or after a withdrawal."""
+    found = connection.execute(
+        select(t.rater).join(t.session).where(t.session.c.secret_hash == hashed(secret))
+    ).first()
+    return found if found and not found.withdrawn_at else None
+
+
+def start(connection: Connection, rater: str, protocol: Protocol) -> None:
+    """Record that a rater agreed to take part; the first one freezes the protocol.
+
+    Raises:
+        ConflictError: the study is closed, or `study.yaml` was changed after the first start.
+    """
+    check_frozen(connection, protocol)
+    refuse_closed(connection)
+    if setting(connection, "protocol_hash") is None:
+        connection.execute(insert(t.meta).values(key="protocol_hash", value=protocol.hash))
+        note(connection, "frozen", protocol.hash)
+    connection.execute(
+        update(t.rater)
+        .where(t.rater.c.id == rater, t.rater.c.started_at.is_(None))
+        .values(started_at=now())
+    )
+
+
+def check_frozen(connection: Connection, protocol: Protocol) -> None:
+    """Refuse a protocol that is not the one under which the first rater started."""
+    frozen = setting(connection, "protocol_hash")
+    if frozen is not None and frozen != protocol.hash:
+        raise ConflictError(
+            "study.yaml was changed after the first rater had started: put it back as it was, or "
+            "make a new study"
+        )
+
+
+def refuse_closed(connection: Connection) -> None:
+    """Refuse whatever comes after `lock`."""
+    if setting(connection, "locked_at") is not None:
+        raise ConflictError("this study is closed")
+
+
+def taking_part(connection: Connection, rater: str) -> Row[Any]:
+    """Return a rater's row; refuse one who has not agreed to take part, or has withdrawn."""
+    row = connection.execute(select(t.rater).where(t.rater.c.id == rater)).first()
+    if row is None or row.withdrawn_at:
+        raise ConflictError("this rater has withdrawn")
+    if row.started_at is None:
+        raise ConflictError("this rater has not agreed to take part yet")
+    return row
+
+
+def speak(connection: Connection, rater: str, language: str, protocol: Protocol) -> None:
+    """Record in which language a rater wants the room."""
+    if language not in protocol.languages:
+        raise RequestError(f"this study's languages are {', '.join(protocol.languages)}")
+    connection.execute(update(t.rater).where(t.rater.c.id == rater).values(room_language=language))
+
+
+def erase(connection: Connection, rater: str) -> int:
+    """Empty the payloads of a rater, end all sessions, and return how many events were emptied.
+
+    Raises:
+        RequestError: there is no such rater.
+        ConflictError: the rater has withdrawn before.
+    """
+    row = connection.execute(select(t.rater).where(t.rater.c.id == rater)).first()
+    if row is None:
+        raise RequestError(f"there is no rater {rater!r}: `status` lists the pseudonyms")
+    if row.withdrawn_at:
+        raise ConflictError(f"rater {rater} has withdrawn already, on {row.withdrawn_at[:10]}")
+    # the hash goes too: a payload has so few values that it could be guessed from it
+    emptied = connection.execute(
+        update(t.response_event)
+        .where(t.response_event.c.rater == rater)
+        .values(payload=None, payload_hash="", client_time="")
+    ).rowcount
+    connection.execute(t.session.delete().where(t.session.c.rater == rater))
+    connection.execute(update(t.rater).where(t.rater.c.id == rater).values(withdrawn_at=now()))
+    note(connection, "withdrawn", rater)
+    return emptied

@@ -1,0 +1,101 @@
+"""`study.yaml`: the protocol of a study, resolved and frozen when the first rater starts.
+
+Nothing in it names a model or a run: the rating server reads it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from bench.errors import FileFormatError, RequestError
+from bench.reading import FileModel, canonical_hash, check, read_yaml
+from bench.records import Rubric
+from bench.rubrics import RubricFile, rubric_from
+from raters.config import RoomLanguage
+
+FILE = "study.yaml"
+OTHER = "other"
+CANNOT_TELL = "cannot_tell"
+
+
+class Plan(FileModel):
+    """The planned panel, and what a block holds at most, and how long it takes."""
+
+    raters: int = Field(ge=1)
+    raters_per_item: int = Field(ge=1)
+    votes_per_pair: int = Field(ge=0)
+    singles: int = Field(ge=0)
+    pairs: int = Field(ge=0)
+    minutes: int = Field(ge=0)
+
+
+class Protocol(FileModel):
+    """What every rater of a study is asked.
+
+    `stand_ins` says that some references are not works by people but drawn by a program.
+    `suites` maps a suite's name to its hash.
+    """
+
+    schema_: Literal[1] = Field(alias="schema")
+    study: str
+    version: int
+    simulated: bool
+    stand_ins: bool
+    home: str
+    traditions: list[str] = Field(min_length=1)
+    languages: list[RoomLanguage] = Field(min_length=1)
+    suites: dict[str, str]
+    plan: Plan
+    rubric_hash: str
+    rubric: RubricFile
+
+    @model_validator(mode="after")
+    def _rubric_has_its_hash(self) -> Self:
+        if rubric_from(self.rubric).hash != self.rubric_hash:
+            raise ValueError("the rubric does not have its hash: it was changed by hand")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What a manner or a thing may be attributed to."""
+        return (*self.traditions, OTHER, CANNOT_TELL)
+
+    @property
+    def scales(self) -> Rubric:
+        """The rubric as a record."""
+        return rubric_from(self.rubric)
+
+    @property
+    def hash(self) -> str:
+        """The hash that is frozen when the first rater starts."""
+        return canonical_hash(self.model_dump(mode="json", by_alias=True))
+
+
+def write_protocol(protocol: Protocol, study: Path) -> None:
+    """Write `study.yaml`."""
+    content = protocol.model_dump(mode="json", by_alias=True)
+    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+    (study / FILE).write_text(text, encoding="utf-8")
+
+
+def read_protocol(study: Path) -> Protocol:
+    """Return the protocol of a study folder.
+
+    Raises:
+        RequestError: it is no study folder.
+        FileFormatError: `study.yaml` breaks the schema.
+    """
+    path = study / FILE
+    if not path.is_file():
+        raise RequestError(f"{study} has no {FILE}: it is not a study folder")
+    protocol = check(read_yaml(path), Protocol, path)
+    for scale in protocol.rubric.scales:
+        for language in protocol.languages:
+            texts = [scale.label, scale.question, *scale.anchors.values()]
+            if any(language not in text for text in texts):
+                raise FileFormatError(f"{path}: scale {scale.id} lacks a text in {language!r}")
+    return protocol

@@ -1,0 +1,164 @@
+"""The pages outside the room: invitation with information and consent, and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+
+from bench.errors import ConflictError
+from raters import tables as t
+from raters.people import open_session, rater_of_token, speak, start
+from raters.room.guard import SURFACE, limited_body
+from raters.room.session import (
+    Room,
+    count_false,
+    from_our_page,
+    give_cookie,
+    is_token,
+    rater_of,
+    too_many_false,
+)
+from raters.room.texts import PAGE, catalogue, preferred
+from raters.store import progress
+
+_templates = Environment(
+    loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+def language_of(request: Request, room: Room) -> str:
+    """Return the language of a page: what its address says, else what the browser prefers."""
+    languages = room.protocol.languages
+    asked = request.query_params.get("language", "")
+    if asked in languages:
+        return asked
+    return preferred(request.headers.get("accept-language", ""), languages)
+
+
+def message_page(request: Request, room: Room, name: str, status: int) -> HTMLResponse:
+    """Return a page with one of the catalogue's messages."""
+    language = language_of(request, room)
+    message = catalogue()[language]["messages"][name]
+    return HTMLResponse(
+        _page(room, language, message=message, title=message["title"]), status_code=status
+    )
+
+
+def door_page(request: Request, room: Room, rater: Any, *, missing: bool = False) -> HTMLResponse:
+    """Return the invitation: information and consent, or a welcome back."""
+    language = language_of(request, room)
+    with t.reading(room.engine) as connection:
+        done, total = progress(connection, rater)
+    texts = catalogue()[language]["door"]
+    values = {"minutes": room.minutes, "done": done, "total": total}
+    door = {
+        **texts,
+        "back": texts["back"].format(**values),
+        "sections": [
+            {"head": one["head"], "text": one["text"].format(**values)} for one in texts["sections"]
+        ],
+    }
+    content = _page(
+        room,
+        language,
+        door=door,
+        title=door["title"],
+        started=rater.started_at is not None,
+        missing=missing,
+    )
+    return HTMLResponse(content, status_code=422 if missing else 200)
+
+
+def page_routes(room: Room) -> APIRouter:
+    """Return the routes of the door: `/`, and `/i/{token}` to look and to come in."""
+    router = APIRouter()
+
+    @router.get("/")
+    def doorstep(request: Request) -> Response:
+        if rater_of(request, room) is not None:
+            return RedirectResponse(f"{SURFACE}/", status_code=303)
+        return message_page(request, room, "link_needed", 200)
+
+    @router.get("/i/{token}")
+    def look_in(request: Request, token: str) -> Response:
+        rater = _invited(request, room, token)
+        if isinstance(rater, Response):
+            return rater
+        return door_page(request, room, rater)
+
+    @router.post("/i/{token}")
+    async def come_in(request: Request, token: str) -> Response:
+        if not from_our_page(request):
+            return message_page(request, room, "refused", 403)
+        body = await limited_body(request)
+        if body is None:
+            return message_page(request, room, "refused", 413)
+        fields = parse_qs(body.decode("utf-8", "replace"))
+        return await run_in_threadpool(_come_in, request, room, token, fields)
+
+    return router
+
+
+def _come_in(request: Request, room: Room, token: str, fields: dict[str, list[str]]) -> Response:
+    rater = _invited(request, room, token)
+    if isinstance(rater, Response):
+        return rater
+    if fields.get("consent") != ["yes"]:
+        return door_page(request, room, rater, missing=True)
+    language = language_of(request, room)
+    try:
+        with t.writing(room.engine) as connection:
+            if rater.started_at is None:
+                start(connection, rater.id, room.protocol)
+            speak(connection, rater.id, language, room.protocol)
+            secret = open_session(connection, rater.id)
+    except ConflictError:
+        return message_page(request, room, "closed", 409)
+    response = RedirectResponse(f"{SURFACE}/", status_code=303)
+    give_cookie(response, request, room, secret)
+    return response
+
+
+def _invited(request: Request, room: Room, token: str) -> Any:
+    """Return the rater of an invitation, or the page that says that there is none."""
+    address = request.client.host if request.client else ""
+    if too_many_false(room, address):
+        return message_page(request, room, "too_many", 429)
+    rater = None
+    if is_token(token):
+        with t.reading(room.engine) as connection:
+            rater = rater_of_token(connection, token)
+    if rater is None:
+        count_false(room, address)
+        return message_page(request, room, "link_false", 404)
+    return rater
+
+
+def _page(room: Room, language: str, **values: Any) -> str:
+    texts = catalogue()
+    languages = [
+        {"id": one, "name": texts[one]["name"], "tag": texts[one]["tag"]}
+        for one in room.protocol.languages
+    ]
+    defaults = {
+        "message": None,
+        "door": texts[language]["door"],
+        "started": False,
+        "missing": False,
+    }
+    return _templates.get_template("door.html").render(
+        {
+            **defaults,
+            "tag": texts[language]["tag"],
+            "language": language,
+            "languages": languages,
+            "stand_ins": room.protocol.stand_ins,
+            "simulated": room.protocol.simulated,
+            **values,
+        }
+    )

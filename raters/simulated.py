@@ -1,0 +1,215 @@
+"""Simulated raters: they go the same way through the store as people, and look at pixels only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import Connection
+
+from bench.records import SIMULATED, Stimulus
+from bench.rubrics import ScaleFile
+from raters import tables as t
+from raters.payloads import ATTRIBUTION, PAIR, Answer, check_payload
+from raters.people import start
+from raters.protocol import CANNOT_TELL, OTHER, Protocol
+from raters.store import Position, position, respond
+from raters.study import enrol_raters, open_study
+from raters.tables import now
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What can be seen in a picture.
+
+    Args:
+        traditions: probability of each tradition as the manner of picturing; what is missing to 1
+            is `other`.
+        quality: in [0, 1].
+        things: the same as `traditions` for the things shown; empty where it cannot be seen, and
+            then a blurred copy of the manner stands in.
+    """
+
+    traditions: Mapping[str, float]
+    quality: float
+    things: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability."""
+        if not 0 <= self.quality <= 1:
+            raise ValueError(f"quality {self.quality} lies outside 0 to 1")
+        for shares in (self.traditions, self.things):
+            if any(value < 0 for value in shares.values()) or sum(shares.values()) > 1 + 1e-6:
+                raise ValueError(f"{dict(shares)} are no probabilities")
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """How one simulated rater judges: all in units of a scale's step, or probabilities."""
+
+    severity: float
+    noise: float
+    confusion: float
+    doubt: float
+    ties: float
+
+
+def draw_temper(rng: np.random.Generator) -> Temper:
+    """Draw a rater from the population that the demo assumes."""
+    return Temper(
+        severity=float(rng.normal(0, 0.4)),
+        noise=float(rng.lognormal(np.log(0.55), 0.25)),
+        confusion=float(rng.beta(2, 22)),
+        doubt=float(rng.beta(2, 38)),
+        ties=float(rng.lognormal(np.log(0.5), 0.3)),
+    )
+
+
+def simulate(
+    study: Path,
+    *,
+    look: Callable[[Image.Image], Look],
+    rng: np.random.Generator,
+    count: int | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Let simulated raters do a study and return how many answers they gave.
+
+    `look` sees a picture's pixels and nothing else, once per picture. `count` is by default the
+    number of raters planned. `advance` hears of every rater that has finished.
+
+    Raises:
+        ConflictError: the study is closed.
+    """
+    given = 0
+    seen: dict[str, Look] = {}
+    with open_study(study) as (protocol, engine):
+
+        def look_at(stimulus: Stimulus) -> Look:
+            if stimulus.id not in seen:
+                with Image.open(study / stimulus.file) as image:
+                    seen[stimulus.id] = look(image.convert("RGB"))
+            return seen[stimulus.id]
+
+        number = protocol.plan.raters if count is None else count
+        for _ in range(number):
+            with t.writing(engine) as connection:
+                ((rater, _token),) = enrol_raters(
+                    connection, protocol, 1, group=SIMULATED, simulated=True, rng=rng
+                )
+                given += _do_all(
+                    connection, rater, protocol, draw_temper(rng), rng, look_at=look_at
+                )
+            advance(1)
+    return given
+
+
+def _do_all(
+    connection: Connection,
+    rater: str,
+    protocol: Protocol,
+    temper: Temper,
+    rng: np.random.Generator,
+    *,
+    look_at: Callable[[Stimulus], Look],
+) -> int:
+    """Answer one assignment after the other, as the room shows them, until there is none left."""
+    language = protocol.languages[int(rng.integers(len(protocol.languages)))]
+    start(connection, rater, protocol)
+    given = 0
+    while (here := position(connection, rater)).assignment and here.phase:
+        payload = _judge(here, protocol, temper, look_at, rng)
+        answer = Answer(
+            assignment=here.assignment.id,
+            event_id=str(uuid.UUID(bytes=rng.bytes(16), version=4)),
+            phase=here.phase,
+            payload=check_payload(here.phase, payload, protocol),
+            language=language,
+            client_time=now(),
+        )
+        respond(connection, rater, [answer], protocol)
+        given += 1
+    return given
+
+
+def _judge(
+    here: Position,
+    protocol: Protocol,
+    temper: Temper,
+    look_at: Callable[[Stimulus], Look],
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    looks = [look_at(stimulus) for stimulus in here.stimuli]
+    if here.phase == ATTRIBUTION:
+        return attribute(looks[0], protocol, temper, rng)
+    if here.phase == PAIR:
+        left, right = (merit(one, protocol.home) for one in looks)
+        return {"winner": vote(left, right, temper, rng)}
+    scales = [scale for scale in protocol.rubric.scales if scale.id in here.scales]
+    return rate(looks[0], protocol.home, scales, temper=temper, rng=rng)
+
+
+def merit(look: Look, home: str) -> float:
+    """Return in [0, 1] how good a picture of the home tradition this is."""
+    return 0.5 * look.quality + 0.5 * look.traditions.get(home, 0.0)
+
+
+def attribute(
+    look: Look, protocol: Protocol, temper: Temper, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Attribute manner and things, with the rater's confusion and doubt."""
+    count = len(protocol.traditions)
+    manner = np.array([look.traditions.get(name, 0.0) for name in protocol.traditions])
+    if look.things:
+        things = np.array([look.things.get(name, 0.0) for name in protocol.traditions])
+    else:
+        things = 0.5 * manner + 0.5 * manner.sum() / count
+    chosen = {}
+    for aspect, shares in (("manner", manner), ("things", things)):
+        blurred = (1 - temper.confusion) * shares + temper.confusion * shares.sum() / count
+        other = max(0.0, 1.0 - float(blurred.sum()))
+        chances = np.array([*blurred, other]) / (float(blurred.sum()) + other)
+        names = [*protocol.traditions, OTHER]
+        # doubt grows with how evenly the chances are spread
+        doubt = min(1.0, temper.doubt * 2 * (1.5 - float(chances.max())))
+        chosen[aspect] = (
+            CANNOT_TELL if rng.random() < doubt else names[int(rng.choice(len(names), p=chances))]
+        )
+    return chosen
+
+
+def rate(
+    look: Look,
+    home: str,
+    scales: Sequence[ScaleFile],
+    *,
+    temper: Temper,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Rate on every scale: quality and home manner in a share that differs from scale to scale."""
+    manner = look.traditions.get(home, 0.0)
+    scores = {}
+    for number, scale in enumerate(scales):
+        share = 0.35 + 0.3 * number / max(len(scales) - 1, 1)
+        worth = share * look.quality + (1 - share) * manner
+        value = scale.low + (scale.high - scale.low) * worth - temper.severity
+        value += temper.noise * float(rng.normal())
+        scores[scale.id] = int(np.clip(round(value), scale.low, scale.high))
+    return scores
+
+
+def vote(left: float, right: float, temper: Temper, rng: np.random.Generator) -> str:
+    """Vote as Davidson's model has it: P(tie) ∝ ν √(π_left π_right), log π = 4 × merit.
+
+    Two pictures that are both poor are called so with a probability that falls with the better.
+    """
+    if rng.random() < 0.5 * max(0.0, 1 - 3 * max(left, right)):
+        return "both_bad"
+    strength = np.exp(4 * np.array([left, right]))
+    weights = np.array([*strength, temper.ties * np.sqrt(strength.prod())])
+    return str(rng.choice(["left", "right", "tie"], p=weights / weights.sum()))

@@ -1,0 +1,282 @@
+"""What a study draws on: the finished outputs of runs, and a folder of references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.files import read_rows
+from bench.manifest import read_outputs, read_run
+from bench.reading import FileModel, check
+from bench.records import NEUTRAL, REFERENCE
+from bench.suites import Suite, load_suite
+from raters.config import Select
+
+Text = Mapping[str, str]
+
+UNTITLED: Text = {
+    "zh": "这幅画未附文字。请就画面本身评判。",
+    "en": "This picture comes without a text. Please judge it by itself.",
+}
+"""What stands in for the scene's text where a reference has no caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One picture that may be shown: where it lies, and all that the key will say of it."""
+
+    path: Path
+    sha256: str
+    kind: str
+    model: str
+    scene: str
+    target: str
+    caption: Text
+    cue: str = ""
+    key: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The suites and outputs of all runs of a study, found free of contradictions."""
+
+    home: str
+    traditions: tuple[str, ...]
+    suites: Mapping[str, str]
+    modality: str
+    outputs: tuple[Candidate, ...]
+    runs: tuple[Mapping[str, Any], ...]
+
+
+class _ReferenceRow(FileModel):
+    file_name: str
+    id: str = Field(min_length=1)
+    tradition: str
+    genre: str = ""
+    medium: str = ""
+    period: str | int = ""
+    stratum: str = ""
+    sha256: str
+    synthetic: bool
+    caption: dict[str, str] | None = None
+    # what `pinlu references add` says beside it; none of it reaches a rater
+    work: str = ""
+    tier: str = ""
+    diagnosticity: str = ""
+    derivative: str = ""
+
+
+def read_runs(runs: Sequence[Path], select: Select, languages: Sequence[str]) -> Sources:
+    """Read the finished outputs of `runs` that `select` takes, with captions in `languages`.
+
+    Raises:
+        RequestError: no run, nothing selected, an unknown name in `select`, a caption missing.
+        ConflictError: runs disagree on a model's revision or on a suite.
+    """
+    if not runs:
+        raise RequestError("a study needs a run: give one with --run")
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise RequestError("a run is given twice")
+    headers = [read_run(run) for run in runs]
+    _refuse_conflicts(runs, headers)
+    outputs: list[Candidate] = []
+    suites: dict[str, Suite] = {}
+    for run, header in zip(runs, headers, strict=True):
+        if header["modality"] != "image":
+            raise RequestError(f"{run} holds {header['modality']}s: rooms show images so far")
+        suite = suites.setdefault(header["suite"]["name"], load_suite(str(run / "suite.yaml")))
+        outputs += _outputs(run, suite, languages)
+    first = next(iter(suites.values()))
+    for suite in suites.values():
+        if (suite.home, set(suite.traditions)) != (first.home, set(first.traditions)):
+            raise ConflictError(
+                f"suites {first.name} and {suite.name} differ in home or traditions: "
+                "make a study of each"
+            )
+    return Sources(
+        home=first.home,
+        traditions=first.traditions,
+        suites={header["suite"]["name"]: header["suite"]["hash"] for header in headers},
+        modality="image",
+        outputs=tuple(_selected(outputs, select)),
+        runs=tuple(
+            {"run": run.resolve().name, "suite": header["suite"], "models": header["models"]}
+            for run, header in zip(runs, headers, strict=True)
+        ),
+    )
+
+
+def read_references(
+    folder: Path,
+    sources: Sources,
+    languages: Sequence[str],
+    *,
+    limit: int | None,
+    rng: np.random.Generator,
+) -> list[Candidate]:
+    """Read a folder of references; where there are more than `limit` of a tradition, draw.
+
+    Raises:
+        RequestError: the folder has no `metadata.jsonl`, or an empty one.
+        FileFormatError: a row breaks the schema, an id is there twice, a tradition is unknown.
+    """
+    path = folder / "metadata.jsonl"
+    if not path.is_file():
+        raise RequestError(f"{folder} has no metadata.jsonl: it is not a folder of references")
+    rows = [check(row, _ReferenceRow, path) for row in read_rows(path)]
+    if not rows:
+        raise RequestError(f"{path} is empty: there are no references in it")
+    found: dict[str, list[Candidate]] = {tradition: [] for tradition in sources.traditions}
+    ids: set[str] = set()
+    for row in rows:
+        if row.id in ids:
+            raise FileFormatError(f"{path}: the id {row.id!r} is there twice")
+        ids.add(row.id)
+        if row.tradition not in found:
+            raise FileFormatError(
+                f"{path}: {row.id}: unknown tradition {row.tradition!r}; the suite's are "
+                f"{', '.join(found)}"
+            )
+        found[row.tradition].append(_reference(folder, row, sources, languages))
+    for tradition, candidates in found.items():
+        if limit is not None and len(candidates) > limit:
+            drawn = rng.choice(len(candidates), limit, replace=False)
+            found[tradition] = [candidates[index] for index in sorted(drawn)]
+    return [candidate for candidates in found.values() for candidate in candidates]
+
+
+def _refuse_conflicts(runs: Sequence[Path], headers: Sequence[Mapping[str, Any]]) -> None:
+    suites: dict[str, tuple[str, Path]] = {}
+    models: dict[str, tuple[str, Path]] = {}
+    for run, header in zip(runs, headers, strict=True):
+        name, hash_ = header["suite"]["name"], header["suite"]["hash"]
+        before, where = suites.setdefault(name, (hash_, run))
+        if before != hash_:
+            raise ConflictError(
+                f"{where} and {run} were made with different versions of suite {name}: "
+                "make a study of each"
+            )
+        for model in header["models"]:
+            revision = str(model["revision"])
+            before, where = models.setdefault(model["id"], (revision, run))
+            if before != revision:
+                raise ConflictError(
+                    f"{where} and {run} hold different revisions of model {model['id']} "
+                    f"({before[:12]} and {revision[:12]}): give one of them another id"
+                )
+
+
+def _outputs(run: Path, suite: Suite, languages: Sequence[str]) -> list[Candidate]:
+    found = []
+    for row in read_outputs(run):
+        prompt = suite.prompts.get(row["prompt"])
+        if prompt is None:
+            raise FileFormatError(
+                f"{run / 'metadata.jsonl'}: {row['key'][:12]}: the prompt {row['prompt']!r} is "
+                f"not in the run's suite"
+            )
+        neutral = suite.prompts.get(f"{prompt.scene}/{NEUTRAL}")
+        text = (neutral or prompt).text
+        for language in languages:
+            if language not in text:
+                raise RequestError(
+                    f"suite {suite.name}: scene {prompt.scene} has no text in {language!r} to show "
+                    "raters: add it, or take that language from the study's `languages`"
+                )
+        found.append(
+            Candidate(
+                path=_inside(run, row["file_name"]),
+                sha256=row["sha256"],
+                kind="output",
+                model=row["model"],
+                scene=prompt.scene,
+                target=prompt.target,
+                caption={language: text[language] for language in languages},
+                cue="" if neutral else "caption names the target",
+                key={
+                    "suite": suite.name,
+                    "home": suite.home,
+                    "prompt": prompt.id,
+                    "language": row["language"],
+                    "seed": row["seed"],
+                    "genre": prompt.genre,
+                    "stratum": prompt.stratum,
+                    "run": run.resolve().name,
+                    "key": row["key"],
+                    "file_name": row["file_name"],
+                    "synthetic": False,
+                    "status": row["status"],
+                },
+            )
+        )
+    return found
+
+
+def _reference(
+    folder: Path, row: _ReferenceRow, sources: Sources, languages: Sequence[str]
+) -> Candidate:
+    caption = row.caption if row.caption is not None else UNTITLED
+    for language in languages:
+        if language not in caption:
+            raise FileFormatError(
+                f"{folder / 'metadata.jsonl'}: {row.id}: the caption has no text in {language!r}"
+            )
+    return Candidate(
+        path=_inside(folder, row.file_name),
+        sha256=row.sha256,
+        kind=REFERENCE,
+        model=REFERENCE,
+        scene=f"{REFERENCE}/{row.id}",
+        target=row.tradition,
+        caption={language: caption[language] for language in languages},
+        cue="" if row.caption is not None else "reference without a caption",
+        key={
+            "suite": next(iter(sources.suites)) if len(sources.suites) == 1 else "",
+            "home": sources.home,
+            "prompt": row.id,
+            "language": "",
+            "seed": None,
+            "genre": row.genre,
+            "stratum": row.stratum,
+            "run": "",
+            "key": "",
+            "file_name": row.file_name,
+            "synthetic": row.synthetic,
+            "status": "ok",
+        },
+    )
+
+
+def _inside(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise FileFormatError(f"{folder / 'metadata.jsonl'}: {name!r} lies outside the folder")
+    return path
+
+
+def _selected(outputs: Iterable[Candidate], select: Select) -> list[Candidate]:
+    kept = list(outputs)
+    rules: list[tuple[str, Sequence[Any] | None, Callable[[Candidate], Any]]] = [
+        ("targets", select.targets, lambda output: output.target),
+        ("languages", select.languages, lambda output: output.key["language"]),
+        ("seeds", select.seeds, lambda output: output.key["seed"]),
+        ("models", select.models, lambda output: output.model),
+    ]
+    for name, wanted, value in rules:
+        if wanted is None:
+            continue
+        there = {value(output) for output in kept}
+        for one in wanted:
+            if one not in there:
+                known = ", ".join(sorted(map(str, there))) or "none"
+                raise RequestError(f"select.{name}: no output has {one!r}; there are: {known}")
+        kept = [output for output in kept if value(output) in wanted]
+    if not kept:
+        raise RequestError("the runs hold no finished output: generate some first")
+    return kept

@@ -1,0 +1,204 @@
+"""The tables of `ratings.db`, and how the database is opened.
+
+SQLite runs in WAL with `synchronous=FULL`: what was committed is on the disk. Any other database
+that SQLAlchemy speaks to is opened by its URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    insert,
+    select,
+)
+
+DATABASE = "ratings.db"
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""`schema`, `study`, and once they happen `protocol_hash`, `locked_at` and `lock_reason`."""
+
+stimulus = Table(
+    "stimulus",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("file", String(80), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("captions", JSON, nullable=False),
+    Column("scales", JSON, nullable=False),  # ids of the scales that are asked of it
+    # opaque codes of scene, model and target, which further blocks are balanced by
+    Column("scene", String(16), nullable=False),
+    Column("maker", String(16), nullable=False),
+    Column("asked", String(16), nullable=False),
+)
+
+rater = Table(
+    "rater",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("block", Integer, nullable=False, unique=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("rater_group", String(80), nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("room_language", String(8), nullable=False, default=""),
+    Column("created_at", String(40), nullable=False),
+    Column("started_at", String(40)),
+    Column("finished_at", String(40)),
+    Column("withdrawn_at", String(40)),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("secret_hash", String(64), primary_key=True),
+    Column("rater", ForeignKey("rater.id"), nullable=False),
+    Column("created_at", String(40), nullable=False),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("block", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("first", ForeignKey("stimulus.id"), nullable=False),
+    Column("second", ForeignKey("stimulus.id")),
+    Column("last_phase", String(16), nullable=False),
+    Column("occasion", Integer, nullable=False, default=0),
+    Column("rubric_hash", String(64), nullable=False),
+    UniqueConstraint("block", "position"),
+)
+"""`first` is the picture, of a pair the left one; `last_phase` is the one that completes it."""
+
+display = Table(
+    "display",
+    metadata,
+    Column("assignment", ForeignKey("assignment.id"), primary_key=True),
+    Column("phase", String(16), primary_key=True),
+    Column("shown_at", String(40), nullable=False),
+)
+"""When each phase of an assignment was first shown."""
+
+response_event = Table(
+    "response_event",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("assignment", ForeignKey("assignment.id"), nullable=False),
+    Column("event_id", String(36), nullable=False),
+    Column("rater", ForeignKey("rater.id"), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("payload", JSON(none_as_null=True)),
+    Column("payload_hash", String(64), nullable=False),
+    Column("room_language", String(8), nullable=False),
+    Column("rubric_hash", String(64), nullable=False),
+    Column("received_at", String(40), nullable=False),
+    Column("client_time", String(40), nullable=False),
+    UniqueConstraint("assignment", "event_id"),
+)
+"""Append-only. A withdrawal alone empties `payload`; the row stays as a tombstone."""
+
+Index("response_of_phase", response_event.c.assignment, response_event.c.phase)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", String(40), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+
+def open_engine(where: Path | str) -> Engine:
+    """Return an engine on a SQLite file, or on the database of a URL."""
+    if isinstance(where, str):
+        return create_engine(where)
+    engine = create_engine(f"sqlite:///{where}", connect_args={"timeout": 30})
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Hold a transaction that takes the write lock at once; it is committed on leaving."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Hold a transaction that only reads, and so waits for no writer."""
+    with engine.connect().execution_options(only_reads=True) as connection:
+        yield connection
+
+
+def forget_log(engine: Engine) -> None:
+    """Move SQLite's write-ahead log into the database: it still holds what was erased from it."""
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+
+def _set_up(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=30000",
+        "foreign_keys=ON",
+        "secure_delete=ON",  # what a withdrawal erases is overwritten
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get("only_reads")
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def now() -> str:
+    """Return the server's time, UTC in ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def setting(connection: Connection, key: str) -> str | None:
+    """Return a value of `meta`, None where it is not set."""
+    return connection.scalar(select(meta.c.value).where(meta.c.key == key))
+
+
+def note(connection: Connection, action: str, detail: str) -> None:
+    """Add a line to the audit log."""
+    connection.execute(insert(audit).values(at=now(), action=action, detail=detail))

@@ -1,0 +1,35 @@
+"""The shipped list of reference works: counts, tiers, public domain by age."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from bench.references import load_references
+from bench.suites import load_suite
+
+
+@pytest.mark.parametrize("tradition", ["chinese", "japanese", "western"])
+def test_sixty_works_of_each_tradition_at_least_half_of_them_lesser_known(tradition: str) -> None:
+    works = load_references(load_suite("chinese-aesthetics")).references
+    tiers = Counter(work.tier for work in works if work.tradition == tradition)
+    assert sum(tiers.values()) >= 60
+    assert tiers["lesser-known"] + tiers["anonymous"] >= tiers["canonical"]
+
+
+def test_works_are_named_in_both_languages_and_old_enough() -> None:
+    listed = load_references(load_suite("chinese-aesthetics"))
+    for work in listed.references:
+        assert {"zh", "en"} <= work.title.keys(), work.id
+        assert work.stratum, work.id
+        assert work.diagnosticity, work.id
+        assert not re.search(r"\b(19[1-9]\d|20\d\d)\b", work.date), work.id
+    assert listed.commissioned == ()
+    assert listed.clips
+
+
+def test_copies_say_of_what() -> None:
+    for work in load_references(load_suite("chinese-aesthetics")).references:
+        assert bool(work.copy_of) <= (work.attribution_status in {"copy", "traditional"}), work.id

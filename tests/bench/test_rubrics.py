@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import FileFormatError, RequestError
+from bench.reading import ROOT
+from bench.rubrics import load_rubric
+from bench.suites import list_suites, load_suite
+from tests.conftest import write_yaml
+
+NAMES = sorted(file.stem for file in (ROOT / "configs" / "rubrics").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_rubric_says_in_both_languages_what_is_visible_at_1_3_and_5(
+    name: str,
+) -> None:
+    rubric = load_rubric(name)
+    assert rubric.id == name
+    for scale in rubric.scales:
+        assert set(scale.anchors) == {1, 3, 5}
+        for text in (scale.label, scale.question, scale.example, *scale.anchors.values()):
+            assert set(text) == {"zh", "en"}, scale.id
+            assert all(part.strip() for part in text.values()), scale.id
+
+
+def test_scales_apply_to_genres_that_the_suites_have() -> None:
+    genres = {scene.genre for name in list_suites() for scene in load_suite(name).scene_files}
+    for name in NAMES:
+        for scale in load_rubric(name).scales:
+            assert set(scale.applies_to) <= genres, (name, scale.id)
+
+
+def test_the_core_has_its_four_scales() -> None:
+    labels = [scale.label["zh"] for scale in load_rubric("core").scales]
+    assert labels == ["气韵与意境", "笔墨", "经营与虚实", "形色与题意"]
+
+
+def scale(**changed: Any) -> dict[str, Any]:
+    text = {"zh": "字", "en": "word"}
+    anchors = {1: text, 3: text, 5: text}
+    return {"id": "spirit", "label": text, "question": text, "anchors": anchors} | changed
+
+
+@pytest.mark.parametrize(
+    ("scales", "says"),
+    [
+        ([], "scales"),
+        ([scale(low=5, high=1)], "low must be less than high"),
+        ([scale(high=4)], "anchor 5 lies off the scale 1 to 4"),
+        ([scale(), scale()], "two scales have one id"),
+        ([scale(colour="red")], "colour: unknown key"),
+        ([scale(level="nice")], "level"),
+    ],
+)
+def test_a_faulty_rubric_is_refused(
+    tmp_path: Path, scales: list[dict[str, Any]], says: str
+) -> None:
+    path = write_yaml(tmp_path / "r.yaml", {"rubric": "r", "version": 1, "scales": scales})
+    with pytest.raises(FileFormatError, match=says):
+        load_rubric(str(path))
+
+
+def test_an_unknown_rubric_lists_what_there_is() -> None:
+    with pytest.raises(RequestError, match="core"):
+        load_rubric("no-such-rubric")

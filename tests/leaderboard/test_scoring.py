@@ -1,0 +1,187 @@
+"""The whole: severity, mean scores, repeats, counts of rows, and one list of unique scores."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import RequestError
+from bench.records import REFERENCE, SIMULATED, Score
+from leaderboard.additive import fit_additive
+from leaderboard.files import read_scores, write_scores
+from leaderboard.scoring import score
+from leaderboard.tables import check_attributions, check_ratings, check_votes
+from tests.leaderboard.simulation import World
+
+
+def scores_of(tables: dict[str, pd.DataFrame], seed: int = 0, **options: object) -> list[Score]:
+    return score(tables, rng=np.random.default_rng(seed), resamples=200, **options)  # type: ignore[arg-type]
+
+
+def test_the_additive_model_finds_severity_with_gaps() -> None:
+    rng = np.random.default_rng(0)
+    quality, severity = rng.normal(3, 1, 50), np.array([-0.5, 0.0, 0.2, 0.3])
+    item, rater = np.nonzero(rng.random((50, 4)) < 0.6)
+    fit = fit_additive(
+        np.unique(item, return_inverse=True)[1], rater, quality[item] + severity[rater]
+    )
+    assert fit.connected
+    assert fit.bias == pytest.approx(severity - severity.mean(), abs=1e-9)
+    assert fit.residual_sum == pytest.approx(0, abs=1e-12)
+
+
+def test_a_harsh_rater_of_one_model_does_not_lower_it() -> None:
+    rows = []
+    for number in range(20):
+        for model in ("a", "b"):
+            raters = {"fair": 0.0, "harsh": -2.0} if model == "a" or number < 10 else {"fair": 0.0}
+            rows += [
+                {
+                    "rater": rater,
+                    "item": f"{model}{number}",
+                    "criterion": "c",
+                    "value": 4.0 + bias,
+                    "model": model,
+                    "prompt": f"p{number}",
+                }
+                for rater, bias in raters.items()
+            ]
+    found = scores_of({"ratings": check_ratings(pd.DataFrame(rows), "memory")})
+    means = {s.model: s.value for s in found if s.metric == "mean_score"}
+    assert means["a"] == pytest.approx(means["b"])
+
+
+def test_mean_scores_and_ranks_find_the_planted_order() -> None:
+    world = World(scenes=60)
+    found = scores_of({"ratings": world.ratings(np.random.default_rng(5), per_item=4)})
+    for criterion in world.criteria:
+        ranks = {s.model: s.value for s in found if s.metric == "rank" and s.criterion == criterion}
+        assert ranks == {"balanced": 1, "japan": 2, "west": 3}
+    means = [s for s in found if s.metric == "mean_score"]
+    assert {s.model for s in means} == {*world.models, REFERENCE}
+    assert all(s.low < s.value < s.high for s in means)
+    assert all("severity removed" in s.method for s in means)
+
+
+def test_a_single_rater_and_unconnected_raters_say_so() -> None:
+    frame = World(scenes=4, raters=1).ratings(np.random.default_rng(0))
+    means = [s for s in scores_of({"ratings": frame}) if s.metric == "mean_score"]
+    assert all("one rater: severity not removed" in s.method for s in means)
+    rows = [
+        {"rater": rater, "item": item, "criterion": "c", "value": 3, "model": "m", "prompt": item}
+        for rater, item in [("r", "i"), ("s", "j")]
+    ]
+    (mean,) = [
+        s
+        for s in scores_of({"ratings": check_ratings(pd.DataFrame(rows), "memory")})
+        if s.metric == "mean_score"
+    ]
+    assert "not connected" in mean.method
+    assert mean.value == 3
+
+
+def test_all_equal_ratings() -> None:
+    frame = World(scenes=4).ratings(np.random.default_rng(0)).assign(value=3.0)
+    found = scores_of({"ratings": frame})
+    assert all(s.value == s.low == s.high == 3 for s in found if s.metric == "mean_score")
+    assert all(s.reason == "no variation" for s in found if s.metric in {"alpha", "icc_2_1"})
+
+
+def test_repeats_give_agreement_with_oneself() -> None:
+    frame = World(scenes=4, criteria=["brush"]).ratings(np.random.default_rng(0))
+    again = frame.iloc[:8].assign(occasion=1)
+    again.loc[again.index[:2], "value"] += 1
+    found = scores_of({"ratings": pd.concat([frame, again], ignore_index=True)})
+    (whole,) = [s for s in found if s.metric == "intra_rater" and not s.group]
+    assert whole.value == 0.75
+    assert whole.n_values == 8
+    rows = {(s.criterion, s.group): s.value for s in found if s.metric == "rows"}
+    assert rows["ratings", ""] == len(frame) + 8
+    assert rows["ratings", "used"] == len(frame)
+    assert rows["ratings", "repeats"] == 8
+
+
+def test_rows_in_equal_rows_used_and_set_aside(tmp_path: Path) -> None:
+    tables = World(scenes=6).tables(1)
+    nameless = tables["ratings"].iloc[:3].assign(model="", prompt="", item=["x", "y", "z"])
+    tables["ratings"] = pd.concat([tables["ratings"], nameless], ignore_index=True)
+    found = scores_of(tables)
+    for name, frame in tables.items():
+        rows = {s.group: s.value for s in found if s.metric == "rows" and s.criterion == name}
+        assert rows.pop("") == len(frame) == sum(rows.values())
+    assert all(s.reason for s in found if math.isnan(s.value))
+    write_scores(found, tmp_path)
+    assert repr(read_scores(tmp_path)) == repr(found)
+
+
+def test_one_table_never_changes_the_scores_of_another() -> None:
+    tables = World(scenes=4).tables(1)
+    alone = scores_of({"attributions": tables["attributions"]})
+    together = {repr(s) for s in scores_of(tables)}
+    assert {repr(s) for s in alone} <= together
+
+
+def test_studies_are_apart_and_simulated_is_said_of_the_whole_study() -> None:
+    tables = World(scenes=4).tables(1)
+    second = {name: frame.assign(study="two") for name, frame in tables.items()}
+    second["ratings"] = second["ratings"].assign(rater_group=SIMULATED)
+    both = {name: pd.concat([tables[name], second[name]], ignore_index=True) for name in tables}
+    found = scores_of(both)
+    for s in found:
+        assert s.method.endswith("simulated raters") == (s.study == "two")
+    first = [s for s in found if not s.study and s.metric == "mean_score"]
+    again = [s for s in scores_of(tables) if s.metric == "mean_score"]
+    assert [s.value for s in first] == [s.value for s in again]
+
+
+def test_slices_and_levels() -> None:
+    tables = World(scenes=6).tables(1)
+    found = scores_of(tables, by=["language"], levels={"brush": "interval"})
+    assert any(s.slice == "language=zh" and s.metric == "excess_leak" for s in found)
+    levels = {s.criterion: s.level for s in found if s.metric == "alpha"}
+    assert levels["brush"] == "interval"
+    assert levels["spirit"] == "ordinal"
+    assert levels["manner"] == "nominal"
+
+
+def test_faults_of_the_request() -> None:
+    with pytest.raises(RequestError, match="give tables among ratings, votes, attributions"):
+        scores_of({})
+    with pytest.raises(RequestError, match=r"found .'pairs'"):
+        scores_of({"pairs": pd.DataFrame()})
+
+
+def test_a_criterion_named_like_an_aspect_is_refused() -> None:
+    tables = World(scenes=2).tables(1)
+    tables["ratings"] = tables["ratings"].replace({"criterion": {"brush": "manner"}})
+    with pytest.raises(RequestError, match="a criterion 'manner', which is the name of an aspect"):
+        scores_of(tables)
+
+
+def test_tables_without_rows_give_no_scores() -> None:
+    empty = {name: frame.iloc[:0] for name, frame in World(scenes=2).tables(1).items()}
+    checks = {"ratings": check_ratings, "votes": check_votes, "attributions": check_attributions}
+    checked = {name: checks[name](frame, "memory") for name, frame in empty.items()}
+    assert scores_of(checked) == []
+
+
+def test_importing_the_package_is_light() -> None:
+    code = "import sys, leaderboard; print(sorted({'torch', 'gradio', 'pandas', 'raters'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_every_module_needs_neither_torch_nor_gradio() -> None:
+    code = (
+        "import importlib, pkgutil, sys, leaderboard\n"
+        "[importlib.import_module(f'leaderboard.{m.name}') for m in pkgutil.iter_modules(leaderboard.__path__)]\n"
+        "print(sorted({'torch', 'gradio', 'diffusers', 'raters'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,231 @@
+"""Pages: what must stand on them, what must not, and files that open from a disk."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.records import SIMULATED, Score
+from leaderboard.scoring import score
+from leaderboard.site import Picture, write_site
+from leaderboard.tabulate import headline, latex
+from leaderboard.words import LANGUAGES, words_in
+from tests.leaderboard.simulation import World
+
+LABELS = {
+    "spirit": {"en": "spirit and conception", "zh": "气韵与意境"},
+    "chinese": {"en": "Chinese", "zh": "中国"},
+    "western": {"en": "Western", "zh": "西方"},
+}
+
+
+def scores_of(world: World, **tables: pd.DataFrame) -> list[Score]:
+    chosen = tables or world.tables(1)
+    return score(chosen, rng=np.random.default_rng(0), resamples=60)
+
+
+@pytest.fixture(scope="module")
+def simulated() -> list[Score]:
+    return scores_of(World(scenes=8, group=SIMULATED))
+
+
+@pytest.fixture(scope="module")
+def people() -> list[Score]:
+    return scores_of(World(scenes=8))
+
+
+def pages(folder: Path) -> dict[str, str]:
+    return {
+        "en": (folder / "index.html").read_text(encoding="utf-8"),
+        "zh": (folder / "index.zh.html").read_text(encoding="utf-8"),
+    }
+
+
+def test_both_pages_say_what_they_must(tmp_path: Path, simulated: list[Score]) -> None:
+    index = write_site(simulated, tmp_path, labels=LABELS)
+    assert index == tmp_path / "index.html"
+    found = pages(tmp_path)
+    for words in ("no measure of purity", "borrowed from each other", "Simulated raters", "WBI"):
+        assert words in found["en"]
+    for words in ("不是“纯正”与否的尺度", "历来互相借鉴", "模拟评者", "气韵与意境", "偏向西方"):
+        assert words in found["zh"]
+    assert 'href="index.zh.html"' in found["en"]
+    assert 'href="index.html"' in found["zh"]
+    for page in found.values():
+        assert not re.search(r"\bnan\b", page, re.IGNORECASE)
+
+
+def test_figures_of_simulated_raters_say_so(tmp_path: Path, simulated: list[Score]) -> None:
+    write_site(simulated, tmp_path)
+    drawings = sorted((tmp_path / "figures").glob("*.svg"))
+    assert len(drawings) == 10
+    for path in drawings:
+        words = {"en": "Simulated raters", "zh": "模拟评者"}[path.name.split(".")[-2]]
+        assert words in path.read_text(encoding="utf-8")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="plot"') == 5
+    # The figures, the headline table and that of differences
+    assert page.count('class="tag"') == 5 + 2
+
+
+def test_people_are_not_called_simulated(tmp_path: Path, people: list[Score]) -> None:
+    write_site(people, tmp_path)
+    for page in pages(tmp_path).values():
+        assert "Simulated raters" not in page
+        assert "模拟评者" not in page
+        assert 'class="simulated"' not in page
+
+
+def test_nothing_foreign_is_asked_for_and_every_link_is_there(
+    tmp_path: Path, people: list[Score]
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(b"")
+    picture = Picture("pictures/a.png", "balanced", "s1/chinese", "孤舟 / a lone boat")
+    write_site(people, tmp_path, pictures=[picture])
+    for page in pages(tmp_path).values():
+        assert "//" not in re.sub(r"<!--.*?-->", "", page)
+        for link in re.findall(r'(?:href|src)="([^"]+)"', page):
+            assert link.startswith("data:") or (tmp_path / link).is_file(), link
+        assert "孤舟 / a lone boat" in page
+
+
+def test_every_drawing_is_well_formed_and_has_its_data(tmp_path: Path, people: list[Score]) -> None:
+    write_site(people, tmp_path)
+    for path in (tmp_path / "figures").glob("*.svg"):
+        root = ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+        assert root.find("{http://www.w3.org/2000/svg}title") is not None
+    leaks = pd.read_csv(tmp_path / "figures" / "excess-leak.csv")
+    assert set(leaks["metric"]) == {"excess_leak"}
+    assert len(leaks) == 6
+    for page in pages(tmp_path).values():
+        for drawing in re.findall(r"<svg[^>]*role[^>]*>", page):
+            assert 'aria-label="' in drawing
+
+
+def test_the_same_scores_make_the_same_bytes(tmp_path: Path, people: list[Score]) -> None:
+    for folder in ("a", "b"):
+        write_site(people, tmp_path / folder)
+    files = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*")]
+    for name in files:
+        if (tmp_path / "a" / name).is_file():
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_names_cannot_put_code_into_the_page(tmp_path: Path) -> None:
+    evil = '<script>alert("1")</script>'
+    world = World(models={evil: {}, "b": {}}, quality={evil: 3.0, "b": 2.0}, scenes=4)
+    write_site(scores_of(world), tmp_path, pictures=[Picture("x.png", evil, evil, evil)])
+    for page in pages(tmp_path).values():
+        assert "<script" not in page
+    for path in (tmp_path / "figures").glob("*.svg"):
+        assert "<script" not in path.read_text(encoding="utf-8")
+
+
+def test_values_that_are_missing_are_dashes_with_their_reason(tmp_path: Path) -> None:
+    frame = World(scenes=4).attributions(np.random.default_rng(0))
+    scores = scores_of(World(), attributions=frame[frame["model"] != "reference"])
+    write_site(scores, tmp_path)
+    found = pages(tmp_path)
+    assert '<span class="value" title="no references">–</span>' in found["en"]
+    assert "– no references" in found["en"]
+    assert "– 无参照" in found["zh"]
+
+
+@pytest.mark.parametrize("table", ["ratings", "votes", "attributions"])
+def test_a_page_of_one_table_alone(tmp_path: Path, table: str) -> None:
+    world = World(scenes=4)
+    write_site(scores_of(world, **{table: world.tables(1)[table]}), tmp_path)
+    found = pages(tmp_path)["en"]
+    assert "balanced" in found
+    assert ("no measure of purity" in found.split('class="method"')[0]) == (table == "attributions")
+    assert headline(scores_of(world, **{table: world.tables(1)[table]}))
+
+
+def test_each_study_has_its_section(tmp_path: Path) -> None:
+    world = World(scenes=4)
+    tables = world.tables(1)
+    both = {
+        name: pd.concat([frame.assign(study="one"), frame.assign(study="two")], ignore_index=True)
+        for name, frame in tables.items()
+    }
+    write_site(scores_of(world, **both), tmp_path)
+    page = pages(tmp_path)["en"]
+    assert page.count('class="study-name"') == 2
+    assert (tmp_path / "figures" / "2-scores.en.svg").is_file()
+
+
+def test_notes_and_what_the_references_are(tmp_path: Path, people: list[Score]) -> None:
+    labels = {"reference": {"en": "painter's pictures", "zh": "画师之作"}}
+    notes = [{"en": "A note.", "zh": "一则说明。"}]
+    write_site(people, tmp_path, labels=labels, notes=notes)
+    found = pages(tmp_path)
+    assert "A note." in found["en"]
+    assert "一则说明。" in found["zh"]
+    assert "beyond what happens to painter&#39;s pictures" in found["en"]
+    assert "real works" not in found["en"]
+    assert "真迹" not in found["zh"]
+
+
+def test_texts_of_both_languages_have_the_same_keys_and_braces() -> None:
+    english, chinese = (words_in(language).texts for language in LANGUAGES)
+    assert list(english) == list(chinese)
+    assert list(english["reasons"]) == list(chinese["reasons"])
+    for key, text in english.items():
+        ours, theirs = (set(re.findall(r"{\w+}", str(each))) for each in (text, chinese[key]))
+        assert ours == theirs, key
+
+
+def test_every_text_is_used() -> None:
+    package = Path(__file__).parents[2] / "leaderboard"
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for pattern in ("*.py", "templates/*")
+        for path in package.glob(pattern)
+    )
+    built = {
+        "reference",
+        "rows_used",
+        "rows_repeats",
+        "rows_without_model",
+        "rows_both_bad",
+        "switch_file",
+    }
+    for key in words_in("en").texts:
+        assert key in built or re.search(rf"['\"]{key}['\"]|texts\.{key}\b", code), key
+
+
+def test_the_headline_for_a_terminal(simulated: list[Score]) -> None:
+    text = headline(simulated, labels=LABELS)
+    assert text.startswith("Simulated raters")
+    lines = text.splitlines()
+    assert any(line.startswith("balanced") for line in lines)
+    assert "Bias towards Western (WBI)" in text
+    assert max(len(line) for line in lines) <= 100
+    assert "模拟评者" in headline(simulated, language="zh")
+
+
+def test_markdown_and_latex(tmp_path: Path, simulated: list[Score]) -> None:
+    write_site(simulated, tmp_path, labels=LABELS)
+    table = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 4
+    assert len({line.count("|") for line in rows}) == 1
+    assert "Simulated raters" in table
+    tex = (tmp_path / "leaderboard.tex").read_text(encoding="utf-8")
+    assert "\\toprule" in tex
+    assert "Simulated raters" in tex
+    odd = [Score(metric="mean_score", criterion="a_b", model="50%_{x}", value=1.0)]
+    assert "50\\%\\_\\{x\\} & 1.00" in latex(odd, words_in("en"))
+
+
+def test_many_models_fold_their_differences(tmp_path: Path) -> None:
+    models = {f"model-{number}": {} for number in range(6)}
+    world = World(models=models, quality=dict.fromkeys(models, 3.0), scenes=3, references=5)
+    write_site(scores_of(world), tmp_path)
+    assert "<details>" in pages(tmp_path)["en"]

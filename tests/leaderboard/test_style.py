@@ -1,0 +1,316 @@
+"""Style bias: worked by hand, planted truth found again, and refusals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import RequestError
+from bench.records import REFERENCE, SIMULATED, Score
+from leaderboard.mixture import corrected_mixture
+from leaderboard.style import style
+from leaderboard.tables import check_attributions
+from tests.leaderboard.simulation import World
+
+
+def scores_of(frame: pd.DataFrame, home: str | None = None, by: Sequence[str] = ()) -> list[Score]:
+    return style(frame, home=home, rng=np.random.default_rng(0), resamples=200, by=by)
+
+
+def one(scores: Sequence[Score], metric: str, model: str = "", group: str = "") -> Score:
+    (found,) = [
+        score
+        for score in scores
+        if (score.metric, score.model, score.group) == (metric, model, group)
+        and not score.slice
+        and score.criterion == "manner"
+    ]
+    return found
+
+
+def seen(
+    cell: str, item: str, labels: str, *, prompt: str = "", stratum: str = ""
+) -> list[dict[str, str]]:
+    """One item seen by as many raters as `labels` has letters: p, m, o (persian, mughal, other).
+
+    `cell` is "model target".
+    """
+    words = {"p": "persian", "m": "mughal", "o": "other"}
+    model, target = cell.split()
+    return [
+        {
+            "rater": f"r{rater}",
+            "item": item,
+            "model": model,
+            "prompt": prompt,
+            "target": target,
+            "attribution": words[letter],
+            "stratum": stratum,
+        }
+        for rater, letter in enumerate(labels)
+    ]
+
+
+def by_hand() -> pd.DataFrame:
+    rows = [
+        # Prompt 1 has two items: shares of mughal 1/2 and 0, mean 1/4; prompt 2 has 1
+        *seen("a persian", "1", "pm", prompt="s1/persian"),
+        *seen("a persian", "2", "po", prompt="s1/persian"),
+        *seen("a persian", "3", "mm", prompt="s2/persian"),
+        *seen("a mughal", "4", "mp", prompt="s1/mughal"),
+        *seen("a none", "5", "mm", prompt="s1/none"),
+        *seen("a none", "6", "po", prompt="s2/none"),
+        *seen("reference persian", "7", "pp"),
+        *seen("reference persian", "8", "pm"),
+        *seen("reference mughal", "9", "mm"),
+    ]
+    return check_attributions(pd.DataFrame(rows), "by hand")
+
+
+def test_worked_by_hand() -> None:
+    scores = scores_of(by_hand(), home="persian")
+    leak = (0.25 + 1) / 2
+    assert one(scores, "raw_leak", "a", "mughal").value == pytest.approx(leak)
+    assert one(scores, "discrimination", "", "mughal").value == pytest.approx(1 - 0.25)
+    assert one(scores, "excess_leak", "a", "mughal").value == pytest.approx(leak - 0.25)
+    asymmetry = (leak - 0.5) - (0.25 - 0)
+    assert one(scores, "mirror_asymmetry", "a", "mughal").value == pytest.approx(asymmetry)
+    assert one(scores, "neutral_default", "a", "mughal").value == pytest.approx((0.5 - 0.25) / 0.75)
+    # Counts of items with ½ added: asked for persian 3 items, of mughal 1; references 2 and 1
+    to_home = (0.5 + 0) / 2
+    bias = math.log((3 * leak + 0.5) * (0.5 + 0.5) / ((3 * to_home + 0.5) * (0.5 + 0.5)))
+    bias -= math.log((0.5 + 0.5) * (1 + 0.5) / ((1.5 + 0.5) * (0 + 0.5)))
+    assert one(scores, "choice_bias", "a", "mughal").value == pytest.approx(bias / 2)
+    blur = math.log((3 * leak + 0.5) / (3 * to_home + 0.5))
+    blur -= math.log((0.5 + 0.5) * (0 + 0.5) / ((1.5 + 0.5) * (1 + 0.5)))
+    assert one(scores, "excess_blur", "a", "mughal").value == pytest.approx(blur / 2)
+    assert one(scores, "attribution_share", "a", "persian:other").value == pytest.approx(0.125)
+    assert one(scores, "attribution_share", REFERENCE, "persian:persian").value == 0.75
+    assert one(scores, "corrected_mixture", "a", "mughal").reason == "under 30 references per class"
+    assert one(scores, "raw_leak", "a", "mughal").n_items == 3
+
+
+def test_planted_leaks_lie_in_their_intervals_and_order_the_models() -> None:
+    world = World(scenes=60, references=80)
+    scores = scores_of(world.attributions(np.random.default_rng(11)))
+    for score in scores:
+        if score.metric == "excess_leak":
+            truth = world.true_excess(score.model, score.group)
+            assert score.low - 0.02 < truth < score.high + 0.02
+            assert score.low < score.value < score.high
+    for other in ("japanese", "western"):
+        leaks = {m: one(scores, "excess_leak", m, other).value for m in world.models}
+        assert (
+            max(leaks, key=lambda model: leaks[model])
+            == {"japanese": "japan", "western": "west"}[other]
+        )
+    difference = next(
+        score
+        for score in scores
+        if score.metric == "leak_difference"
+        and (score.model, score.against, score.group) == ("balanced", "west", "western")
+    )
+    assert difference.high < 0
+    mixture = one(scores, "corrected_mixture", "west", "western")
+    assert mixture.low < 0.45 < mixture.high
+
+
+def test_any_number_of_traditions_with_any_names() -> None:
+    world = World(
+        traditions=("persian", "mughal", "ottoman", "mamluk"),
+        models={"a": {"mughal": 0.3}, "b": {}},
+        scenes=8,
+    )
+    scores = scores_of(world.attributions(np.random.default_rng(0)))
+    groups = {score.group for score in scores if score.metric == "excess_leak"}
+    assert groups == {"mughal", "ottoman", "mamluk"}
+    two = World(traditions=("persian", "mughal"), models={"a": {"mughal": 0.3}}, scenes=8)
+    scores = scores_of(two.attributions(np.random.default_rng(0)))
+    assert one(scores, "excess_leak", "a", "mughal").value > 0.1
+
+
+def test_references_scored_as_a_model_leak_no_more_than_references() -> None:
+    frame = World(models={"a": {}}).attributions(np.random.default_rng(3))
+    copies = frame[frame["model"] == REFERENCE].copy()
+    copies["model"] = "copy"
+    copies["prompt"] = copies["item"]
+    copies["item"] += "-copy"
+    scores = scores_of(pd.concat([frame, copies], ignore_index=True))
+    for other in ("japanese", "western"):
+        score = one(scores, "excess_leak", "copy", other)
+        assert score.value == pytest.approx(0, abs=1e-9)
+        assert score.low <= 0 <= score.high
+
+
+def test_without_references_the_raw_leak_stands_alone() -> None:
+    frame = World().attributions(np.random.default_rng(0))
+    scores = scores_of(frame[frame["model"] != REFERENCE])
+    assert one(scores, "raw_leak", "west", "western").value > 0.2
+    corrected = [
+        "excess_leak",
+        "mirror_asymmetry",
+        "choice_bias",
+        "excess_blur",
+        "corrected_mixture",
+    ]
+    for metric in corrected:
+        score = one(scores, metric, "west", "western")
+        assert math.isnan(score.value)
+        assert score.reason == "no references"
+    assert one(scores, "discrimination", "", "western").reason == "no references"
+
+
+def test_one_reference_class_missing() -> None:
+    frame = World().attributions(np.random.default_rng(0))
+    frame = frame[(frame["model"] != REFERENCE) | (frame["target"] != "western")]
+    scores = scores_of(frame)
+    assert one(scores, "excess_leak", "west", "western").reason == "no references"
+    assert not one(scores, "excess_leak", "west", "japanese").reason
+
+
+def test_a_panel_that_cannot_tell_gives_no_excess() -> None:
+    frame = World(right=0.45).attributions(np.random.default_rng(0))
+    scores = scores_of(frame)
+    assert one(scores, "discrimination", "", "japanese").value < 0.5
+    assert one(scores, "excess_leak", "japan", "japanese").reason == "panel cannot tell"
+
+
+def test_a_mixture_is_refused_where_the_references_look_alike() -> None:
+    world = World(traditions=("persian", "mughal"), models={"a": {}}, right=0.36, scenes=4)
+    scores = scores_of(world.attributions(np.random.default_rng(0)))
+    assert "condition number" in one(scores, "corrected_mixture", "a", "mughal").reason
+
+
+def test_strata_weigh_the_references_like_the_outputs() -> None:
+    rows = [
+        *seen("a persian", "1", "pm", prompt="s1/persian", stratum="ink"),
+        *seen("a persian", "2", "pm", prompt="s2/persian", stratum="ink"),
+        *seen("a persian", "3", "pp", prompt="s3/persian", stratum="ink"),
+        *seen("a persian", "4", "pp", prompt="s4/persian", stratum="oil"),
+        *seen("a mughal", "5", "mm", prompt="s1/mughal", stratum="ink"),
+        *seen("reference persian", "6", "pm", stratum="ink"),
+        *seen("reference persian", "7", "pp", stratum="oil"),
+        *seen("reference persian", "8", "pp", stratum="oil"),
+        *seen("reference mughal", "9", "mm", stratum="ink"),
+    ]
+    frame = check_attributions(pd.DataFrame(rows), "by hand")
+    score = one(scores_of(frame, home="persian"), "excess_leak", "a", "mughal")
+    assert score.value == pytest.approx(0.25 - (0.75 * 0.5 + 0.25 * 0))
+    assert score.method.endswith("; stratified")
+    lacking = frame[(frame["model"] != REFERENCE) | (frame["stratum"] != "oil")]
+    score = one(scores_of(lacking, home="persian"), "excess_leak", "a", "mughal")
+    assert score.method.endswith("not stratified: no references of oil")
+
+
+def test_models_are_compared_on_their_common_scenes_only() -> None:
+    rows = [
+        *seen("a persian", "1", "mm", prompt="s1/persian"),
+        *seen("a persian", "2", "pp", prompt="s2/persian"),
+        *seen("b persian", "3", "mp", prompt="s1/persian"),
+        *seen("c persian", "4", "mp", prompt="s9/persian"),
+        *seen("reference mughal", "5", "mm"),
+    ]
+    scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"))
+    found = {(s.model, s.against): s for s in scores if s.metric == "leak_difference"}
+    assert found["a", "b"].value == pytest.approx(1 - 0.5)
+    assert found["a", "c"].reason == "no common scenes"
+
+
+def test_the_home_tradition_is_told_or_clear() -> None:
+    frame = World(models={"a": {}}, scenes=2).attributions(np.random.default_rng(0)).assign(home="")
+    with pytest.raises(
+        RequestError, match=r"several traditions .chinese, japanese, western.*--home"
+    ):
+        scores_of(frame)
+    with pytest.raises(RequestError, match="no model was asked for 'korean'"):
+        scores_of(frame, home="korean")
+    assert one(scores_of(frame, home="western"), "raw_leak", "a", "chinese").value >= 0
+    mixed = frame.assign(home=["chinese", "western"] * (len(frame) // 2))
+    with pytest.raises(RequestError, match=r"several home traditions .chinese, western"):
+        scores_of(mixed)
+    assert scores_of(mixed, home="chinese")
+    only = frame[frame["target"].isin(["chinese", "none"])]
+    assert one(scores_of(only), "attribution_share", "a", "chinese:chinese").value > 0.5
+    references = frame[frame["model"] == REFERENCE]
+    with pytest.raises(RequestError, match="no model was asked for any tradition"):
+        scores_of(references)
+
+
+def test_slices_keep_the_references_and_aspects_are_apart() -> None:
+    frame = World(scenes=6).attributions(np.random.default_rng(0))
+    frame.loc[frame["model"] == REFERENCE, "language"] = ""
+    frame = pd.concat([frame, frame.assign(aspect="things")], ignore_index=True)
+    scores = scores_of(frame, by=["language"])
+    leaks = [
+        s for s in scores if (s.metric, s.model, s.group) == ("excess_leak", "west", "western")
+    ]
+    assert {(s.slice, s.criterion) for s in leaks} == {
+        (slice_, aspect)
+        for slice_ in ("", "language=en", "language=zh")
+        for aspect in ("manner", "things")
+    }
+    assert all(math.isfinite(score.value) for score in leaks)
+
+
+def test_a_slice_in_which_home_was_not_asked_says_so() -> None:
+    frame = World(scenes=6).attributions(np.random.default_rng(0))
+    frame["genre"] = np.where(frame["target"] == "chinese", "landscape", "portrait")
+    frame.loc[frame["model"] == REFERENCE, "genre"] = ""
+    scores = scores_of(frame, by=["genre"])
+    portraits = [s for s in scores if s.slice == "genre=portrait" and s.metric == "raw_leak"]
+    assert {score.reason for score in portraits} == {"not asked for chinese"}
+
+
+def test_repeats_are_set_aside_and_simulated_raters_are_said() -> None:
+    frame = World(scenes=3).attributions(np.random.default_rng(0))
+    again = frame.assign(occasion=1, attribution="other")
+    assert repr(scores_of(pd.concat([frame, again]))) == repr(scores_of(frame))
+    said = scores_of(frame.assign(rater_group=SIMULATED))
+    assert all(score.method.endswith("simulated raters") for score in said)
+
+
+def test_the_corrected_mixture_recovers_what_was_mixed() -> None:
+    confusion = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])[:, :, None]
+    true = np.array([0.35, 0.65])
+    counts = 1000 * (true @ confusion[:, :, 0])[:, None]
+    assert corrected_mixture(counts, confusion)[:, 0] == pytest.approx(true, abs=1e-6)
+
+
+def test_one_rater_and_one_item_still_give_values() -> None:
+    rows = [*seen("a persian", "1", "p", prompt="p"), *seen("reference mughal", "2", "m")]
+    scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"))
+    assert one(scores, "raw_leak", "a", "mughal").value == 0
+    assert "one rater" in one(scores, "raw_leak", "a", "mughal").method
+
+
+def test_the_noise_of_a_seed_that_all_prompts_share_widens_the_interval() -> None:
+    rows = [
+        {
+            "rater": f"r{rater}",
+            "item": f"{scene}-{seed}",
+            "model": "m",
+            "prompt": f"scene-{scene}/home",
+            "target": "home",
+            "attribution": "home" if seed % 2 else "other",
+            "seed": str(seed),
+        }
+        for scene in range(20)
+        for seed in range(6)
+        for rater in range(4)
+    ]
+
+    def width(frame: pd.DataFrame) -> float:
+        scores = style(
+            check_attributions(frame, "here", labels=("home",)), rng=np.random.default_rng(1)
+        )
+        (share,) = [score for score in scores if score.group == "home:home"]
+        assert share.value == 0.5
+        return share.high - share.low
+
+    frame = pd.DataFrame(rows)
+    assert width(frame) > 0.5
+    assert width(frame.assign(seed="")) == 0
