@@ -35,7 +35,7 @@ def test_the_known_bias_is_found(demo: Path) -> None:
 def test_what_it_leaves_is_whole_and_says_that_raters_are_simulated(demo: Path) -> None:
     assert verify(demo / "run") == []
     rows = list(read_rows(demo / "run" / "metadata.jsonl"))
-    assert len(rows) == 3 * 128
+    assert len(rows) == 3 * 512
     assert {row["status"] for row in rows} == {"ok"}
     for name, says in (("index.html", "imulated"), ("index.zh.html", "模拟")):
         page = (demo / "report" / name).read_text(encoding="utf-8")
