@@ -191,7 +191,7 @@ def _study_lock(options: argparse.Namespace) -> int:
     from raters.study import lock
 
     lock(options.study, options.reason)
-    print(f"{options.study} is locked: no further rater is invited")
+    print(f"{options.study} is locked: no further raters, no further answers")
     return 0
 
 
