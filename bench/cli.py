@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"pinlu: {error}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        if options.debug:
+            raise
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"pinlu: {what}; what was finished is kept", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("pinlu: stopped; what was finished is kept, run again to go on", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 1
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -63,11 +68,16 @@ def _generate(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from bench.manifest import read_outputs, read_run, verify
 
-    read_run(options.run)
+    planned = read_run(options.run).get("planned")
     faults = verify(options.run)
+    there = len(read_outputs(options.run))
+    if planned is not None and there < planned:
+        faults.append(
+            f"{planned - there} of {planned} planned outputs are not made: generate again"
+        )
     for fault in faults:
         print(fault)
-    print(f"{options.run}: {len(read_outputs(options.run))} outputs, {len(faults)} faults")
+    print(f"{options.run}: {there} outputs, {'nothing wrong' if not faults else 'see above'}")
     return 1 if faults else 0
 
 
@@ -299,10 +309,13 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     from leaderboard.scoring import score
     from leaderboard.tables import check_attributions, check_ratings, check_votes
     from raters.export import tables
-    from raters.study import levels, traditions
+    from raters.study import levels, study_id, traditions
 
     rng = np.random.default_rng(seed)
     scores: list[Score] = []
+    ids = Counter(study_id(study) for study in studies)
+    if twice := [name for name, count in ids.items() if count > 1]:
+        raise RequestError(f"two of the studies are called {twice[0]!r}: score them one by one")
     for study in studies:
         named = reveal(tables(study), read_key(study))
         where = str(study)
@@ -336,9 +349,10 @@ def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) ->
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Return what reports call the criteria, and the references where they are not real works."""
     from bench.join import read_key
-    from raters.study import criterion_labels
+    from raters.study import criterion_labels, tradition_labels
 
     labels = {name: label for study in studies for name, label in criterion_labels(study).items()}
+    labels |= {name: label for study in studies for name, label in tradition_labels(study).items()}
     if any(read_key(study)["synthetic"].any() for study in studies):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
     return labels

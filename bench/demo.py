@@ -35,6 +35,18 @@ SEEDS = {
 """Targets → language → seeds. In models this small the noise of a seed decides much of the manner,
 and all prompts share it: so there are many seeds where the headline is computed, and each language
 has its own."""
+_NAMES = {
+    "mountains": ("远山", "mountains in the distance"),
+    "river": ("一条河", "a river"),
+    "boat": ("一叶小船", "a small boat"),
+    "pine": ("一株松", "a pine"),
+    "bamboo": ("几竿竹", "some bamboo"),
+    "bird": ("一只飞鸟", "a bird in flight"),
+    "moon": ("一轮月", "the moon"),
+    "house": ("一间屋", "a house"),
+    "bridge": ("一座桥", "a bridge"),
+    "figure": ("一个人", "a figure"),
+}
 REFERENCES_PER_TRADITION = 60
 BATCH_SIZE = 32
 SEED = 20
@@ -64,7 +76,9 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     page = write_report(scores, [study], out / "report")
     print(f"\n{headline(scores, labels=report_labels([study]))}\n\n{compare_with_truth(scores)}\n")
     print(f"Leaderboard: {page.resolve()}")
-    print(f"Done in {time.monotonic() - began:.0f} s. All raters in it are simulated.")
+    print(
+        f"Done in {time.monotonic() - began:.0f} s. Its raters are simulated, but for visitors to its room."
+    )
     if serve:
         _serve(study, page, port)
     return 0
@@ -74,7 +88,6 @@ def paint_references(folder: Path) -> Path:
     """Paint the stand-ins for human-made works, with captions written like prompts."""
     import numpy as np
 
-    from bench.atelier.captions import caption
     from bench.atelier.painter import MANNERS, draw_subjects, paint
 
     if (folder / "metadata.jsonl").is_file():
@@ -100,12 +113,18 @@ def paint_references(folder: Path) -> Path:
                     "stratum": "painting",
                     "sha256": file_hash(folder / name),
                     "synthetic": True,
-                    "caption": {lang: caption(subjects, None, lang, rng) for lang in ("zh", "en")},
+                    "caption": _caption(subjects),
                 }
             )
             bar.advance(1)
     append_rows(folder / "metadata.jsonl", rows)
     return folder
+
+
+def _caption(subjects: Sequence[str]) -> dict[str, str]:
+    """Say what a painted picture shows, as a prompt without a tradition would."""
+    chinese, english = zip(*(_NAMES[subject] for subject in subjects), strict=True)
+    return {"zh": f"绘画一幅：{'、'.join(chinese)}。", "en": f"A painting: {', '.join(english)}."}
 
 
 def look_at_pixels() -> Callable[[Image], Look]:

@@ -42,16 +42,13 @@ class Summary:
     seconds: float
 
 
-def generate(
-    request: Request, folder: Path, *, allow_mixed: bool = False, limit_batches: int | None = None
-) -> Summary:
-    """Make every output of the run that is not there yet.
+def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Summary:
+    """Make every output of the run's models asked for that is not there yet.
 
     Args:
         request: what is asked; the same again resumes, more of it becomes a new part.
         folder: the run folder, made where needed.
         allow_mixed: resume under other versions or on another device kind, and record it.
-        limit_batches: stop after this many batches (for trials); the rest stays to be resumed.
 
     Raises:
         RequestError: the request is wrong; nothing was begun.
@@ -61,19 +58,26 @@ def generate(
     run = planned_run(request, folder)
     with manifest.opened(folder):
         run = settle(run, allow_mixed=allow_mixed)
-        finished = {row["key"] for row in manifest.read_outputs(folder)}
+        entered = {row["key"] for row in manifest.read_outputs(folder)}
+        # what a row names but nobody finds is made again; its row stays
+        files = {file.stem for file in (folder / manifest.OUTPUTS).iterdir()}
+        finished = entered & files
         planned = [job.key for batch in run.batches for job in batch.jobs]
         manifest.remove_unlisted(folder, planned, dict.fromkeys(finished))
         manifest.forget_failures(folder)
         pending = [
-            batch for batch in run.batches if any(job.key not in finished for job in batch.jobs)
-        ][:limit_batches]
+            batch
+            for batch in run.batches
+            if batch.model in run.asked and any(job.key not in finished for job in batch.jobs)
+        ]
         began = time.monotonic()
         left = sum(job.key not in finished for batch in pending for job in batch.jobs)
         with progress("generate", "images", left) as bar:
             made = failed = suspect = 0
             for model, batches in groupby(pending, key=lambda batch: batch.model):
-                outputs, failures = _work_off(run, run.models[model], batches, finished, bar)
+                outputs, failures = _work_off(
+                    run, run.models[model], batches, finished=finished, entered=entered, bar=bar
+                )
                 made += len(outputs)
                 failed += failures
                 suspect += sum(output.status == "suspect" for output in outputs)
@@ -89,9 +93,18 @@ def generate(
 
 
 def _work_off(
-    run: Run, spec: ModelSpec, batches: Iterable[Batch], finished: set[str], bar: Progress
+    run: Run,
+    spec: ModelSpec,
+    batches: Iterable[Batch],
+    *,
+    finished: set[str],
+    entered: set[str],
+    bar: Progress,
 ) -> tuple[list[Output], int]:
-    """Work off one model's batches; return the outputs made and the number of jobs that failed."""
+    """Work off one model's batches; return the outputs made and the number of jobs that failed.
+
+    Jobs that are `finished` have their file, those `entered` their row.
+    """
     outputs: list[Output] = []
     failed = 0
     pipeline: Any = None
@@ -115,7 +128,9 @@ def _work_off(
             failed += len(missing)
         else:
             seconds = (time.monotonic() - began) / len(batch.jobs)
-            outputs += _keep(run, batch, missing, images, seconds)
+            made = _keep(run, batch, missing, images, seconds)
+            _record(run.folder, outputs=[one for one in made if one.key not in entered])
+            outputs += made
         bar.advance(len(missing), spec.id)
     return outputs, failed
 
@@ -127,7 +142,7 @@ def _keep(
     images: npt.NDArray[np.floating],
     seconds: float,
 ) -> list[Output]:
-    """Write a batch's files in parallel, then their rows in one write."""
+    """Write a batch's files in parallel; their rows come after, in one write."""
     device = run.content["environment"]["device"]
 
     def write(job: Job, image: npt.NDArray[np.floating]) -> Output:
@@ -167,7 +182,6 @@ def _keep(
             outputs = list(pool.map(lambda pair: write(*pair), pairs))
     except OSError as error:
         raise _stopped(run.folder, error) from error
-    _record(run.folder, outputs=outputs)
     return outputs
 
 

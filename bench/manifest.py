@@ -40,7 +40,15 @@ def read_run(run: Path) -> dict[str, Any]:
     content = read_yaml(run / "run.yaml")
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise FileFormatError(f"{run / 'run.yaml'}: schema {SCHEMA} is what this version reads")
+    require_keys(run, content, ("run", "modality", "suite", "models"))
     return content
+
+
+def require_keys(run: Path, content: Mapping[str, Any], keys: Iterable[str]) -> None:
+    """Refuse a `run.yaml` that lacks a key, naming it."""
+    for key in keys:
+        if key not in content:
+            raise FileFormatError(f"{run / 'run.yaml'} lacks {key!r}: it is no run's, or was cut")
 
 
 def write_run(run: Path, content: Mapping[str, Any]) -> None:
@@ -158,7 +166,7 @@ def verify(run: Path) -> list[str]:
         elif pixel_hash(read_pixels(path)) != row["pixel_sha256"]:
             faults.append(f"changed: the pixels of {row['file_name']} do not have their hash")
     named = {row["file_name"] for row in rows}
-    there = sorted(f"{OUTPUTS}/{file.name}" for file in (run / OUTPUTS).iterdir())
+    there = sorted(f"{OUTPUTS}/{file.name}" for file in (run / OUTPUTS).glob("*"))
     return faults + [f"foreign: {name} is in no row" for name in there if name not in named]
 
 

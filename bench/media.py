@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageCms
 
 from bench.errors import WorkError
 
@@ -57,3 +57,39 @@ def read_pixels(path: Path) -> Pixels:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise WorkError(f"{path} does not decode as a picture: {error}") from error
+
+
+def plain_srgb(image: Image.Image) -> Image.Image:
+    """Return a new sRGB picture with nothing but pixels in it, on white where it was transparent.
+
+    Raises:
+        ValueError: its colour profile does not fit its pixels.
+    """
+    profile = image.info.get("icc_profile")
+    if "transparency" in image.info or image.mode in {"RGBA", "LA", "PA", "La"}:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image).convert("RGB")
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
+    if profile and image.mode in {"RGB", "CMYK", "L"}:
+        try:
+            converted = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+        except ImageCms.PyCMSError as error:
+            raise ValueError(
+                f"its colour profile does not fit: save it as sRGB ({error})"
+            ) from error
+        image = converted or image
+    return Image.fromarray(np.asarray(image.convert("RGB")).copy())
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return a picture of 16 bits a level, or of whole or real numbers up to 65535, in 8 bits."""
+    levels = np.asarray(image, dtype=np.float64)
+    most = 255 if levels.max(initial=0) <= 255 else 65535
+    return Image.fromarray((levels / most * 255).round().clip(0, 255).astype(np.uint8))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field
@@ -41,11 +42,12 @@ class ModelFile(FileModel):
     note: str = ""
 
 
-def load_model(name: str) -> ModelSpec:
+def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> ModelSpec:
     """Return the spec that `name` means.
 
     `name` is an id in `configs/models/`, the path of such a YAML, the folder of a checkpoint that
-    diffusers can load, or a hub id (`owner/name`, taken at the newest revision seen by the hub).
+    diffusers can load, or a hub id (`owner/name`). Without a revision of its own a hub model is
+    taken at that in `pinned` (by source: what a run began with), else at the hub's newest.
 
     Raises:
         RequestError: it is none of these, or the checkpoint cannot be used; says why.
@@ -56,12 +58,12 @@ def load_model(name: str) -> ModelSpec:
     if path.is_dir():
         return _pinned(ModelFile(model=_base_name(path), source=str(path.resolve())), path)
     if path.suffix in {".yaml", ".yml"} and path.is_file():
-        return _from_yaml(path)
+        return _from_yaml(path, pinned)
     if known.is_file():
-        return _from_yaml(known)
+        return _from_yaml(known, pinned)
     if name.count("/") == 1 and not name.startswith((".", "/")):
         spec = ModelFile(model=name.split("/")[1], source=name)
-        return _record(spec, name, newest_revision(name))
+        return _record(spec, name, pinned.get(name) or newest_revision(name))
     there = ", ".join(list_models()) or "none"
     raise RequestError(
         f"no model named {name!r}: give an id in configs/models ({there}), the path of such a YAML, "
@@ -69,15 +71,17 @@ def load_model(name: str) -> ModelSpec:
     )
 
 
-def load_models(names: list[str]) -> list[ModelSpec]:
-    """Return the specs of several models.
+def load_models(
+    names: list[str], pinned: Mapping[str, str] = MappingProxyType({})
+) -> list[ModelSpec]:
+    """Return the specs of several models; `pinned` as in `load_model`.
 
     Raises:
         ConflictError: two of them have one id.
     """
     specs: dict[str, ModelSpec] = {}
     for name in names:
-        spec = load_model(name)
+        spec = load_model(name, pinned)
         if spec.id in specs:
             raise ConflictError(
                 f"two models are called {spec.id!r} ({specs[spec.id].source} and {spec.source}): "
@@ -159,13 +163,13 @@ def check_folder(folder: Path) -> str:
         content = json.loads(index.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RequestError(f"{index} is not JSON: {error}") from error
-    name = content.get("_class_name")
+    name = content.get("_class_name") if isinstance(content, dict) else None
     if isinstance(name, list):
         _refuse_remote_code(folder, f"its pipeline is {name[0]}.py")
     if not isinstance(name, str):
         raise RequestError(f"{index} names no pipeline class")
     for part, value in content.items():
-        if part.startswith("_") or not isinstance(value, list) or value[0] is None:
+        if part.startswith("_") or not isinstance(value, list) or not any(value):
             continue
         if value[0] not in _PIPELINE_LIBRARIES and (folder / part / f"{value[0]}.py").is_file():
             _refuse_remote_code(folder, f"its {part} is {value[0]}.py")
@@ -181,14 +185,15 @@ def _refuse_remote_code(folder: Path, why: str) -> None:
     )
 
 
-def _from_yaml(path: Path) -> ModelSpec:
+def _from_yaml(path: Path, pinned: Mapping[str, str]) -> ModelSpec:
     file = check(read_yaml(path), ModelFile, path)
     folder = path.parent / file.source
     if folder.is_dir():
         return _pinned(file, folder)
     if file.source.startswith((".", "/")) or file.source.count("/") != 1:
         raise RequestError(f"{path}: source {file.source!r} is no folder and no hub id")
-    return _record(file, file.source, file.revision or newest_revision(file.source))
+    revision = file.revision or pinned.get(file.source) or newest_revision(file.source)
+    return _record(file, file.source, revision)
 
 
 def _pinned(file: ModelFile, folder: Path) -> ModelSpec:

@@ -45,7 +45,8 @@ def device_kind() -> str:
 
 def settle_threads(threads: int | None) -> int:
     """Set the number of CPU threads (what the machine gives us by default) and return it."""
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    ours = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    torch.set_num_threads(threads or len(ours))
     return torch.get_num_threads()
 
 
@@ -143,7 +144,10 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
         raise WorkError(
             f"{type(pipeline).__name__} gave {len(images)} pictures for {len(jobs)} jobs"
         )
-    return np.asarray(images)[: len(batch.jobs)]
+    pictures = np.asarray(images)
+    if pictures.ndim != 4 or pictures.shape[3] != 3:
+        raise WorkError(f"{type(pipeline).__name__} gave no colour pictures: {pictures.shape}")
+    return pictures[: len(batch.jobs)]
 
 
 def first_line(error: BaseException) -> str:

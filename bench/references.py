@@ -22,6 +22,7 @@ from pydantic import Field
 
 from bench.errors import FileFormatError, RequestError
 from bench.files import append_rows, file_hash
+from bench.media import plain_srgb
 from bench.reading import FileModel, check, read_yaml
 from bench.suites import ID_PATTERN, Suite
 
@@ -136,9 +137,16 @@ def add_references(
     refused: list[str] = []
     seen: list[tuple[Path, np.ndarray[Any, Any]]] = []
     (out / "originals").mkdir(parents=True)
+    given: dict[str, str] = {}
     for one in wanted:
-        fault = "" if one.id in works else f"no work is called {one.id!r} in the suite's list"
-        image = None if fault else _opened(one.file)
+        fault = (
+            ""
+            if one.id in works
+            else f"no work is called {one.id!r} in {suite.folder.name}/references.yaml"
+        )
+        if one.id in given:
+            fault = f"{one.id!r} has a file already, {given[one.id]}"
+        image = None if fault else _opened(one.file, one.crop)
         if isinstance(image, str):
             fault, image = image, None
         if image is not None:
@@ -146,8 +154,12 @@ def add_references(
         if fault or image is None:
             refused.append(f"{one.file.name}: {fault}")
             continue
+        given[one.id] = one.file.name
         shutil.copyfile(one.file, out / "originals" / f"{one.id}{one.file.suffix.lower()}")
         rows += _derivatives(image, one, works[one.id], size, out)
+    if not rows:
+        shutil.rmtree(out)
+        return Added((), tuple(refused), _missing(works.values(), rows))
     append_rows(out / "metadata.jsonl", rows)
     return Added(tuple(rows), tuple(refused), _missing(works.values(), rows))
 
@@ -167,6 +179,10 @@ def _from_table(folder: Path, table: Path) -> list[Wanted]:
     reader = csv.DictReader(io.StringIO(text))
     if not {"file", "id"} <= set(reader.fieldnames or ()):
         raise FileFormatError(f"{table}: the columns file and id are wanted")
+    rows = list(reader)
+    for line, row in enumerate(rows, start=2):
+        if not row["file"] or not row["id"]:
+            raise FileFormatError(f"{table}, line {line}: file and id are wanted")
     return [
         Wanted(
             folder / row["file"],
@@ -174,7 +190,7 @@ def _from_table(folder: Path, table: Path) -> list[Wanted]:
             _box(row.get("crop") or "", f"{table}, line {line}"),
             _box(row.get("mask") or "", f"{table}, line {line}"),
         )
-        for line, row in enumerate(reader, start=2)
+        for line, row in enumerate(rows, start=2)
     ]
 
 
@@ -190,17 +206,18 @@ def _box(text: str, where: str) -> Box | None:
     return left, top, right, bottom
 
 
-def _opened(file: Path) -> Image.Image | str:
-    """Return the picture, upright and without metadata, or why it cannot be taken."""
+def _opened(file: Path, crop: Box | None) -> Image.Image | str:
+    """Return the picture in sRGB, upright and without metadata, or why it cannot be taken."""
     if file.suffix.lower() not in SUFFIXES:
         return f"{file.suffix or 'no suffix'} is no picture's"
     try:
         with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = plain_srgb(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"does not decode: {error}"
-    if min(upright.size) < LEAST_SIDE:
-        return f"{upright.width}×{upright.height} is too small, the shorter side wants {LEAST_SIDE}"
+    left, top, right, bottom = _in_pixels(crop or (0, 0, 1, 1), upright)
+    if min(right - left, bottom - top) < LEAST_SIDE:
+        return f"{right - left}×{bottom - top} is too small, the shorter side wants {LEAST_SIDE}"
     return upright
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,8 @@ def _setting(text: str) -> tuple[str, Any]:
     if not equals or not name.isidentifier():
         raise RequestError(f"--set {text!r}: write NAME=VALUE, as in num_inference_steps=4")
     try:
-        return name, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise RequestError(f"--set {text!r}: the value is not understood") from error
+        content = yaml.safe_load(value)
+        json.dumps(content)
+    except (yaml.YAMLError, TypeError) as error:
+        raise RequestError(f"--set {text!r}: the value is no number, text or list") from error
+    return name, content

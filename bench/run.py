@@ -25,16 +25,24 @@ from bench.suites import Suite, load_suite
 
 DEFAULT_BATCH_SIZE = 8
 
+_NO_PIXELS = {"source", "licence", "origin", "languages"}
+"""Fields of a spec that decide no pixel: a run may go on when they are corrected."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A planned run: what it asks, cut into batches, and the content of `run.yaml`."""
+    """A planned run: what it asks, cut into batches, and the content of `run.yaml`.
+
+    `asked` are the models of the present request: what others still lack waits for theirs, since
+    only a checkpoint that is named has been looked at anew.
+    """
 
     folder: Path
     suite: Suite
     models: Mapping[str, ModelSpec]
     batches: Sequence[Batch]
     content: Mapping[str, Any]
+    asked: frozenset[str]
 
 
 def planned_run(request: Request, folder: Path) -> Run:
@@ -47,17 +55,21 @@ def planned_run(request: Request, folder: Path) -> Run:
         ConflictError: the request contradicts what the run was made with.
     """
     suite = load_suite(request.suite)
-    models = _resolved_models(request, suite)
     existing = manifest.read_run(folder) if (folder / "run.yaml").exists() else None
+    models = _resolved_models(request, suite, existing)
+    asked = frozenset(models)
+    classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
     part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
     parts = [part]
     batch_size = request.batch_size or DEFAULT_BATCH_SIZE
     if existing:
+        plan_keys = ("parts", "batch_size", "environment", "mixed")
+        manifest.require_keys(folder, existing, plan_keys)
         _check_same(existing, suite, models, request.batch_size)
         batch_size = existing["batch_size"]
         parts = [Part.from_dict(content) for content in existing["parts"]]
         models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
-    classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
+        classes = {content["id"]: content["pipeline"] for content in existing["models"]} | classes
     dtypes = {name: spec.dtype for name, spec in models.items()}
 
     def batches_of(parts: Sequence[Part]) -> list[Batch]:
@@ -81,12 +93,15 @@ def planned_run(request: Request, folder: Path) -> Run:
             "traditions": list(suite.traditions),
         },
         "batch_size": batch_size,
+        "planned": sum(len(batch.jobs) for batch in batches),
         "parts": [part.as_dict() for part in parts],
-        "models": [_spec_content(spec) for spec in models.values()],
+        "models": [
+            {**_spec_content(spec), "pipeline": classes[name]} for name, spec in models.items()
+        ],
         "environment": existing["environment"] if existing else None,
         "mixed": existing["mixed"] if existing else [],
     }
-    return Run(folder, suite, models, batches, content)
+    return Run(folder, suite, models, batches, content, asked)
 
 
 def settle(run: Run, *, allow_mixed: bool) -> Run:
@@ -115,13 +130,18 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
     return replace(run, content=content)
 
 
-def _resolved_models(request: Request, suite: Suite) -> dict[str, ModelSpec]:
+def _resolved_models(
+    request: Request, suite: Suite, existing: Mapping[str, Any] | None
+) -> dict[str, ModelSpec]:
     if suite.modality != "image":
         raise RequestError(
             f"suite {suite.name} asks for {suite.modality}; only image suites can be generated yet"
         )
     models = {}
-    for spec in load_models(list(request.models)):
+    pinned = {
+        content["source"]: content["revision"] for content in (existing or {}).get("models", ())
+    }
+    for spec in load_models(list(request.models), pinned):
         if spec.modality != suite.modality:
             raise RequestError(
                 f"model {spec.id} makes {spec.modality}, suite {suite.name} asks for {suite.modality}"
@@ -156,7 +176,7 @@ def _check_same(
         if spec is None:
             continue
         for field, value in _spec_content(spec).items():
-            if field != "source" and value != content[field]:
+            if field not in _NO_PIXELS and value != content[field]:
                 raise ConflictError(
                     f"run {name} has model {spec.id} with {field} {content[field]!r}, now "
                     f"{value!r} is asked: give another --out"
@@ -195,4 +215,5 @@ def _spec_content(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _spec_from(content: Mapping[str, Any]) -> ModelSpec:
-    return ModelSpec(**{**content, "languages": tuple(content["languages"])})
+    own = {name: value for name, value in content.items() if name != "pipeline"}
+    return ModelSpec(**{**own, "languages": tuple(content["languages"])})

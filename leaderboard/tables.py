@@ -128,7 +128,8 @@ def _attributions(sources: Sequence[Source], labels: Sequence[str]) -> pd.DataFr
     choice_column(frame["aspect"], ASPECTS, places)
     choice_column(frame["trace"], ("", "none", *known), places)
     choice_column(frame["trace_strength"], TRACE_STRENGTHS, places)
-    key = ["study", "rater", "item", "aspect", "criterion", "occasion"]
+    # one manner is seen in a picture, whatever criterion stands beside it
+    key = ["study", "rater", "item", "aspect", "occasion"]
     _refuse_duplicates(frame, key, places)
     _refuse_contradictions(frame, ["model", "prompt", "target"], places)
     return frame
@@ -179,7 +180,7 @@ def _refuse_duplicates(frame: pd.DataFrame, key: list[str], places: Places) -> N
         return
     values = frame[key].iloc[rows[0]]
     first = int((frame[key] == values).all(axis=1).to_numpy().argmax())
-    told = ", ".join(f"{column} {value!r}" for column, value in values.items() if value != "")
+    told = ", ".join(f"{column} {str(value)!r}" for column, value in values.items() if value != "")
     raise FileFormatError(f"{places.place(rows[0])}: repeats {places.place(first)}: {told}")
 
 

@@ -154,8 +154,8 @@ def spread(
 ) -> list[list[int]]:
     """Return for every item the `each` raters (0 to raters - 1) who judge it.
 
-    Items are dealt cell by cell to the raters with the least load, so loads within a cell and in
-    all stay within one of each other; among equals those go first who have seen the scene least.
+    Items are dealt cell by cell to the raters with the least load, so loads in
+    all stay within one of each other, and within a cell nearly so; among equals those go first who have seen the scene least.
     """
     if not 1 <= each <= raters:
         raise ValueError(f"{each} raters for each item out of {raters} cannot be")

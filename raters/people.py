@@ -27,6 +27,15 @@ def receipt(rater: Row[Any]) -> str:
     return f"{code[:4]}-{code[4:]}"
 
 
+def pseudonym_of(connection: Connection, told: str) -> str:
+    """Return the pseudonym of a rater told by it, by the receipt's code or by the invitation."""
+    token_hash = hashed(told.rstrip("/").rsplit("/", maxsplit=1)[-1])
+    for rater in connection.execute(select(t.rater)):
+        if told in {rater.id, receipt(rater)} or rater.token_hash == token_hash:
+            return str(rater.id)
+    return told
+
+
 def enrol(
     connection: Connection, block: int, *, token: str, group: str, simulated: bool, language: str
 ) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from bench.errors import FileFormatError, RequestError
+from bench.media import plain_srgb
 from bench.records import Stimulus
 from raters.sources import Candidate
 
@@ -53,7 +53,7 @@ def read_picture(candidate: Candidate) -> Image.Image:
         raise FileFormatError(f"{candidate.path} is torn or changed: it does not have its hash")
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            return _plain(ImageOps.exif_transpose(opened))
+            return plain_srgb(ImageOps.exif_transpose(opened))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FileFormatError(f"{candidate.path} does not decode: {error}") from error
 
@@ -143,21 +143,3 @@ def key_row(candidate: Candidate, name: str) -> dict[str, Any]:
         "target": candidate.target,
         **{column: candidate.key[column] for column in KEY_COLUMNS},
     }
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """Return a new sRGB picture with nothing but pixels in it."""
-    profile = image.info.get("icc_profile")
-    if "transparency" in image.info or image.mode in {"RGBA", "LA", "PA", "La"}:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    if profile and image.mode in {"RGB", "RGBA", "CMYK", "L"}:
-        converted = ImageCms.profileToProfile(
-            image if image.mode != "RGBA" else image.convert("RGB"),
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            outputMode="RGB",
-        )
-        image = converted or image
-    return Image.fromarray(np.asarray(image.convert("RGB")).copy())

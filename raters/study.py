@@ -12,10 +12,11 @@ import numpy as np
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.reading import read_yaml
 from bench.records import SCHEMA, SIMULATED
 from raters import tables as t
 from raters.create import create
-from raters.people import check_frozen, enrol, erase, receipt
+from raters.people import check_frozen, enrol, erase, pseudonym_of, receipt
 from raters.plan import take_block
 from raters.protocol import Protocol, read_protocol
 from raters.tables import note, now, setting
@@ -30,6 +31,8 @@ __all__ = [
     "lock",
     "open_study",
     "status",
+    "study_id",
+    "tradition_labels",
     "traditions",
     "withdraw",
 ]
@@ -164,12 +167,15 @@ def lock(study: Path, reason: str) -> dict[str, Any]:
 def withdraw(study: Path, rater: str) -> dict[str, Any]:
     """Erase what a rater answered; tombstones without content stay.
 
+    `rater` is a pseudonym, the receipt's code, or the invitation's link: whatever the rater has.
+
     Raises:
         RequestError: there is no such rater.
         ConflictError: the rater has withdrawn already.
     """
     with open_study(study) as (protocol, engine):
         with t.writing(engine) as connection:
+            rater = pseudonym_of(connection, rater)
             erased = erase(connection, rater)
         t.forget_log(engine)
         return {"study": protocol.study, "rater": rater, "erased": erased}
@@ -180,9 +186,25 @@ def levels(study: Path) -> dict[str, str]:
     return {scale.id: scale.level for scale in read_protocol(study).rubric.scales}
 
 
+def study_id(study: Path) -> str:
+    """Return the id by which a study's tables and scores go."""
+    return read_protocol(study).study
+
+
 def traditions(study: Path) -> tuple[str, ...]:
     """Return the traditions that a study's raters can name."""
     return tuple(read_protocol(study).traditions)
+
+
+def tradition_labels(study: Path) -> dict[str, dict[str, str]]:
+    """Return what the room calls a study's traditions, by language."""
+    # read as data: importing the room would bring in its web server
+    texts = read_yaml(Path(__file__).parent / "room" / "texts.yaml")
+    return {
+        name: {language: texts[language]["labels"][name] for language in texts}
+        for name in read_protocol(study).traditions
+        if all(name in texts[language]["labels"] for language in texts)
+    }
 
 
 def criterion_labels(study: Path) -> dict[str, dict[str, str]]:

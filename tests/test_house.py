@@ -37,7 +37,7 @@ def test_raters_and_leaderboard_take_nouns_from_bench_and_nothing_from_each_othe
 ) -> None:
     own = file.relative_to(ROOT).parts[0]
     other = {"raters": "leaderboard", "leaderboard": "raters"}[own]
-    nouns = {"records", "errors", "reading", "rubrics", "files", "progress"}
+    nouns = {"records", "errors", "reading", "rubrics", "files", "progress", "media"}
     if own == "raters":
         nouns |= {"suites", "manifest"}
     for module in imports(file):

@@ -116,27 +116,30 @@ def _come_in(request: Request, room: Room, token: str, fields: dict[str, list[st
             if rater.started_at is None:
                 start(connection, rater.id, room.protocol)
             speak(connection, rater.id, language, room.protocol)
-            secret = open_session(connection, rater.id)
+            # a session that is open stays: another tab may be in the middle of an answer
+            here = rater_of(request, room)
+            secret = "" if here and here.id == rater.id else open_session(connection, rater.id)
     except ConflictError:
         return message_page(request, room, "closed", 409)
     response = RedirectResponse(f"{SURFACE}/", status_code=303)
-    give_cookie(response, request, room, secret)
+    if secret:
+        give_cookie(response, request, room, secret)
     return response
 
 
 def _invited(request: Request, room: Room, token: str) -> Any:
     """Return the rater of an invitation, or the page that says that there is none."""
-    address = request.client.host if request.client else ""
-    if too_many_false(room, address):
-        return message_page(request, room, "too_many", 429)
-    rater = None
     if is_token(token):
         with t.reading(room.engine) as connection:
             rater = rater_of_token(connection, token)
-    if rater is None:
-        count_false(room, address)
-        return message_page(request, room, "link_false", 404)
-    return rater
+        if rater is not None:
+            return rater
+    # a true link is never counted against those who share an address with a guesser
+    address = request.client.host if request.client else ""
+    if too_many_false(room, address):
+        return message_page(request, room, "too_many", 429)
+    count_false(room, address)
+    return message_page(request, room, "link_false", 404)
 
 
 def _page(room: Room, language: str, **values: Any) -> str:

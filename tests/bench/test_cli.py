@@ -89,3 +89,17 @@ def test_a_run_yaml_says_what_to_make(
     wrong = write_yaml(tmp_path / "wrong.yaml", content | {"sedes": 1})
     assert main(["generate", str(wrong), "--dry-run"]) == 2
     assert "sedes: unknown key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["suites", "export", "first-look", "--out", "/proc/nowhere"],
+        ["leaderboard", "/proc/nowhere.csv", "--out", "/proc/nowhere"],
+    ],
+)
+def test_what_cannot_be_written_or_read_is_one_sentence(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) in {1, 2}
+    assert capsys.readouterr().err.count("\n") == 1

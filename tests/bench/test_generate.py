@@ -288,3 +288,44 @@ def test_rows_are_json_lines_that_any_tool_reads(finished: tuple[Path, Request])
     run, _ = finished
     lines = (run / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     assert all(next(iter(json.loads(line))) == "file_name" for line in lines)
+
+
+def test_a_model_that_is_not_asked_for_waits_and_its_folder_may_be_gone(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    other = tiny.save("stable-diffusion", tmp_path / "other-sd", seed=1)
+    both = replace(request, models=(*request.models, str(other)))
+    generate(both, run)
+    rows = (run / "metadata.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "metadata.jsonl").write_bytes(b"".join(rows[:-4]))
+    shutil.rmtree(other)
+    done = generate(request, run)
+    assert (done.made, done.failed) == (0, 0)
+    tiny.save("stable-diffusion", other, seed=2)
+    with pytest.raises(ConflictError, match="other-sd with revision"):
+        generate(both, run)
+
+
+def test_a_licence_may_be_corrected_while_a_run_goes_on(
+    finished: tuple[Path, Request], tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    spec = {"model": "tiny-sd", "source": str(tiny_checkpoint), "licence": "Apache-2.0"}
+    path = write_yaml(tmp_path / "tiny-sd.yaml", spec)
+    assert generate(replace(request, models=(str(path),)), run).made == 0
+
+
+def test_a_file_that_is_gone_is_made_again_and_keeps_its_one_row(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    gone = manifest.read_outputs(run)[4]["file_name"]
+    (run / gone).unlink()
+    assert manifest.verify(run) == [f"missing: {gone}"]
+    assert generate(request, run).made == 1
+    assert manifest.verify(run) == []
+    assert pixels_of(run) == pixels_of(whole)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
@@ -29,7 +29,7 @@ def suite(tmp_path: Path) -> Suite:
     return load_suite(str(folder))
 
 
-def picture(path: Path, seed: int = 0, size: tuple[int, int] = (800, 600)) -> Path:
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (1000, 800)) -> Path:
     path.parent.mkdir(exist_ok=True)
     coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), np.uint8)
     image = Image.fromarray(coarse).resize(size, Image.Resampling.NEAREST)
@@ -131,3 +131,37 @@ def test_rows_are_what_a_study_reads(suite: Suite, tmp_path: Path) -> None:
         "synthetic",
     ]
     assert list(row)[:9] == wanted
+
+
+def test_one_work_takes_one_file(suite: Suite, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "plum.jpg", 1)
+    picture(tmp_path / "mine" / "plum.png", 2)
+    added = add(suite, tmp_path)
+    assert len(added.rows) == 1
+    assert added.refused == ("plum.png: 'plum' has a file already, plum.jpg",)
+
+
+def test_sixteen_bit_scans_keep_their_levels_and_profiles_do_not_stay(
+    suite: Suite, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    levels = np.tile(np.linspace(0, 65535, 800).astype(np.uint16), (600, 1))
+    Image.fromarray(levels).save(tmp_path / "mine" / "plum.tif")
+    path = picture(tmp_path / "mine" / "pine-trees.png", 2)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with Image.open(path) as image:
+        image.convert("L").save(tmp_path / "mine" / "early-spring.png", icc_profile=profile)
+        image.save(path, icc_profile=profile)
+    added = add(suite, tmp_path)
+    assert "early-spring.png: does not decode: its colour profile does not fit" in added.refused[0]
+    with Image.open(tmp_path / "out" / "plum.png") as image:
+        assert 100 < np.asarray(image).mean() < 155
+    with Image.open(tmp_path / "out" / "pine-trees.png") as image:
+        assert "icc_profile" not in image.info
+
+
+def test_a_crop_that_holds_too_few_pixels_is_refused(suite: Suite, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "scan.png", 1)
+    table = tmp_path / "table.csv"
+    table.write_text("file,id,crop\nscan.png,plum,0.4 0.4 0.42 0.42\n", encoding="utf-8")
+    assert "20×16 is too small" in add(suite, tmp_path, table).refused[0]

@@ -106,6 +106,7 @@ def write_run(
     suite = load_suite(str(run / "suite.yaml"))
     header = {
         "schema": 1,
+        "run": run.name,
         "modality": "image",
         "suite": {"name": suite.name, "hash": suite.hash, "home": suite.home},
         "models": [{"id": model, "revision": revision} for model in models],

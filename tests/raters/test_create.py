@@ -17,12 +17,13 @@ from PIL import Image
 
 from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.join import read_key, reveal
+from bench.media import plain_srgb
 from bench.reading import ROOT
 from raters.config import load_config
 from raters.create import create
 from raters.export import tables
 from raters.simulated import simulate
-from raters.stimuli import _plain, fitted
+from raters.stimuli import fitted
 from raters.study import criterion_labels, invite, levels, status
 from tests.raters.material import (
     UNSPEAKABLE,
@@ -165,9 +166,9 @@ def test_fitting_keeps_proportions() -> None:
 
 def test_transparency_palettes_are_made_plain() -> None:
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    assert _plain(clear).getpixel((0, 0)) == (255, 255, 255)
-    assert _plain(Image.new("P", (4, 4))).mode == "RGB"
-    assert _plain(Image.new("L", (4, 4), 7)).getpixel((0, 0)) == (7, 7, 7)
+    assert plain_srgb(clear).getpixel((0, 0)) == (255, 255, 255)
+    assert plain_srgb(Image.new("P", (4, 4))).mode == "RGB"
+    assert plain_srgb(Image.new("L", (4, 4), 7)).getpixel((0, 0)) == (7, 7, 7)
 
 
 def test_simulated_studies_made_twice_are_the_same(

@@ -72,6 +72,7 @@ export async function ask(path, { body, token, tries = Infinity, unreachable = (
 export async function deliver(event, { box, token, unreachable }) {
   keep(box, event);
   const answer = await ask("/room/respond", { body: event, token, unreachable });
-  if (answer.status !== 401) keep(box, null);
+  // 401 and 403 speak of the session, not of the answer: it is kept for the next one
+  if (answer.status !== 401 && answer.status !== 403) keep(box, null);
   return answer;
 }

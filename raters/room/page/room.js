@@ -113,7 +113,7 @@ function toggleHelp() {
 // ---- where the rater is
 
 async function arrive(answer, told) {
-  if (answer.status === 401) {
+  if (answer.status === 401 || answer.status === 403) {
     stop("link_again");
     return;
   }
@@ -227,13 +227,18 @@ async function send(event, told) {
   room.busy = true;
   part.room.classList.add("sending");
   tell("saving");
-  const answer = await deliver(event, {
-    box: room.box,
-    token: room.setup.token,
-    unreachable: unreachable("saving"),
-  });
+  const how = { box: room.box, unreachable: unreachable("saving") };
+  let answer = await deliver(event, { ...how, token: room.setup.token });
+  if (answer.status === 403) {
+    // the link was opened again elsewhere in this browser: take the new session's token
+    const setup = await ask("/room/setup", { unreachable: unreachable("saving") });
+    if (setup.status === 200) {
+      room.setup.token = setup.body.token;
+      answer = await deliver(event, { ...how, token: room.setup.token });
+    }
+  }
   part.room.classList.remove("sending");
-  if (answer.status === 401) {
+  if (answer.status === 401 || answer.status === 403) {
     stop("link_again");
     return;
   }
