@@ -83,7 +83,7 @@ function drawFrame() {
           type: "button",
           lang: room.setup.texts[language].tag,
           "aria-pressed": String(language === room.language),
-          onclick: () => speak(language),
+          onclick: (event) => speak(language, event.detail > 0),
         },
         room.setup.texts[language].name,
       ),
@@ -96,12 +96,14 @@ function drawFrame() {
   if (room.told) part.saved.textContent = say(room.told);
 }
 
-function speak(language) {
+function speak(language, byPointer) {
   if (language === room.language) return;
   room.language = language;
   drawFrame();
   if (room.state) draw();
-  part.languages.querySelector("[aria-pressed='true']").focus();
+  // a pointer goes back to the picture's questions, a keyboard stays where it pressed
+  if (byPointer && room.state?.assignment) move(room.active);
+  else part.languages.querySelector("[aria-pressed='true']").focus();
   ask("/room/language", { body: { language }, token: room.setup.token, tries: 1 });
 }
 
@@ -183,6 +185,8 @@ function leftOver() {
 
 function hintLeftOver(loud) {
   const count = leftOver().length;
+  // the first look cannot be taken back: the button says so before it is pressed
+  part.next.textContent = say(room.state.phase === "attribution" ? "settle" : "next");
   part.next.classList.toggle("ready", count === 0);
   part.next.setAttribute("aria-disabled", String(count > 0));
   part.hint.textContent = loud && count ? say("left_over", { count }) : "";
