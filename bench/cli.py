@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"pinlu: {error}", file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:
+        return 1  # whoever read our output has had enough
     except OSError as error:
         if options.debug:
             raise
