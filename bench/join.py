@@ -11,7 +11,12 @@ from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
 from bench.records import REFERENCE
 
-_NAMES = ["model", "prompt", "target", "language", "genre", "seed", "stratum", "suite", "home"]
+_NAMES = [
+    "model", "prompt", "target", "language", "genre", "seed", "stratum", "diagnosticity", "work",
+    "suite", "home",
+]  # fmt: skip
+_ADDED_LATER = ("diagnosticity", "work")
+"""Names that a key made by an earlier version does not hold: empty there."""
 
 
 def read_key(study: Path) -> pd.DataFrame:
@@ -28,7 +33,7 @@ def read_key(study: Path) -> pd.DataFrame:
     if not key.index.is_unique:
         twice = key.index[key.index.duplicated()][0]
         raise FileFormatError(f"{path}: stimulus {twice} is there twice")
-    return key
+    return key.assign(**{name: "" for name in _ADDED_LATER if name not in key})
 
 
 def reveal(tables: Mapping[str, pd.DataFrame], key: pd.DataFrame) -> dict[str, pd.DataFrame]:

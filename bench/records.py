@@ -22,6 +22,9 @@ Modality = Literal["image", "video", "understanding"]
 AssignmentKind = Literal["training", "single", "pair", "repeat", "reference"]
 OutputStatus = Literal["ok", "suspect"]
 Winner = Literal["left", "right", "tie", "both_bad"]
+Diagnosticity = Literal["", "distinct", "shared", "hybrid", "not-applicable"]
+"""Whether a scene or a work tells traditions apart: only `distinct` ones, and those of which
+nothing is said, enter the confirmatory indices of style bias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Prompt:
     tags: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     stratum: str = ""
-    diagnosticity: str = ""
+    diagnosticity: Diagnosticity = ""
     frames: int | None = None
 
 

@@ -24,6 +24,7 @@ from bench.errors import FileFormatError, RequestError
 from bench.files import append_rows, file_hash
 from bench.media import plain_srgb
 from bench.reading import FileModel, check, read_yaml
+from bench.records import Diagnosticity
 from bench.suites import ID_PATTERN, Suite
 
 LEAST_SIDE = 512
@@ -52,7 +53,7 @@ class Reference(FileModel):
     genre: str = ""
     stratum: str = ""
     institution: str = ""
-    diagnosticity: Literal["", "distinct", "shared", "hybrid", "not-applicable"] = ""
+    diagnosticity: Diagnosticity = ""
     attribution_status: Literal["", "accepted", "traditional", "copy", "anonymous", "workshop"] = ""
     copy_of: str = ""
     tier: Literal["canonical", "lesser-known", "anonymous", "commissioned"]

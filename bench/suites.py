@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from bench.errors import FileFormatError, RequestError
 from bench.reading import ROOT, FileModel, canonical_hash, check, read_yaml
-from bench.records import NEUTRAL, Modality, Prompt
+from bench.records import NEUTRAL, Diagnosticity, Modality, Prompt
 
 ID_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -27,7 +27,7 @@ class SceneFile(FileModel):
     tags: tuple[str, ...] = ()
     core: Text = Field(default_factory=dict)
     stratum: str = ""
-    diagnosticity: Literal["", "distinct", "shared", "hybrid", "not-applicable"] = ""
+    diagnosticity: Diagnosticity = ""
     frames: int | None = Field(default=None, ge=1)
     propositions: tuple[Text, ...] = ()
     notes: Text = Field(default_factory=dict)

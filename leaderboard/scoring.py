@@ -16,7 +16,14 @@ from bench.records import Score
 from leaderboard.agreement import agreement
 from leaderboard.quality import mean_scores
 from leaderboard.ranking import rank
-from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
+from leaderboard.selection import (
+    confirmatory,
+    distinct,
+    first_time,
+    is_simulated,
+    parts,
+    say_simulated,
+)
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
 
@@ -82,7 +89,8 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
     """Return `rows` per study: the rows of a table (`criterion`), and by use (`group`).
 
     The groups add up to the whole, which has no group: `used`, `repeats` (for agreement with
-    oneself alone), `without_model` (for agreement alone) and `both_bad` (counted apart).
+    oneself alone), `without_model` (for agreement alone), `both_bad` (counted apart) and
+    `not_distinct` (scenes and works that do not tell traditions apart, in `share_apart`).
     """
     scores = []
     for study, _, rows in parts(frame):
@@ -92,6 +100,8 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
             apart["without_model"] = int((first["model"] == "").sum())
         if table == "votes":
             apart["both_bad"] = int((first["winner"] == "both_bad").sum())
+        if table == "attributions":
+            apart["not_distinct"] = int((~confirmatory(first)).sum())
         counts = {"": len(rows), "used": len(rows) - sum(apart.values()), **apart}
         scores += [
             Score(

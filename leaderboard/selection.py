@@ -43,6 +43,14 @@ def first_time(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["occasion"] == 0]
 
 
+def confirmatory(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Say which rows may enter the confirmatory indices of style.
+
+    Those of scenes and works that tell traditions apart, or of which nothing is said.
+    """
+    return frame["diagnosticity"].isin(["", "distinct"]).to_numpy()
+
+
 def distinct(column: pd.Series, without: Collection[str] = ()) -> list[str]:
     """Return the column's different values in order, but for those in `without`."""
     return sorted(str(value) for value in column.unique() if value not in without)

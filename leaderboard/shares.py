@@ -26,7 +26,7 @@ Cell = tuple[str, ...]
 
 
 class Counts(NamedTuple):
-    """How much stands behind a cell."""
+    """How much stands behind a cell; of references, `items` are works."""
 
     items: int = 0
     raters: int = 0
@@ -87,23 +87,40 @@ def find_home(frame: pd.DataFrame, home: str | None) -> str:
     return told[0]
 
 
-def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resamples: int) -> Shares:
+def find_traditions(frame: pd.DataFrame, home: str) -> list[str]:
+    """Return the traditions asked of models and those of the references, home first."""
+    return [home, *distinct(frame["target"], without={home, NEUTRAL, OTHER, CANNOT_TELL})]
+
+
+def shares_of(
+    frame: pd.DataFrame, traditions: Sequence[str], rng: np.random.Generator, resamples: int
+) -> Shares:
     """Compute all shares of one aspect of one study, without hidden repeats.
 
+    `traditions` are the study's, home first: a slice may hold but some of them.
     Scenes are drawn together for all models and targets, references within their class and
     stratum, raters, and seeds together for all prompts; see `resampling`.
     """
-    frame = frame.assign(is_reference=frame["model"] == REFERENCE)
-    labels, traditions = _labels(frame, home)
+    is_reference = frame["model"] == REFERENCE
+    # A reference is its own prompt: works are averaged one by one, variants of one work first
+    work = frame["work"].where(frame["work"] != "", frame["item"])
+    frame = frame.assign(
+        prompt=frame["prompt"].where(~is_reference, work),
+        unit=frame["item"].where(~is_reference, work),
+    )
+    labels = _labels(frame, traditions)
     item, _ = codes(frame["item"])
     rater, raters = codes(frame["rater"])
     items = frame.assign(code=item).drop_duplicates("code").sort_values("code")
-    # A reference is its own prompt: references are averaged one by one
-    name = items["prompt"].where(~items["is_reference"], items["item"])
     key = pd.Series(
         list(
             zip(
-                items["model"], items["target"], items["suite"], name, items["stratum"], strict=True
+                items["model"],
+                items["target"],
+                items["suite"],
+                items["prompt"],
+                items["stratum"],
+                strict=True,
             )
         ),
         dtype="object",
@@ -111,7 +128,7 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
     prompt_of_item, prompt_keys = pd.factorize(key)
     seed = seed_codes(items["seed"])
     prompts = list(prompt_keys)
-    cells = _cells(prompts, home)
+    cells = _cells(prompts, traditions[0])
     cluster_of_prompt, stratum_of_cluster = _clusters(prompts)
     judgements = Judgements(
         item=item,
@@ -131,14 +148,14 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
     )
     counts: dict[Cell, Counts] = {
         (str(model), str(target)): Counts(
-            rows["item"].nunique(), rows["rater"].nunique(), len(rows)
+            rows["unit"].nunique(), rows["rater"].nunique(), len(rows)
         )
         for (model, target), rows in frame.groupby(["model", "target"])
     }
     return Shares(
-        home=home,
+        home=traditions[0],
         models=distinct(frame["model"], without={REFERENCE}),
-        traditions=traditions,
+        traditions=list(traditions),
         labels=labels,
         of=dict(zip(cells, result.means, strict=True)),
         mass=dict(zip(cells, result.mass, strict=True)),
@@ -148,12 +165,11 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
     )
 
 
-def _labels(frame: pd.DataFrame, home: str) -> tuple[list[str], list[str]]:
-    """Return all labels and, of these, the traditions; home first, `cannot_tell` last."""
+def _labels(frame: pd.DataFrame, traditions: Sequence[str]) -> list[str]:
+    """Return all labels: the traditions, home first, then others, `cannot_tell` last."""
     last = [OTHER, CANNOT_TELL]
-    traditions = [home, *distinct(frame["target"], without={home, NEUTRAL, *last})]
     declared = distinct(frame["attribution"], without={*traditions, *last})
-    return [*traditions, *declared, *last], traditions
+    return [*traditions, *declared, *last]
 
 
 def _cells(prompts: Sequence[tuple[str, ...]], home: str) -> dict[Cell, Whole]:

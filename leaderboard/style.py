@@ -13,15 +13,24 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.mixture import corrected_mixture
 from leaderboard.resampling import Array, with_interval
-from leaderboard.selection import first_time, is_simulated, parts, say_simulated
-from leaderboard.shares import Counts, Shares, find_home, shares_of
+from leaderboard.selection import (
+    confirmatory,
+    distinct,
+    first_time,
+    is_simulated,
+    parts,
+    say_simulated,
+)
+from leaderboard.shares import Counts, Shares, find_home, find_traditions, shares_of
 from leaderboard.tables import ASPECTS
 
 NO_REFERENCES = "no references"
+NOT_DISTINCT = "none of its scenes is distinct"
 CANNOT_TELL_APART = "panel cannot tell"
 LEAST_DISCRIMINATION = 0.5
 LEAST_REFERENCES = 30
@@ -39,6 +48,9 @@ def style(
 ) -> list[Score]:
     """Return all indices of style bias per study, aspect (in `criterion`) and model.
 
+    Scenes and works that do not tell traditions apart (`diagnosticity`) enter no index; how they
+    were seen is reported apart, as `share_apart`. A slice by that column takes each as it is.
+
     Args:
         attributions: a checked table of attributions; hidden repeats are left out.
         home: the tradition under test; see `shares.find_home`.
@@ -51,25 +63,39 @@ def style(
         RequestError: the home tradition is not clear, or no model was asked for it.
     """
     scores: list[Score] = []
-    at_home = ""
+    traditions: list[str] = []
     for study, slice_, rows in parts(first_time(attributions), by):
-        # A study comes whole before its slices, and its home is theirs
-        at_home = at_home if slice_ else find_home(rows, home)
+        if not slice_:  # a study comes whole before its slices, and its traditions are theirs
+            traditions = find_traditions(rows, find_home(rows, home))
         for aspect in ASPECTS:
             seen = rows[rows["aspect"] == aspect]
             if not (seen["model"] != REFERENCE).any():
                 continue
-            shares = shares_of(seen, at_home, rng, resamples)
-            blank = Score(
-                study=study,
-                slice=slice_,
-                criterion=aspect,
-                confidence=confidence,
-                method=_method(shares, resamples),
-            )
-            found = list(_indices(shares, blank))
+            blank = Score(study=study, slice=slice_, criterion=aspect, confidence=confidence)
+            enters = confirmatory(seen) | slice_.startswith("diagnosticity=")
+            found = _without_distinct(seen, enters, traditions, blank)
+            if (seen[enters]["model"] != REFERENCE).any():
+                shares = shares_of(seen[enters], traditions, rng, resamples)
+                found += _indices(shares, replace(blank, method=_method(shares, resamples)))
+            for kind, rows_apart in seen[~enters].groupby("diagnosticity"):
+                shares = shares_of(rows_apart, traditions, rng, resamples)
+                at = replace(blank, metric="share_apart", method=_method(shares, resamples))
+                found += _all_shares(shares, at, f"{kind}:")
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
+
+
+def _without_distinct(
+    seen: pd.DataFrame, enters: NDArray[np.bool_], traditions: Sequence[str], blank: Score
+) -> list[Score]:
+    """Return a refusal of the leaks of each model of which no scene is distinct."""
+    models = distinct(seen["model"], without={REFERENCE, *seen[enters]["model"]})
+    return [
+        replace(blank, metric=metric, model=model, group=other, reason=NOT_DISTINCT)
+        for model in models
+        for other in traditions[1:]
+        for metric in ("raw_leak", "excess_leak")
+    ]
 
 
 def _method(shares: Shares, resamples: int) -> str:
@@ -80,7 +106,7 @@ def _method(shares: Shares, resamples: int) -> str:
 
 def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
     others = [tradition for tradition in shares.traditions if tradition != shares.home]
-    yield from _all_shares(shares, blank)
+    yield from _all_shares(shares, replace(blank, metric="attribution_share"))
     for other in others:
         yield _discrimination(shares, other, blank)
     for model in shares.models:
@@ -99,14 +125,12 @@ def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
             yield _leak_difference(shares, at)
 
 
-def _all_shares(shares: Shares, blank: Score) -> Iterator[Score]:
-    """Every q_τ(l) and M(k, l); `group` is "asked:seen"."""
+def _all_shares(shares: Shares, blank: Score, before: str = "") -> Iterator[Score]:
+    """Every q_τ(l) and M(k, l); `group` is "asked:seen", with `before` in front."""
     for cell, counts in shares.counts.items():
         model, target = cell
         for label, draws in zip(shares.labels, shares.of[cell], strict=True):
-            score = replace(
-                blank, metric="attribution_share", model=model, group=f"{target}:{label}"
-            )
+            score = replace(blank, model=model, group=f"{before}{target}:{label}")
             yield with_interval(_counted(score, counts), draws)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
 from bench.errors import FileFormatError
-from bench.records import NEUTRAL, REFERENCE
+from bench.records import NEUTRAL, REFERENCE, Diagnosticity
 from leaderboard.columns import choice_column, flag_column, number_column, text_column, whole_column
 from leaderboard.selection import distinct
 from leaderboard.sources import Places, Source, read_sources
@@ -25,7 +26,10 @@ CANNOT_TELL = "cannot_tell"
 ASPECTS = ("manner", "things")
 TRACE_STRENGTHS = ("", "none", "slight", "clear", "equal")
 
-_CARRIED = ("study", "suite", "language", "genre", "seed", "rater_group", "home", "stratum")
+_CARRIED = (
+    "study", "suite", "language", "genre", "seed", "rater_group", "home", "stratum",
+    "diagnosticity", "work",
+)  # fmt: skip
 """Optional text columns of every table; the default is the empty text."""
 
 
@@ -126,12 +130,13 @@ def _attributions(sources: Sequence[Source], labels: Sequence[str]) -> pd.DataFr
     known = dict.fromkeys([*traditions, OTHER, CANNOT_TELL, *labels])
     choice_column(frame["attribution"], tuple(known), places)
     choice_column(frame["aspect"], ASPECTS, places)
+    choice_column(frame["diagnosticity"], get_args(Diagnosticity), places)
     choice_column(frame["trace"], ("", "none", *known), places)
     choice_column(frame["trace_strength"], TRACE_STRENGTHS, places)
     # one manner is seen in a picture, whatever criterion stands beside it
     key = ["study", "rater", "item", "aspect", "occasion"]
     _refuse_duplicates(frame, key, places)
-    _refuse_contradictions(frame, ["model", "prompt", "target"], places)
+    _refuse_contradictions(frame, ["model", "prompt", "target", "diagnosticity"], places)
     return frame
 
 

@@ -14,7 +14,7 @@ from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.files import read_rows
 from bench.manifest import read_outputs, read_run
 from bench.reading import FileModel, check
-from bench.records import NEUTRAL, REFERENCE
+from bench.records import NEUTRAL, REFERENCE, Diagnosticity
 from bench.suites import Suite, load_suite
 from raters.config import Select
 
@@ -68,7 +68,7 @@ class _ReferenceRow(FileModel):
     # what `pinlu references add` says beside it; none of it reaches a rater
     work: str = ""
     tier: str = ""
-    diagnosticity: str = ""
+    diagnosticity: Diagnosticity = ""
     derivative: str = ""
 
 
@@ -207,6 +207,8 @@ def _outputs(run: Path, suite: Suite, languages: Sequence[str]) -> list[Candidat
                     "seed": row["seed"],
                     "genre": prompt.genre,
                     "stratum": prompt.stratum,
+                    "diagnosticity": prompt.diagnosticity,
+                    "work": "",
                     "run": run.resolve().name,
                     "key": row["key"],
                     "file_name": row["file_name"],
@@ -232,7 +234,8 @@ def _reference(
         sha256=row.sha256,
         kind=REFERENCE,
         model=REFERENCE,
-        scene=f"{REFERENCE}/{row.id}",
+        # variants of one work are one scene, which the design keeps apart
+        scene=f"{REFERENCE}/{row.work or row.id}",
         target=row.tradition,
         caption={language: caption[language] for language in languages},
         cue="" if row.caption is not None else "reference without a caption",
@@ -244,6 +247,8 @@ def _reference(
             "seed": None,
             "genre": row.genre,
             "stratum": row.stratum,
+            "diagnosticity": row.diagnosticity,
+            "work": row.work,
             "run": "",
             "key": "",
             "file_name": row.file_name,

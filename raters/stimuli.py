@@ -26,6 +26,8 @@ KEY_COLUMNS = (
     "seed",
     "genre",
     "stratum",
+    "diagnosticity",
+    "work",
     "run",
     "key",
     "file_name",

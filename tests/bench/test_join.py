@@ -47,6 +47,12 @@ def test_names_are_added_to_items_and_put_in_place_of_sides(study: Path) -> None
     assert vote[["left", "right", "prompt"]].tolist() == ["two", "one", "boat/chinese"]
 
 
+def test_a_key_of_an_earlier_version_lacks_names_that_came_later(study: Path) -> None:
+    ratings = pd.DataFrame({"rater": ["r"], "item": ["bb"], "criterion": ["c"], "value": [3]})
+    named = reveal({"ratings": ratings}, read_key(study))["ratings"].iloc[0]
+    assert named[["stratum", "diagnosticity", "work"]].tolist() == ["ink", "", ""]
+
+
 def test_a_stimulus_that_the_key_does_not_know_is_an_error(study: Path) -> None:
     ratings = pd.DataFrame({"rater": ["r"], "item": ["zz"], "criterion": ["c"], "value": [3]})
     with pytest.raises(FileFormatError, match="'zz' is not in the study's key"):

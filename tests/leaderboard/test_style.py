@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.errors import RequestError
+from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.mixture import corrected_mixture
 from leaderboard.style import style
@@ -92,6 +92,76 @@ def test_worked_by_hand() -> None:
     assert one(scores, "attribution_share", REFERENCE, "persian:persian").value == 0.75
     assert one(scores, "corrected_mixture", "a", "mughal").reason == "under 30 references per class"
     assert one(scores, "raw_leak", "a", "mughal").n_items == 3
+
+
+def of_diagnosticity(kind: str) -> pd.DataFrame:
+    """The table worked by hand, and beside it a scene and a reference of another diagnosticity."""
+    own = by_hand().assign(diagnosticity="distinct")
+    more = pd.DataFrame(
+        [
+            *seen("a persian", "20", "mm", prompt="s9/persian"),
+            *seen("reference persian", "21", "mp"),
+        ]
+    ).assign(diagnosticity=kind)
+    return check_attributions(pd.concat([own, more]), "by hand")
+
+
+@pytest.mark.parametrize("kind", ["shared", "hybrid", "not-applicable"])
+def test_what_does_not_tell_traditions_apart_is_reported_apart(kind: str) -> None:
+    scores = scores_of(of_diagnosticity(kind), home="persian")
+    confirmatory = [score for score in scores if score.metric != "share_apart"]
+    assert list(map(str, confirmatory)) == list(map(str, scores_of(by_hand(), home="persian")))
+    apart = [score for score in scores if score.metric == "share_apart"]
+    shares = {(score.model, score.group): score.value for score in apart}
+    assert shares["a", f"{kind}:persian:mughal"] == 1
+    assert shares[REFERENCE, f"{kind}:persian:mughal"] == 0.5
+    assert one(scores, "raw_leak", "a", "mughal").value == pytest.approx(0.625)
+    assert one(scores, "excess_leak", "a", "mughal").value == pytest.approx(0.375)
+    assert one(scores, "raw_leak", "a", "mughal").n_items == 3
+
+
+def test_a_slice_by_diagnosticity_takes_each_as_it_is() -> None:
+    scores = scores_of(of_diagnosticity("hybrid"), home="persian", by=["diagnosticity"])
+    (leak,) = [
+        score
+        for score in scores
+        if (score.metric, score.slice) == ("excess_leak", "diagnosticity=hybrid")
+    ]
+    assert leak.reason == "no references"
+    (raw,) = [
+        score
+        for score in scores
+        if (score.metric, score.slice) == ("raw_leak", "diagnosticity=hybrid")
+    ]
+    assert raw.value == 1
+
+
+def test_a_model_without_a_distinct_scene_is_refused_and_named() -> None:
+    frame = by_hand()
+    frame.loc[frame["model"] != REFERENCE, "diagnosticity"] = "shared"
+    scores = scores_of(frame, home="persian")
+    assert one(scores, "excess_leak", "a", "mughal").reason == "none of its scenes is distinct"
+    assert one(scores, "raw_leak", "a", "mughal").reason == "none of its scenes is distinct"
+
+
+def test_an_unknown_diagnosticity_names_file_row_and_value() -> None:
+    frame = by_hand().assign(diagnosticity="maybe")
+    with pytest.raises(FileFormatError, match=r"by hand, row 1.*maybe"):
+        check_attributions(frame, "by hand")
+
+
+def test_variants_of_one_work_count_as_one_work() -> None:
+    rows = [
+        *seen("a persian", "1", "pm", prompt="s1/persian"),
+        *[{**row, "work": "w1"} for row in seen("reference persian", "7", "pp")],
+        *[{**row, "work": "w1"} for row in seen("reference persian", "7--masked", "pm")],
+        *[{**row, "work": "w2"} for row in seen("reference persian", "8", "mm")],
+        *seen("reference mughal", "9", "mm"),
+    ]
+    scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"), home="persian")
+    confused = one(scores, "attribution_share", REFERENCE, "persian:mughal")
+    assert confused.value == pytest.approx((0.25 + 1) / 2)
+    assert confused.n_items == 2
 
 
 def test_planted_leaks_lie_in_their_intervals_and_order_the_models() -> None:
