@@ -18,6 +18,10 @@ NEUTRAL = "none"
 SIMULATED = "simulated"
 """The rater group of simulated raters; every table and page made from it says so."""
 
+NOT_APPLICABLE = "not_applicable"
+"""The answer to a scale about something that a picture neither has nor was asked for; and the
+column of a table of ratings that says so of a row without a value."""
+
 Modality = Literal["image", "video", "understanding"]
 AssignmentKind = Literal["training", "single", "pair", "repeat", "reference"]
 OutputStatus = Literal["ok", "suspect"]
@@ -211,9 +215,13 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """Named scales; `hash` is that of their content and goes with every response."""
+    """Named scales; `hash` is that of their content and goes with every response.
+
+    `not_applicable` says that a scale may be answered so, where a picture has nothing of it.
+    """
 
     id: str
     version: int
     scales: tuple[Scale, ...]
     hash: str
+    not_applicable: bool = False

@@ -41,10 +41,15 @@ Box = tuple[float, float, float, float]
 
 
 class Reference(FileModel):
-    """One work of `references.yaml`. What is not certain is empty."""
+    """One work of `references.yaml`. What is not certain is empty.
+
+    `caption` is what a rater reads beside it, by language: it reads like a prompt without a
+    tradition that could have asked for this picture, so that a text gives no reference away.
+    """
 
     id: str = Field(pattern=ID_PATTERN)
     title: Text
+    caption: Text = Field(default_factory=dict)
     artist: Text = Field(default_factory=dict)
     date: str = ""
     period: str = ""
@@ -256,6 +261,7 @@ def _derivatives(
                 "period": work.period,
                 "stratum": work.stratum,
                 "sha256": file_hash(out / name),
+                "caption": work.caption or None,
                 "synthetic": False,
                 "work": work.id,
                 "tier": work.tier,

@@ -40,6 +40,7 @@ class RubricFile(FileModel):
 
     rubric: str = Field(pattern=r"^[a-z0-9-]+$")
     version: int = Field(ge=1)
+    not_applicable: bool = False
     scales: list[ScaleFile] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -68,4 +69,5 @@ def rubric_from(file: RubricFile) -> Rubric:
         version=file.version,
         scales=tuple(Scale(**scale.model_dump()) for scale in file.scales),
         hash=canonical_hash(file.model_dump(mode="json")),
+        not_applicable=file.not_applicable,
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from bench.errors import FileFormatError
 from bench.near_duplicates import near_duplicates
 from bench.reading import FileModel, check, read_yaml
-from bench.records import NEUTRAL, Prompt
+from bench.records import NEUTRAL
+from bench.references import load_references
 from bench.suites import Suite
 
 MOST_ENGLISH_TOKENS = 70
@@ -28,6 +29,15 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 WordLists = dict[str, tuple[str, ...]]
+
+
+class _Told(NamedTuple):
+    """A text that a model or a rater is told, where it stands, and whether it names no culture."""
+
+    where: str
+    neutral: bool
+    language: str
+    text: str
 
 
 class LexiconFile(FileModel):
@@ -56,12 +66,13 @@ def check_suite(suite: Suite) -> Checked:
         FileFormatError: `lexicon.yaml` or `versions.yaml` breaks its schema.
     """
     lexicon = _lexicon(suite.folder)
+    texts = [*_texts(suite), *_captions(suite)]
     rules: Sequence[Callable[[], Iterator[str]]] = (
         lambda: _version(suite),
         lambda: _languages(suite),
-        lambda: _scripts(suite),
-        lambda: _lengths(suite),
-        lambda: _words(suite, lexicon),
+        lambda: _scripts(texts),
+        lambda: _lengths(texts),
+        lambda: _words(texts, lexicon),
         lambda: _versions_match(suite),
         lambda: _propositions(suite),
         lambda: _duplicates(suite),
@@ -125,22 +136,22 @@ def _languages(suite: Suite) -> Iterator[str]:
                 yield f"{prompt.id} has no text in {language!r}"
 
 
-def _scripts(suite: Suite) -> Iterator[str]:
-    for prompt, language, text in _texts(suite):
-        if language == "en" and (found := _HAN.search(text)):
-            yield f"{prompt.id}: the English holds {found[0]!r}"
-        if language == "zh" and not _HAN.search(text):
-            yield f"{prompt.id}: the Chinese holds no Han character"
-        if language == "zh" and (found := _LATIN.search(text)):
-            yield f"{prompt.id}: the Chinese holds {found[0]!r}"
+def _scripts(texts: Iterable[_Told]) -> Iterator[str]:
+    for told in texts:
+        if told.language == "en" and (found := _HAN.search(told.text)):
+            yield f"{told.where}: the English holds {found[0]!r}"
+        if told.language == "zh" and not _HAN.search(told.text):
+            yield f"{told.where}: the Chinese holds no Han character"
+        if told.language == "zh" and (found := _LATIN.search(told.text)):
+            yield f"{told.where}: the Chinese holds {found[0]!r}"
 
 
-def _lengths(suite: Suite) -> Iterator[str]:
-    for prompt, language, text in _texts(suite):
-        if language == "en" and (count := clip_tokens(text)) > MOST_ENGLISH_TOKENS:
-            yield f"{prompt.id}: the English has {count} CLIP tokens, at most {MOST_ENGLISH_TOKENS}"
-        if language == "zh" and (count := len(_HAN.findall(text))) > MOST_HAN:
-            yield f"{prompt.id}: the Chinese has {count} characters, at most {MOST_HAN}"
+def _lengths(texts: Iterable[_Told]) -> Iterator[str]:
+    for told in texts:
+        if told.language == "en" and (count := clip_tokens(told.text)) > MOST_ENGLISH_TOKENS:
+            yield f"{told.where}: the English has {count} CLIP tokens, at most {MOST_ENGLISH_TOKENS}"
+        if told.language == "zh" and (count := len(_HAN.findall(told.text))) > MOST_HAN:
+            yield f"{told.where}: the Chinese has {count} characters, at most {MOST_HAN}"
 
 
 def clip_tokens(text: str) -> int:
@@ -155,14 +166,14 @@ def _clip_tokenizer() -> Any:
     return Tokenizer()
 
 
-def _words(suite: Suite, lexicon: LexiconFile) -> Iterator[str]:
-    for prompt, language, text in _texts(suite):
-        if word := _first_word(text, lexicon.forbidden.get(language, ()), language):
-            yield f"{prompt.id}: {word!r} may not stand in a prompt"
-        if prompt.target == NEUTRAL:
-            marking = lexicon.culture_marking.get(language, ())
-            if word := _first_word(text, marking, language):
-                yield f"{prompt.id}: {word!r} marks a culture, and this version names none"
+def _words(texts: Iterable[_Told], lexicon: LexiconFile) -> Iterator[str]:
+    for told in texts:
+        if word := _first_word(told.text, lexicon.forbidden.get(told.language, ()), told.language):
+            yield f"{told.where}: {word!r} may not stand in a prompt"
+        if told.neutral:
+            marking = lexicon.culture_marking.get(told.language, ())
+            if word := _first_word(told.text, marking, told.language):
+                yield f"{told.where}: {word!r} marks a culture, and this text names none"
 
 
 def _first_word(text: str, words: tuple[str, ...], language: str) -> str:
@@ -249,7 +260,18 @@ def _cells_are_filled(suite: Suite) -> Iterator[str]:
             yield f"genre {genre!r} has {count} scenes, at least {suite.least_per_genre}"
 
 
-def _texts(suite: Suite) -> Iterator[tuple[Prompt, str, str]]:
+def _texts(suite: Suite) -> Iterator[_Told]:
     for prompt in suite.prompts.values():
         for language, text in prompt.text.items():
-            yield prompt, language, text
+            yield _Told(prompt.id, prompt.target == NEUTRAL, language, text)
+
+
+def _captions(suite: Suite) -> Iterator[_Told]:
+    """A reference's caption is held to what a prompt without a tradition is held to."""
+    if (suite.folder / "references.yaml").is_file():
+        listed = load_references(suite)
+        for work in (*listed.references, *listed.commissioned, *listed.clips):
+            for language, text in work.caption.items():
+                yield _Told(
+                    f"references.yaml, {work.id}", neutral=True, language=language, text=text
+                )

@@ -22,7 +22,15 @@ from leaderboard import coincidence
 from leaderboard.additive import variance_components
 from leaderboard.coincidence import Array, Ratings, counts_of, two_way_jackknife
 from leaderboard.moments import mid_ranks, moments_jackknife
-from leaderboard.selection import codes, distinct, first_time, is_simulated, parts, say_simulated
+from leaderboard.selection import (
+    applicable,
+    codes,
+    distinct,
+    first_time,
+    is_simulated,
+    parts,
+    say_simulated,
+)
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 LEVELS: tuple[str, ...] = get_args(Level)
@@ -49,7 +57,7 @@ def agreement(
     """Return `alpha`, `alpha_without`, `ac2`, agreement shares and ICCs per study and criterion.
 
     Args:
-        ratings: a checked table of ratings.
+        ratings: a checked table of ratings; those "not applicable" are left out.
         levels: nominal, ordinal, interval or ratio, for all criteria or by criterion (ordinal
             where one is not named).
         confidence: of the intervals, between 0 and 1.
@@ -63,7 +71,7 @@ def agreement(
         if level not in LEVELS:
             raise RequestError(f"unknown level {level!r}: give one of {', '.join(LEVELS)}")
     scores: list[Score] = []
-    for study, slice_, rows in parts(first_time(ratings), by):
+    for study, slice_, rows in parts(first_time(applicable(ratings)), by):
         for criterion in distinct(rows["criterion"]):
             level = levels.get(criterion, "ordinal") if isinstance(levels, Mapping) else levels
             blank = Score(

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import Score
+from bench.records import NOT_APPLICABLE, Score
 from leaderboard.agreement import agreement
 from leaderboard.quality import mean_scores
 from leaderboard.ranking import rank
 from leaderboard.selection import (
+    applicable,
     confirmatory,
     distinct,
     first_time,
@@ -61,7 +62,9 @@ def score(
     _refuse_shared_names(tables)
     children = dict(zip(TABLES, rng.spawn(len(TABLES)), strict=True))
     scores: list[Score] = []
-    if (ratings := tables.get("ratings")) is not None:
+    if (given := tables.get("ratings")) is not None:
+        ratings = applicable(given)
+        scores += _not_applicable(given, confidence, by)
         scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
         scores += _quality(ratings, children["ratings"], confidence, resamples, by=by)
         scores += _repeats(ratings, confidence, by)
@@ -89,7 +92,7 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
     """Return `rows` per study: the rows of a table (`criterion`), and by use (`group`).
 
     The groups add up to the whole, which has no group: `used`, `repeats` (for agreement with
-    oneself alone), `without_model` (for agreement alone), `both_bad` (counted apart) and
+    oneself alone), `without_model` (for agreement alone), `not_applicable`, `both_bad` (counted apart) and
     `not_distinct` (scenes and works that do not tell traditions apart, in `share_apart`).
     """
     scores = []
@@ -97,7 +100,9 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
         first = first_time(rows)
         apart = {"repeats": len(rows) - len(first)}
         if table == "ratings":
-            apart["without_model"] = int((first["model"] == "").sum())
+            used = applicable(first)
+            apart["not_applicable"] = len(first) - len(used)
+            apart["without_model"] = int((used["model"] == "").sum())
         if table == "votes":
             apart["both_bad"] = int((first["winner"] == "both_bad").sum())
         if table == "attributions":
@@ -132,6 +137,28 @@ def _quality(
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
             chosen = rows[rows["criterion"] == criterion]
             yield from mean_scores(chosen, blank, rng, resamples)
+
+
+def _not_applicable(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
+    """Yield `not_applicable_share` per criterion that was ever answered so, by model."""
+    for study, slice_, rows in parts(first_time(ratings), by):
+        said = rows.assign(lacks=rows[NOT_APPLICABLE] == "true")
+        criteria = distinct(said[said["lacks"]]["criterion"])
+        for (criterion, model), found in said.groupby(["criterion", "model"]):
+            if criterion in criteria:
+                yield Score(
+                    study=study,
+                    slice=slice_,
+                    metric="not_applicable_share",
+                    criterion=str(criterion),
+                    model=str(model),
+                    value=float(found["lacks"].mean()),
+                    confidence=confidence,
+                    n_items=int(found["item"].nunique()),
+                    n_raters=int(found["rater"].nunique()),
+                    n_values=len(found),
+                    method="share of answers; no interval",
+                )
 
 
 def _repeats(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
@@ -170,7 +197,7 @@ def _agreement_on_labels(
     for aspect in ASPECTS:
         chosen = attributions[attributions["aspect"] == aspect]
         labels = chosen["attribution"].astype("category").cat.codes.astype("float64")
-        frame = chosen.assign(criterion=aspect, value=labels)
+        frame = chosen.assign(criterion=aspect, value=labels, not_applicable="")
         scores += agreement(frame, levels="nominal", confidence=confidence, by=by)
     defined = {"alpha", "alpha_without", "percent_agreement"}
     return [found for found in scores if found.metric in defined]

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import RequestError
-from bench.records import REFERENCE, SIMULATED, Score
+from bench.records import NOT_APPLICABLE, REFERENCE, SIMULATED, Score
 
 SIMULATED_RATERS = "simulated raters"
 """Ends the `method` of every score that simulated raters had a part in."""
@@ -41,6 +41,11 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
 def first_time(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are not hidden repeats."""
     return frame[frame["occasion"] == 0]
+
+
+def applicable(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratings that have a value: the others say "not applicable"."""
+    return ratings[ratings[NOT_APPLICABLE] != "true"]
 
 
 def confirmatory(frame: pd.DataFrame) -> NDArray[np.bool_]:

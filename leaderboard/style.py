@@ -153,7 +153,10 @@ def _raw_leak(shares: Shares, score: Score) -> Score:
 
 
 def _excess_leak(shares: Shares, score: Score) -> Score:
-    """E_l = q_C(l) − M(C, l); with strata g, M(C, l) = Σ_g w_g M(C, l given g), w from outputs."""
+    """E_l = q_C(l) − M(C, l); with strata g, M(C, l) = Σ_g w_g M(C, l given g), w from outputs.
+
+    A stratum without references takes M(C, l) of all of them, and the method says so.
+    """
     score = replace(score, metric="excess_leak")
     leak = shares.share(score.model, shares.home, score.group)
     if leak is None:
@@ -164,29 +167,36 @@ def _excess_leak(shares: Shares, score: Score) -> Score:
         return replace(score, reason=NO_REFERENCES)
     if not right[0] - wrong[0] >= LEAST_DISCRIMINATION:
         return replace(score, reason=CANNOT_TELL_APART)
-    stratified, note = _stratified(shares, score.model, score.group)
+    standard, note = _stratified(shares, score.model, score.group, wrong)
     score = replace(score, method=f"{score.method}{note}")
-    return with_interval(score, leak - (wrong if stratified is None else stratified))
+    return with_interval(score, leak - standard)
 
 
-def _stratified(shares: Shares, model: str, other: str) -> tuple[Array | None, str]:
-    """Return M(C, other) with the model's own mix of strata, and what to say of it."""
+def _stratified(shares: Shares, model: str, other: str, pooled: Array) -> tuple[Array, str]:
+    """Return M(C, other) with the model's own mix of strata, and what to say of it.
+
+    `pooled` is M(C, other) of all references.
+    """
     home, label = shares.home, shares.labels.index(other)
-    asked, known = shares.strata(model), set(shares.strata(REFERENCE))
-    in_strata = sum(shares.mass[model, home, "stratum", stratum][0] for stratum in asked)
-    if not asked or not known:
-        return None, ""
-    missing = [stratum for stratum in asked if stratum not in known]
-    if missing or in_strata < shares.mass[model, home][0]:
-        lacking = f"no references of {', '.join(missing)}" if missing else "outputs without stratum"
-        return None, f"; not stratified: {lacking}"
+    asked, known = shares.strata(model), shares.strata(REFERENCE)
+    matched = [stratum for stratum in asked if stratum in known]
+    if not matched:
+        return pooled, "; not stratified: no references of its strata" if asked and known else ""
     total = shares.mass[model, home]
+    rest = total.copy()
     standard: Array = np.zeros_like(total)
-    for stratum in asked:
+    for stratum in matched:
         weight = shares.mass[model, home, "stratum", stratum]
         confused = shares.of[REFERENCE, home, "stratum", stratum][label]
         standard += np.where(weight > 0, weight * confused, 0.0)
-    return standard / np.where(total > 0, total, np.nan), "; stratified"
+        rest -= weight
+    standard += np.clip(rest, 0.0, None) * pooled
+    in_strata = sum(shares.mass[model, home, "stratum", stratum][0] for stratum in asked)
+    lacking = [stratum for stratum in asked if stratum not in known]
+    if in_strata < total[0] - 1e-9:
+        lacking.append("outputs of no stratum")
+    note = f"; stratified, all references for {', '.join(lacking)}" if lacking else "; stratified"
+    return standard / np.where(total > 0, total, np.nan), note
 
 
 def _mirror_asymmetry(shares: Shares, score: Score) -> Score:

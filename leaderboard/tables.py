@@ -15,7 +15,7 @@ from typing import get_args
 import pandas as pd
 
 from bench.errors import FileFormatError
-from bench.records import NEUTRAL, REFERENCE, Diagnosticity
+from bench.records import NEUTRAL, NOT_APPLICABLE, REFERENCE, Diagnosticity
 from leaderboard.columns import choice_column, flag_column, number_column, text_column, whole_column
 from leaderboard.selection import distinct
 from leaderboard.sources import Places, Source, read_sources
@@ -156,7 +156,7 @@ def _joined(
         for column in required:
             checked[column] = text_column(given[column], None, source)
         if number:
-            checked[number] = number_column(given[number], source)
+            checked[NOT_APPLICABLE], checked[number] = _values(given, number, source)
         for column, default in defaults.items():
             checked[column] = (
                 text_column(given[column], default, source)
@@ -168,6 +168,27 @@ def _joined(
             checked["recognised"] = flag_column(given["recognised"], source)
         frames.append(checked)
     return pd.concat(frames, ignore_index=True)
+
+
+def _values(given: pd.DataFrame, number: str, source: Source) -> tuple[pd.Series, pd.Series]:
+    """Return what is not applicable ("true", "false" or ""), and the numbers, NaN there."""
+    if NOT_APPLICABLE not in given:
+        flags = pd.Series("", index=given.index, dtype="str")
+        return flags, number_column(given[number], source)
+    flags = flag_column(given[NOT_APPLICABLE], source)
+    lacks = flags == "true"
+    cells = given[number].astype("object")
+    said = cells.notna() & (cells.astype("str").str.strip() != "")
+    both = (lacks & said).to_numpy().nonzero()[0]
+    if len(both):
+        raise FileFormatError(
+            f"{source.place(both[0])}: column {number!r} has a value, {given[number].iloc[both[0]]!r},"
+            f" and column {NOT_APPLICABLE!r} says that there is none"
+        )
+    rows = (~lacks).to_numpy().nonzero()[0].tolist()
+    numbers = [source.numbers[row] if source.numbers else row + 1 for row in rows]
+    with_value = Source(source.name, given.iloc[rows], source.word, numbers)
+    return flags, number_column(given[number].iloc[rows], with_value).reindex(given.index)
 
 
 def _require(source: Source, columns: Sequence[str]) -> None:

@@ -165,11 +165,13 @@ def _protocol(
 
 
 def _rubric_content(rubric: Rubric) -> dict[str, Any]:
-    scales = [asdict(scale) for scale in rubric.scales]
-    file = RubricFile.model_validate(
-        {"rubric": rubric.id, "version": rubric.version, "scales": scales}
-    )
-    return file.model_dump(mode="json")
+    content = {
+        "rubric": rubric.id,
+        "version": rubric.version,
+        "not_applicable": rubric.not_applicable,
+        "scales": [asdict(scale) for scale in rubric.scales],
+    }
+    return RubricFile.model_validate(content).model_dump(mode="json")
 
 
 @contextmanager

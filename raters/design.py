@@ -157,6 +157,8 @@ def spread(
     Items are dealt cell by cell to the raters with the least load, so loads in
     all stay within one of each other, and within a cell nearly so; among equals those go first who have seen the scene least.
     """
+    if not scenes:
+        return []
     if not 1 <= each <= raters:
         raise ValueError(f"{each} raters for each item out of {raters} cannot be")
     load = np.zeros(raters)

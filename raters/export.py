@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Row, func, select
 
-from bench.records import SIMULATED
+from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
 from raters.payloads import ASPECTS, ATTRIBUTION, PAIR, SCALES
 from raters.study import open_study
 
 COLUMNS = {
     "ratings": (
-        "study", "rater", "item", "criterion", "value", "occasion", "rater_group", "room_language",
+        "study", "rater", "item", "criterion", "value", "not_applicable", "occasion", "rater_group",
+        "room_language",
     ),
     "votes": (
         "study", "rater", "left", "right", "winner", "occasion", "rater_group", "room_language",
@@ -56,7 +57,16 @@ def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (table, columns) of every single answer in one event."""
     if event.phase == SCALES:
         for criterion, value in event.payload.items():
-            yield "ratings", {"item": event.first, "criterion": criterion, "value": value}
+            lacks = value == NOT_APPLICABLE
+            yield (
+                "ratings",
+                {
+                    "item": event.first,
+                    "criterion": criterion,
+                    "value": None if lacks else value,
+                    "not_applicable": lacks,
+                },
+            )
     elif event.phase == ATTRIBUTION:
         for aspect in ASPECTS:
             attribution = event.payload[aspect]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from bench.errors import RequestError
-from bench.records import Winner
+from bench.records import NOT_APPLICABLE, Winner
 from raters.protocol import Protocol
 
 Phase = Literal["attribution", "scales", "pair"]
@@ -65,8 +65,9 @@ def read_answer(content: Any, protocol: Protocol) -> Answer:
 def check_payload(phase: Phase, payload: Any, protocol: Protocol) -> dict[str, Any]:
     """Return the payload of one phase, checked against the study's labels and scales.
 
-    Attribution: `{"manner": label, "things": label}`. Scales: `{scale: whole number}`; whether
-    they are those asked of the item, `refuse_incomplete` says. Pair: `{"winner": "left" | "right" | "tie" | "both_bad"}`.
+    Attribution: `{"manner": label, "things": label}`. Scales: `{scale: whole number}`, or
+    `"not_applicable"` where the rubric takes that; whether they are those asked of the item,
+    `refuse_incomplete` says. Pair: `{"winner": "left" | "right" | "tie" | "both_bad"}`.
 
     Raises:
         RequestError: something is missing, unknown or off its scale.
@@ -88,7 +89,8 @@ def check_payload(phase: Phase, payload: Any, protocol: Protocol) -> dict[str, A
     for name, value in given.items():
         scale = scales[name]
         whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole and scale.low <= value <= scale.high):
+        on_scale = whole and scale.low <= value <= scale.high
+        if not on_scale and not (protocol.rubric.not_applicable and value == NOT_APPLICABLE):
             raise RequestError(f"{name} must be a whole number from {scale.low} to {scale.high}")
     return given
 

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
 from bench.errors import RequestError
+from bench.records import NOT_APPLICABLE
 from raters import tables as t
 from raters.payloads import WINNERS, read_answer
 from raters.people import hashed, receipt, speak
@@ -75,9 +76,11 @@ def _set_up(room: Room) -> dict[str, Any]:
                 "label": scale.label,
                 "question": scale.question,
                 "anchors": scale.anchors,
+                "example": scale.example,
             }
             for scale in protocol.rubric.scales
         ],
+        "not_applicable": NOT_APPLICABLE if protocol.rubric.not_applicable else "",
         "winners": WINNERS,
     }
 

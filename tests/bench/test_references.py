@@ -128,9 +128,10 @@ def test_rows_are_what_a_study_reads(suite: Suite, tmp_path: Path) -> None:
         "period",
         "stratum",
         "sha256",
+        "caption",
         "synthetic",
     ]
-    assert list(row)[:9] == wanted
+    assert list(row)[:10] == wanted
 
 
 def test_one_work_takes_one_file(suite: Suite, tmp_path: Path) -> None:

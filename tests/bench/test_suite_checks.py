@@ -75,6 +75,21 @@ def test_a_good_suite_has_no_faults(folder: Path) -> None:
     assert faults(folder, SCENE, OTHER) == []
 
 
+def test_captions_of_references_name_no_culture_either(folder: Path) -> None:
+    work = {
+        "id": "plum",
+        "title": {"en": "Plum", "zh": "梅"},
+        "tradition": "chinese",
+        "tier": "anonymous",
+        "caption": {"en": "A plum branch by a pagoda", "zh": "一枝梅花 by a wall"},
+    }
+    write_yaml(folder / "references.yaml", {"references": [work]})
+    assert faults(folder, SCENE, OTHER) == [
+        "references.yaml, plum: the Chinese holds 'b'",
+        "references.yaml, plum: 'pagoda' marks a culture, and this text names none",
+    ]
+
+
 @pytest.mark.parametrize(
     ("scene", "says"),
     [

@@ -57,6 +57,35 @@ def test_a_harsh_rater_of_one_model_does_not_lower_it() -> None:
     assert means["a"] == pytest.approx(means["b"])
 
 
+def test_not_applicable_enters_no_mean_and_is_counted() -> None:
+    rows = [
+        {
+            "rater": rater,
+            "item": f"{model}{number}",
+            "criterion": "c",
+            "value": 2.0 + number % 3,
+            "model": model,
+            "prompt": f"p{number}",
+        }
+        for rater in ("r", "s")
+        for model in ("a", "b")
+        for number in range(9)
+    ]
+    plain = check_ratings(pd.DataFrame(rows), "memory")
+    lacking = {"criterion": "c", "not_applicable": True, "model": "a"}
+    more = [{**lacking, "rater": rater, "item": "a9", "prompt": "p9"} for rater in ("r", "s")]
+    frame = check_ratings(pd.DataFrame([*rows, *more]), "memory")
+    scores = scores_of({"ratings": frame})
+    apart = [s for s in scores if s.metric in {"rows", "not_applicable_share"}]
+    rest = [s for s in scores if s not in apart]
+    without = [s for s in scores_of({"ratings": plain}) if s.metric != "rows"]
+    assert list(map(str, rest)) == list(map(str, without))
+    shares = {s.model: s.value for s in apart if s.metric == "not_applicable_share"}
+    assert shares == {"a": pytest.approx(2 / 20), "b": 0}
+    rows_of = {s.group: s.value for s in apart if s.metric == "rows"}
+    assert (rows_of[""], rows_of["used"], rows_of["not_applicable"]) == (38, 36, 2)
+
+
 def test_mean_scores_and_ranks_find_the_planted_order() -> None:
     world = World(scenes=60)
     found = scores_of({"ratings": world.ratings(np.random.default_rng(5), per_item=4)})

@@ -271,9 +271,15 @@ def test_strata_weigh_the_references_like_the_outputs() -> None:
     score = one(scores_of(frame, home="persian"), "excess_leak", "a", "mughal")
     assert score.value == pytest.approx(0.25 - (0.75 * 0.5 + 0.25 * 0))
     assert score.method.endswith("; stratified")
-    lacking = frame[(frame["model"] != REFERENCE) | (frame["stratum"] != "oil")]
+    is_reference = frame["model"] == REFERENCE
+    silk = frame["stratum"].mask(is_reference & (frame["item"] == "8"), "silk")
+    lacking = frame.assign(stratum=silk)[~is_reference | (frame["item"] != "7")]
     score = one(scores_of(lacking, home="persian"), "excess_leak", "a", "mughal")
-    assert score.method.endswith("not stratified: no references of oil")
+    assert score.value == pytest.approx(0.25 - (0.75 * 0.5 + 0.25 * 0.25))
+    assert score.method.endswith("; stratified, all references for oil")
+    other = frame.assign(stratum=frame["stratum"].mask(is_reference, "silk"))
+    score = one(scores_of(other, home="persian"), "excess_leak", "a", "mughal")
+    assert score.method.endswith("not stratified: no references of its strata")
 
 
 def test_models_are_compared_on_their_common_scenes_only() -> None:

@@ -34,6 +34,20 @@ def write(folder: Path, text: str, name: str = "table.csv") -> Path:
     return path
 
 
+def test_an_answer_of_not_applicable_has_no_value(tmp_path: Path) -> None:
+    text = "rater,item,criterion,value,not_applicable\nr,1,c,3,false\nr,2,c,,true\n"
+    frame = read_ratings([write(tmp_path, text)])
+    assert list(frame["value"].fillna(-1)) == [3, -1]
+    assert list(frame["not_applicable"]) == ["false", "true"]
+    frame.to_parquet(tmp_path / "again.parquet")
+    again = read_ratings([tmp_path / "again.parquet"])
+    pd.testing.assert_series_equal(again["value"], frame["value"])
+    with pytest.raises(FileFormatError, match=r"line 3: column 'value' has a value, '4'"):
+        read_ratings([write(tmp_path, text.replace("2,c,,", "2,c,4,"))])
+    with pytest.raises(FileFormatError, match=r"line 2: column 'value' is empty"):
+        read_ratings([write(tmp_path, text.replace("1,c,3,", "1,c,,"))])
+
+
 def test_ids_of_digits_stay_text_and_defaults_are_filled(tmp_path: Path) -> None:
     frame = read_ratings([write(tmp_path, RATINGS)])
     assert list(frame["rater"]) == ["007", "007"]

@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -361,3 +361,46 @@ def tap_through(page: Page) -> None:
         group.get_by_role("radio").last.tap()
     page.locator(".room-next").tap()
     wait_for_next(page, here, before)
+
+
+def test_a_scale_may_not_apply_and_has_a_worked_example(
+    browser: Browser, make_study: Callable[..., Path]
+) -> None:
+    study = make_study(
+        rubric="six-canons",
+        raters=1,
+        single={"raters_per_item": 1},
+        pairs=None,
+        select={"targets": ["chinese"], "languages": ["zh"], "seeds": [0]},
+    )
+    port = free_port()
+    (link,) = invite(study, 1, base_url=f"http://127.0.0.1:{port}")
+    server = start_server(study, port)
+    try:
+        with browser.new_context() as context:
+            context.set_default_timeout(PATIENCE)
+            page = context.new_page()
+            enter(page, link, "中文")
+            while view(page) != "scales":
+                answer(page)
+            scales = page.locator(".room-question").count()
+            example = page.locator(".room-example").first
+            example.locator("summary").focus()
+            page.keyboard.press("Enter")
+            assert "3分" in example.locator("p").inner_text()
+            assert view(page) == "scales"
+            page.keyboard.press("6")
+            assert page.get_by_role("radio", name="不适用").first.get_attribute("aria-checked") == (
+                "true"
+            )
+            before = page.locator(".room-stage img").get_attribute("src")
+            for _ in range(scales - 1):
+                page.keyboard.press("2")
+            page.keyboard.press("Enter")
+            wait_for_next(page, "scales", str(before))
+    finally:
+        server.kill()
+    rated = tables(study)["ratings"]
+    assert len(rated) == scales
+    assert list(rated["not_applicable"]) == [True] + [False] * (scales - 1)
+    assert rated["value"].isna().tolist() == rated["not_applicable"].tolist()

@@ -49,6 +49,14 @@ def test_the_shipped_study_is_read() -> None:
     assert config.pairs.votes_per_pair == 4
 
 
+def test_a_study_may_have_no_pairs(make_study: Callable[..., Path]) -> None:
+    study = make_study(raters=2, single={"raters_per_item": 1}, pairs=None)
+    simulate(study, look=look, rng=np.random.default_rng(0), count=3)  # one more than planned
+    found = tables(study)
+    assert len(found["votes"]) == 0
+    assert set(found["attributions"]["rater"]) == {"r001", "r002", "r003"}
+
+
 def test_a_study_counts_what_it_holds(tmp_path: Path, run: Path, references: Path) -> None:
     config = write_config(tmp_path / "config")
     summary = create(config, [run], references=references, out=tmp_path / "study")
@@ -92,7 +100,8 @@ def test_the_key_is_sealed_and_says_all(study: Path, run: Path) -> None:
     output = next(row for row in rows if row["kind"] == "output")
     assert set(output) == {
         "stimulus", "kind", "suite", "home", "model", "prompt", "scene", "target", "language",
-        "seed", "genre", "stratum", "run", "key", "file_name", "synthetic", "status",
+        "seed", "genre", "stratum", "diagnosticity", "work", "run", "key", "file_name", "synthetic",
+        "status",
     }  # fmt: skip
     assert output["run"] == run.name
     reference = next(row for row in rows if row["kind"] == "reference")

@@ -34,6 +34,18 @@ def test_bad_payloads_are_refused_in_one_sentence(
         check_payload(phase, payload, read_protocol(study))
 
 
+def test_not_applicable_is_an_answer_only_where_the_rubric_takes_it(study: Path) -> None:
+    protocol = read_protocol(study)
+    payload = {"ink": "not_applicable", "form": 2}
+    with pytest.raises(RequestError, match="ink must be a whole number"):
+        check_payload("scales", payload, protocol)
+    rubric = protocol.rubric.model_copy(update={"not_applicable": True})
+    taking = protocol.model_copy(update={"rubric": rubric})
+    assert check_payload("scales", payload, taking) == payload
+    with pytest.raises(RequestError, match="ink must be a whole number"):
+        check_payload("scales", {"ink": "n/a", "form": 2}, taking)
+
+
 @pytest.mark.parametrize(
     "change",
     [

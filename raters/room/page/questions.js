@@ -1,5 +1,6 @@
 // Questions as radio groups: drawing them, and moving and picking by keyboard and touch.
-// A question is {id, head, hint, options: [{value, label, short?, anchor?}], wide}.
+// A question is {id, kind, head, hint, options: [{value, label, anchor?, spoken?, apart?}],
+// example?: [name, text]}; an option apart is no mark on the scale.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -25,7 +26,7 @@ export function drawQuestion(question, number, { chosen, pick }) {
       {
         type: "button",
         role: "radio",
-        class: "room-option",
+        class: option.apart ? "room-option apart" : "room-option",
         "data-value": option.value,
         "aria-checked": "false",
         "aria-label": option.spoken ?? null,
@@ -66,6 +67,12 @@ export function drawQuestion(question, number, { chosen, pick }) {
           element("li", {}, element("b", {}, String(option.label)), ` ${option.anchor}`),
         ),
       ),
+    );
+  }
+  if (question.example) {
+    const [name, text] = question.example;
+    group.append(
+      element("details", { class: "room-example" }, element("summary", {}, name), element("p", {}, text)),
     );
   }
   markChosen(group, chosen);

@@ -10,7 +10,7 @@ import {
   markChosen,
   meaning,
 } from "/room/page/questions.js";
-import { asked, ending, figures, help, sceneText, settled, step } from "/room/page/views.js";
+import { asked, ending, figures, help, mostOptions, sceneText, settled, step } from "/room/page/views.js";
 
 // where the style sheet puts two pictures one above the other
 const stacked = matchMedia("(max-width: 860px)");
@@ -90,7 +90,7 @@ function drawFrame() {
     ),
   );
   part.help.replaceChildren(
-    ...help(texts().keys, { digits: Math.max(room.setup.labels.length, 5), say, close: toggleHelp }),
+    ...help(texts().keys, { digits: mostOptions(room.setup), say, close: toggleHelp }),
   );
   part.next.textContent = say("next");
   if (room.told) part.saved.textContent = say(room.told);
@@ -259,8 +259,8 @@ function onKey(event) {
     return;
   }
   if (key.help) { event.preventDefault(); toggleHelp(); return; }
-  const elsewhere = event.target.closest?.(".room-bar");
-  if (elsewhere && key.pick === undefined) return;
+  const elsewhere = event.target.closest?.(".room-bar, summary");
+  if (elsewhere && key.pick === undefined && !key.move) return;
   if (!room.state?.assignment || room.busy) return;
   event.preventDefault();
   const { id, options } = questions()[room.active];

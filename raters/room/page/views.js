@@ -23,7 +23,8 @@ export function asked(setup, state, { language, say, stacked }) {
         kind: "scale",
         head: scale.label[language],
         hint: scale.question[language],
-        options: scaleOptions(scale, language),
+        options: scaleOptions(scale, language, setup.not_applicable, say),
+        example: scale.example[language] && [say("example"), scale.example[language]],
       }));
   }
   const above = stacked ? { left: "upper", right: "lower" } : {};
@@ -31,12 +32,20 @@ export function asked(setup, state, { language, say, stacked }) {
   return [{ id: "winner", kind: "duel", head: say("pair"), hint: "", options }];
 }
 
-function scaleOptions(scale, language) {
-  return Array.from({ length: scale.high - scale.low + 1 }, (_, index) => {
+function scaleOptions(scale, language, notApplicable, say) {
+  const marks = Array.from({ length: scale.high - scale.low + 1 }, (_, index) => {
     const value = scale.low + index;
     const anchor = scale.anchors[value]?.[language];
     return { value, label: value, anchor, spoken: anchor ? `${value}: ${anchor}` : null };
   });
+  const none = { value: notApplicable, label: say("not_applicable"), apart: true };
+  return notApplicable ? [...marks, none] : marks;
+}
+
+// How many options a question has at most: so many digits are keys.
+export function mostOptions(setup) {
+  const marks = setup.scales.map(({ low, high }) => high - low + 1 + (setup.not_applicable ? 1 : 0));
+  return Math.min(9, Math.max(setup.labels.length, ...marks));
 }
 
 export function figures(state, { say, stacked }) {
