@@ -84,10 +84,12 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _suites(options: argparse.Namespace) -> int:
+    from bench.suite_export import export_suite
     from bench.suites import list_suites, load_suite
 
     faults = 0
-    for name in options.names or list_suites():
+    names = options.names or list_suites()
+    for name in names:
         suite = load_suite(name)
         if options.action == "show":
             for prompt in suite.prompts.values():
@@ -96,7 +98,11 @@ def _suites(options: argparse.Namespace) -> int:
         elif options.action == "check":
             faults += _check_suite(suite, record=options.record)
         elif options.action == "export":
-            _export_suite(suite, options)
+            if options.out is None:
+                raise RequestError("suites export wants --out, a folder")
+            out = options.out / suite.name if len(names) > 1 else options.out
+            for path in export_suite(suite, options.form, out):
+                print(path)
         else:
             print(
                 f"{name}: {suite.modality}, home {suite.home}, {len(suite.scenes)} scenes, "
@@ -121,15 +127,6 @@ def _check_suite(suite: Suite, *, record: bool) -> int:
         f"version {suite.version}, content hash {suite.hash[:12]}"
     )
     return len(checked.faults)
-
-
-def _export_suite(suite: Suite, options: argparse.Namespace) -> None:
-    from bench.suite_export import export_suite
-
-    if options.out is None:
-        raise RequestError("suites export wants --out, a folder")
-    for path in export_suite(suite, options.form, options.out):
-        print(path)
 
 
 def _references_add(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
 from bench.errors import ConflictError, RequestError
 from bench.suite_export import FORMS, export_suite
 from bench.suites import load_suite
@@ -56,3 +57,13 @@ def test_an_unknown_form_and_a_suites_own_folder_are_refused(tmp_path: Path) -> 
         export_suite(suite, "xml", tmp_path)
     with pytest.raises(ConflictError, match="holds a suite"):
         export_suite(suite, "csv", suite.folder)
+
+
+def test_several_suites_go_into_folders_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    assert main(["suites", "export", "first-look", "mirror-ukiyo-e", "--out", out]) == 0
+    for name in ("first-look", "mirror-ukiyo-e"):
+        assert load_suite(f"{out}/{name}").hash == load_suite(name).hash
+    assert "first-look" in capsys.readouterr().out
