@@ -30,6 +30,17 @@ def test_works_are_named_in_both_languages_and_old_enough() -> None:
     assert listed.clips
 
 
+def test_captions_say_what_is_to_be_seen_and_never_whose() -> None:
+    works = load_references(load_suite("chinese-aesthetics")).references
+    for work in works:
+        assert {"zh", "en"} == work.caption.keys(), work.id
+        for name in (*work.title.values(), *work.artist.values()):
+            if len(name) > 3:
+                assert name not in " ".join(work.caption.values()), (work.id, name)
+    for language in ("zh", "en"):
+        assert len({work.caption[language] for work in works}) == len(works)
+
+
 def test_copies_say_of_what() -> None:
     for work in load_references(load_suite("chinese-aesthetics")).references:
         assert bool(work.copy_of) <= (work.attribution_status in {"copy", "traditional"}), work.id
