@@ -7,6 +7,8 @@ bias; then it counts the rows, so that a reader sees that none was lost.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,13 +16,22 @@ import pandas as pd
 from bench.errors import RequestError
 from bench.records import Score
 from leaderboard.agreement import agreement
-from leaderboard.quality import mean_scores
+from leaderboard.panel import ordinal_check, rater_scores, repeats
+from leaderboard.quality import MEAN_SCORE, mean_scores
 from leaderboard.ranking import rank
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
 
 TABLES = ("ratings", "votes", "attributions")
+
+
+class Options(NamedTuple):
+    """What every measure is told."""
+
+    confidence: float
+    resamples: int
+    by: Sequence[str]
 
 
 def score(
@@ -32,6 +43,7 @@ def score(
     confidence: float = 0.95,
     resamples: int = 1000,
     by: Sequence[str] = (),
+    weights: Mapping[str, float] | None = None,
 ) -> list[Score]:
     """Return every score that the tables allow, study by study.
 
@@ -44,6 +56,7 @@ def score(
         confidence: of all intervals.
         resamples: of each bootstrap.
         by: columns to slice by, beside the whole.
+        weights: of the criteria in the overall score; equal where not said.
 
     Raises:
         RequestError: no table, an unknown one, an unclear home or an unknown level.
@@ -54,10 +67,12 @@ def score(
     _refuse_shared_names(tables)
     children = dict(zip(TABLES, rng.spawn(len(TABLES)), strict=True))
     scores: list[Score] = []
+    options = Options(confidence, resamples, by)
     if (ratings := tables.get("ratings")) is not None:
         scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
-        scores += _quality(ratings, children["ratings"], confidence, resamples, by=by)
-        scores += _repeats(ratings, confidence, by)
+        scores += _quality(ratings, children["ratings"], options, weights)
+        for study, slice_, rows in parts(ratings, by):
+            scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
     if (votes := tables.get("votes")) is not None:
         scores += rank(
             votes, rng=children["votes"], confidence=confidence, resamples=resamples, by=by
@@ -111,45 +126,22 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
 def _quality(
     ratings: pd.DataFrame,
     rng: np.random.Generator,
-    confidence: float,
-    resamples: int,
-    *,
-    by: Sequence[str],
+    options: Options,
+    weights: Mapping[str, float] | None,
 ) -> Iterator[Score]:
-    named = ratings[ratings["model"] != ""]
-    for study, slice_, rows in parts(first_time(named), by):
+    for study, slice_, rows in parts(first_time(ratings), options.by):
+        blank = Score(study=study, slice=slice_, confidence=options.confidence)
+        named = rows[rows["model"] != ""]
+        means: list[Score] = []
+        if len(named):
+            means = list(mean_scores(named, blank, rng, options.resamples, weights))
+            yield from means
         for criterion in distinct(rows["criterion"]):
-            blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
+            at = replace(blank, criterion=criterion)
             chosen = rows[rows["criterion"] == criterion]
-            yield from mean_scores(chosen, blank, rng, resamples)
-
-
-def _repeats(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
-    """Yield `intra_rater`, the share of hidden repeats that equal the first rating.
-
-    Per criterion over all raters, and by rater (in `group`).
-    """
-    key = ["rater", "item", "criterion"]
-    for study, slice_, rows in parts(ratings, by):
-        again = rows[rows["occasion"] > 0]
-        pairs = again.merge(first_time(rows)[[*key, "value"]], on=key, suffixes=("", "_first"))
-        same = pairs.assign(same=pairs["value"] == pairs["value_first"])
-        for criterion, of_criterion in same.groupby("criterion"):
-            groups = [("", of_criterion), *of_criterion.groupby("rater")]
-            for rater, found in groups:
-                yield Score(
-                    study=study,
-                    slice=slice_,
-                    metric="intra_rater",
-                    criterion=str(criterion),
-                    group=str(rater),
-                    value=float(found["same"].mean()),
-                    confidence=confidence,
-                    n_items=int(found["item"].nunique()),
-                    n_raters=int(found["rater"].nunique()),
-                    n_values=len(found),
-                    method="exact agreement of hidden repeats with the first rating; no interval",
-                )
+            yield from rater_scores(chosen, at)
+            of = [s for s in means if (s.metric, s.criterion) == (MEAN_SCORE, criterion)]
+            yield from ordinal_check(chosen[chosen["model"] != ""], of, at)
 
 
 def _agreement_on_labels(

@@ -15,8 +15,11 @@ from leaderboard.resampling import (
     Judgements,
     Whole,
     cell_means,
+    clusters_of,
+    draw_raters,
     draw_seeds,
     draw_weights,
+    spread_shares,
 )
 from leaderboard.selection import codes, distinct, seed_codes
 from leaderboard.tables import CANNOT_TELL, OTHER
@@ -47,6 +50,8 @@ class Shares(NamedTuple):
     counts: Mapping[Cell, Counts]
     n_raters: int
     n_seeds: int
+    edges: bool
+    """Whether a share of exactly 0 or 1 got its spread from a posterior."""
 
     def share(self, model: str, target: str, label: str) -> Array | None:
         """Return q_target(label) or, for references, M(target, label); None without any."""
@@ -118,16 +123,21 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
         rater=rater,
         channel=np.array([labels.index(label) for label in frame["attribution"]], dtype=np.int64),
         value=np.ones(len(frame)),
+        weight=np.ones(len(frame)),
         n_channels=len(labels),
         prompt_of_item=prompt_of_item.astype(np.int64),
         cluster_of_prompt=cluster_of_prompt,
         cells=list(cells.values()),
     )
-    result = cell_means(
-        judgements,
-        draw_weights(rng, np.zeros(len(raters), dtype=np.int64), resamples),
-        draw_weights(rng, stratum_of_cluster, resamples),
-        draw_seeds(rng, seed, resamples),
+    result, edges = spread_shares(
+        rng,
+        cell_means(
+            judgements,
+            draw_raters(rng, len(raters), resamples),
+            draw_weights(rng, stratum_of_cluster, resamples),
+            draw_seeds(rng, seed, resamples),
+        ),
+        clusters_of(judgements),
     )
     counts: dict[Cell, Counts] = {
         (str(model), str(target)): Counts(
@@ -145,6 +155,7 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
         counts=counts,
         n_raters=len(raters),
         n_seeds=int(seed.max(initial=-1)) + 1,
+        edges=edges,
     )
 
 

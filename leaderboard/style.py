@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import Array, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, with_interval
 from leaderboard.selection import first_time, is_simulated, parts, say_simulated
 from leaderboard.shares import Counts, Shares, find_home, shares_of
 from leaderboard.tables import ASPECTS
@@ -73,9 +73,11 @@ def style(
 
 
 def _method(shares: Shares, resamples: int) -> str:
-    raters = "raters" if shares.n_raters > 1 else "one rater, not resampled"
+    few = "one rater" if shares.n_raters == 1 else "two raters"
+    raters = "raters" if shares.n_raters >= LEAST_RATERS else f"{few}, not resampled"
     seeds = "scenes, seeds" if shares.n_seeds > 1 else "scenes"
-    return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}"
+    edges = "; shares of 0 or 1 by Jeffreys' posterior" if shares.edges else ""
+    return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}{edges}"
 
 
 def _indices(shares: Shares, blank: Score) -> Iterator[Score]:

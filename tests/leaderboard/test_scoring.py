@@ -15,6 +15,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.additive import fit_additive
 from leaderboard.files import read_scores, write_scores
+from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.scoring import score
 from leaderboard.tables import check_attributions, check_ratings, check_votes
 from tests.leaderboard.simulation import World
@@ -89,7 +90,11 @@ def test_a_single_rater_and_unconnected_raters_say_so() -> None:
 def test_all_equal_ratings() -> None:
     frame = World(scenes=4).ratings(np.random.default_rng(0)).assign(value=3.0)
     found = scores_of({"ratings": frame})
-    assert all(s.value == s.low == s.high == 3 for s in found if s.metric == "mean_score")
+    means = [s for s in found if s.metric == "mean_score"]
+    assert all(s.value == 3 for s in means)
+    assert all(math.isnan(s.low) and s.reason == NOTHING_VARIES for s in means)
+    ranks = [s for s in found if s.metric == "rank"]
+    assert all((s.value, s.low, s.high) == (1, 1, 3) for s in ranks)
     assert all(s.reason == "no variation" for s in found if s.metric in {"alpha", "icc_2_1"})
 
 

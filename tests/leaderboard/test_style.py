@@ -12,6 +12,7 @@ import pytest
 from bench.errors import RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.mixture import corrected_mixture
+from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.style import style
 from leaderboard.tables import check_attributions
 from tests.leaderboard.simulation import World
@@ -303,14 +304,19 @@ def test_the_noise_of_a_seed_that_all_prompts_share_widens_the_interval() -> Non
         for rater in range(4)
     ]
 
-    def width(frame: pd.DataFrame) -> float:
+    def share(frame: pd.DataFrame) -> Score:
         scores = style(
             check_attributions(frame, "here", labels=("home",)), rng=np.random.default_rng(1)
         )
-        (share,) = [score for score in scores if score.group == "home:home"]
-        assert share.value == 0.5
-        return share.high - share.low
+        (found,) = [
+            score
+            for score in scores
+            if (score.metric, score.group) == ("attribution_share", "home:home")
+        ]
+        assert found.value == 0.5
+        return found
 
     frame = pd.DataFrame(rows)
-    assert width(frame) > 0.5
-    assert width(frame.assign(seed="")) == 0
+    found = share(frame)
+    assert found.high - found.low > 0.5
+    assert share(frame.assign(seed="")).reason == NOTHING_VARIES
