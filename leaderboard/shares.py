@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import NEUTRAL, REFERENCE
+from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.resampling import (
     Array,
     Judgements,
@@ -24,6 +25,9 @@ from leaderboard.resampling import (
 from leaderboard.selection import codes, distinct, seed_codes
 from leaderboard.tables import CANNOT_TELL, OTHER
 
+TRACES = {"": 0.0, "none": 0.0, "slight": 0.15, "clear": 0.3, "equal": 0.5}
+"""How much of a picture a trace of another manner is counted as, in a sensitivity analysis."""
+
 Cell = tuple[str, ...]
 """(model, target), (model, target, "stratum", g) or (model, target, "with", other model)."""
 
@@ -34,6 +38,11 @@ class Counts(NamedTuple):
     items: int = 0
     raters: int = 0
     judgements: int = 0
+
+
+def counted(score: Score, counts: Counts) -> Score:
+    """Return the score with the numbers behind it."""
+    return replace(score, n_items=counts.items, n_raters=counts.raters, n_values=counts.judgements)
 
 
 class Shares(NamedTuple):
@@ -92,14 +101,22 @@ def find_home(frame: pd.DataFrame, home: str | None) -> str:
     return told[0]
 
 
-def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resamples: int) -> Shares:
+def shares_of(
+    frame: pd.DataFrame,
+    home: str,
+    rng: np.random.Generator,
+    resamples: int,
+    *,
+    graded: bool = False,
+) -> Shares:
     """Compute all shares of one aspect of one study, without hidden repeats.
 
     Scenes are drawn together for all models and targets, references within their class and
-    stratum, raters, and seeds together for all prompts; see `resampling`.
+    stratum, raters, and seeds together for all prompts; see `resampling`. With `graded` a trace of
+    another manner takes its strength (`TRACES`) from the label given.
     """
     frame = frame.assign(is_reference=frame["model"] == REFERENCE)
-    labels, traditions = _labels(frame, home)
+    labels, traditions = _labels(frame, home, graded=graded)
     item, _ = codes(frame["item"])
     rater, raters = codes(frame["rater"])
     items = frame.assign(code=item).drop_duplicates("code").sort_values("code")
@@ -118,10 +135,11 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
     prompts = list(prompt_keys)
     cells = _cells(prompts, home)
     cluster_of_prompt, stratum_of_cluster = _clusters(prompts)
+    given = _places(frame["attribution"], labels)
     judgements = Judgements(
         item=item,
         rater=rater,
-        channel=np.array([labels.index(label) for label in frame["attribution"]], dtype=np.int64),
+        channel=given,
         value=np.ones(len(frame)),
         weight=np.ones(len(frame)),
         n_channels=len(labels),
@@ -129,6 +147,17 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
         cluster_of_prompt=cluster_of_prompt,
         cells=list(cells.values()),
     )
+    if graded:
+        trace = frame["trace"].where(~frame["trace"].isin(["", "none"]), frame["attribution"])
+        strength = frame["trace_strength"].map(TRACES).to_numpy(dtype=np.float64)
+        # each judgement in two halves: what is left of the label, and the trace
+        judgements = judgements._replace(
+            item=np.concatenate([item, item]),
+            rater=np.concatenate([rater, rater]),
+            channel=np.concatenate([given, _places(trace, labels)]),
+            value=2 * np.concatenate([1 - strength, strength]),
+            weight=np.full(2 * len(frame), 0.5),
+        )
     result, edges = spread_shares(
         rng,
         cell_means(
@@ -159,11 +188,17 @@ def shares_of(frame: pd.DataFrame, home: str, rng: np.random.Generator, resample
     )
 
 
-def _labels(frame: pd.DataFrame, home: str) -> tuple[list[str], list[str]]:
+def _places(column: pd.Series, labels: Sequence[str]) -> Whole:
+    place = {label: index for index, label in enumerate(labels)}
+    return np.array([place[label] for label in column], dtype=np.int64)
+
+
+def _labels(frame: pd.DataFrame, home: str, *, graded: bool) -> tuple[list[str], list[str]]:
     """Return all labels and, of these, the traditions; home first, `cannot_tell` last."""
     last = [OTHER, CANNOT_TELL]
     traditions = [home, *distinct(frame["target"], without={home, NEUTRAL, *last})]
-    declared = distinct(frame["attribution"], without={*traditions, *last})
+    given = [frame["attribution"], *([frame["trace"]] if graded else [])]
+    declared = distinct(pd.concat(given), without={*traditions, *last, "", "none"})
     return [*traditions, *declared, *last], traditions
 
 

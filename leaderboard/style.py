@@ -7,23 +7,27 @@ same sessions. C stands for the home tradition under test, l for each other one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from bench.records import NEUTRAL, REFERENCE, Score
+from leaderboard.leaks import (
+    CANNOT_TELL_APART,
+    LEAST_DISCRIMINATION,
+    NO_REFERENCES,
+    leak_differences,
+    leaks_elsewhere,
+    share_covariances,
+)
 from leaderboard.mixture import corrected_mixture
 from leaderboard.resampling import LEAST_RATERS, Array, with_interval
 from leaderboard.selection import first_time, is_simulated, parts, say_simulated
-from leaderboard.shares import Counts, Shares, find_home, shares_of
+from leaderboard.shares import Counts, Shares, counted, find_home, shares_of
 from leaderboard.tables import ASPECTS
 
-NO_REFERENCES = "no references"
-CANNOT_TELL_APART = "panel cannot tell"
-LEAST_DISCRIMINATION = 0.5
 LEAST_REFERENCES = 30
 LARGEST_CONDITION = 5.0
 
@@ -67,7 +71,7 @@ def style(
                 confidence=confidence,
                 method=_method(shares, resamples),
             )
-            found = list(_indices(shares, blank))
+            found = [*_indices(shares, blank), *_sensitivity(seen, at_home, rng, resamples, blank)]
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 
@@ -86,7 +90,7 @@ def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
     for other in others:
         yield _discrimination(shares, other, blank)
     for model in shares.models:
-        own = _counted(blank, shares.counts.get((model, shares.home), Counts()))
+        own = counted(blank, shares.counts.get((model, shares.home), Counts()))
         for other in others:
             at = replace(own, model=model, group=other)
             yield _raw_leak(shares, at)
@@ -95,10 +99,37 @@ def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
             yield from _choice_model(shares, at)
             yield _neutral_default(shares, at)
         yield from _mixture(shares, others, replace(own, model=model))
-    for model, against in combinations(shares.models, 2):
-        for other in others:
-            at = replace(blank, model=model, against=against, group=other)
-            yield _leak_difference(shares, at)
+        yield from leaks_elsewhere(shares, replace(blank, model=model))
+    yield from leak_differences(shares, others, blank)
+    if blank.criterion == ASPECTS[0] and not blank.slice:
+        yield from share_covariances(shares, blank)
+
+
+def _sensitivity(
+    seen: pd.DataFrame, home: str, rng: np.random.Generator, resamples: int, blank: Score
+) -> Iterator[Score]:
+    """Yield the leaks with graded traces, and without recognised works, where these were asked."""
+    recognised = (seen["recognised"] == "true").to_numpy()
+    if (seen["trace_strength"] != "").any():
+        shares = shares_of(seen, home, rng, resamples, graded=True)
+        said = replace(blank, method=f"graded traces; {_method(shares, resamples)}")
+        names = {"raw_leak": "graded_raw_leak", "excess_leak": "graded_excess_leak"}
+        yield from _leaks_as(shares, names, said)
+    if recognised.any() and not recognised.all():
+        shares = shares_of(seen[~recognised], home, rng, resamples)
+        left_out = f"without {recognised.sum()} judgements of recognised works"
+        said = replace(blank, method=f"{left_out}; {_method(shares, resamples)}")
+        yield from _leaks_as(shares, {"excess_leak": "excess_leak_unrecognised"}, said)
+
+
+def _leaks_as(shares: Shares, names: Mapping[str, str], blank: Score) -> Iterator[Score]:
+    for model in shares.models:
+        own = counted(blank, shares.counts.get((model, shares.home), Counts()))
+        for other in shares.traditions[1:]:
+            for score in (_raw_leak(shares, at := replace(own, model=model, group=other)),
+                          _excess_leak(shares, at)):  # fmt: skip
+                if score.metric in names:
+                    yield replace(score, metric=names[score.metric])
 
 
 def _all_shares(shares: Shares, blank: Score) -> Iterator[Score]:
@@ -109,13 +140,13 @@ def _all_shares(shares: Shares, blank: Score) -> Iterator[Score]:
             score = replace(
                 blank, metric="attribution_share", model=model, group=f"{target}:{label}"
             )
-            yield with_interval(_counted(score, counts), draws)
+            yield with_interval(counted(score, counts), draws)
 
 
 def _discrimination(shares: Shares, other: str, blank: Score) -> Score:
     """D_l = M(l, l) − M(C, l)."""
     counts = shares.counts.get((REFERENCE, other), Counts())
-    score = _counted(replace(blank, metric="discrimination", group=other), counts)
+    score = counted(replace(blank, metric="discrimination", group=other), counts)
     right = shares.share(REFERENCE, other, other)
     wrong = shares.share(REFERENCE, shares.home, other)
     if right is None or wrong is None:
@@ -219,7 +250,7 @@ def _neutral_default(shares: Shares, score: Score) -> Score:
     to_home = shares.share(score.model, NEUTRAL, shares.home)
     if to_other is None or to_home is None:
         return _not_asked(score, NEUTRAL)
-    score = _counted(score, shares.counts[score.model, NEUTRAL])
+    score = counted(score, shares.counts[score.model, NEUTRAL])
     total = to_other + to_home
     draws = np.full_like(total, np.nan)
     np.divide(to_other - to_home, total, out=draws, where=total > 0)
@@ -258,27 +289,6 @@ def _mixture(shares: Shares, others: Sequence[str], score: Score) -> Iterator[Sc
             yield replace(at, reason=reason)
         else:
             yield with_interval(at, draws[shares.traditions.index(other)])
-
-
-def _leak_difference(shares: Shares, score: Score) -> Score:
-    """q^A_C(l) − q^B_C(l) on the prompts that both models were asked."""
-    score = replace(score, metric="leak_difference")
-    ours = shares.of.get((score.model, shares.home, "with", score.against))
-    theirs = shares.of.get((score.against, shares.home, "with", score.model))
-    if ours is None or theirs is None:
-        return replace(score, reason="no common scenes")
-    label = shares.labels.index(score.group)
-    pair = [shares.counts[model, shares.home] for model in (score.model, score.against)]
-    counts = Counts(
-        sum(part.items for part in pair),
-        max(part.raters for part in pair),
-        sum(part.judgements for part in pair),
-    )
-    return with_interval(_counted(score, counts), ours[label] - theirs[label])
-
-
-def _counted(score: Score, counts: Counts) -> Score:
-    return replace(score, n_items=counts.items, n_raters=counts.raters, n_values=counts.judgements)
 
 
 def _not_asked(score: Score, target: str) -> Score:
