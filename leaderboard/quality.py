@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
-from leaderboard.ranks import METHOD, simultaneous_ranks
+from leaderboard.ranks import rank_scores, simultaneous_ranks
 from leaderboard.resampling import Array, Whole, cell_means, with_interval
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
@@ -199,15 +199,9 @@ def _ranks(
         return
     ranks = simultaneous_ranks(draws[ranked, 0], draws[ranked, 1:].T, blank.confidence)
     counted = _counts(rows)
-    for place, index in enumerate(ranked):
-        score = _counted(replace(blank, metric="rank", model=models[index], group=group), counted)
-        yield replace(
-            score,
-            value=float(ranks.rank[place]),
-            low=float(ranks.best[place]),
-            high=float(ranks.worst[place]),
-            method=f"{score.method}; {METHOD}",
-        )
+    names = [models[index] for index in ranked]
+    blanks = [_counted(replace(blank, model=name, group=group), counted) for name in names]
+    yield from rank_scores(ranks, blanks)
 
 
 Counted = Mapping[str, tuple[int, int, int]]

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from bench.records import Score
 from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
-from leaderboard.ranks import METHOD, simultaneous_ranks
+from leaderboard.ranks import rank_scores, simultaneous_ranks
 from leaderboard.resampling import LEAST_RATERS, Array, with_interval, with_intervals
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.tables import WINNERS
@@ -113,17 +113,10 @@ def _of_models(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> Ite
     for index, score in enumerate(blanks):
         draws = np.concatenate([point.strength[:, index], drawn.strength[:, index]])
         yield with_interval(replace(score, metric="strength"), draws)
-        yield replace(
-            score,
-            metric="rank",
-            value=float(ranks.rank[index]),
-            low=float(ranks.best[index]),
-            high=float(ranks.worst[index]),
-            method=f"{score.method}; {METHOD}",
-        )
         first = float(ranks.p_first[index])
         reason = "" if np.isfinite(first) else "no resamples: fewer than two scenes"
         yield replace(score, metric="p_first", value=first, reason=reason)
+    yield from rank_scores(ranks, blanks)
 
 
 def _differences(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> list[Score]:

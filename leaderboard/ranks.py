@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.records import Score
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -22,6 +27,8 @@ class Ranks(NamedTuple):
     worst: Whole
     p_first: Array
     """Share of the resamples in which the model is first; NaN where it was not resampled."""
+    clear: Flags
+    """(models, models): the row is put above the column."""
 
 
 def simultaneous_ranks(values: Array, resampled: Array, confidence: float) -> Ranks:
@@ -57,7 +64,38 @@ def simultaneous_ranks(values: Array, resampled: Array, confidence: float) -> Ra
         best=1 + clear.sum(axis=0),
         worst=n - clear.sum(axis=1),
         p_first=p_first,
+        clear=clear,
     )
+
+
+def rank_scores(ranks: Ranks, blanks: Sequence[Score]) -> Iterator[Score]:
+    """Yield `rank` per model, and `ranked_above` per pair: 1, −1, or 0 where it is undecided.
+
+    Args:
+        ranks: of the models.
+        blanks: one score per model with its counts and method, in the same order.
+    """
+    for place, score in enumerate(blanks):
+        yield replace(
+            score,
+            metric="rank",
+            value=float(ranks.rank[place]),
+            low=float(ranks.best[place]),
+            high=float(ranks.worst[place]),
+            method=f"{score.method}; {METHOD}",
+        )
+    for (first, mine), (second, theirs) in combinations(enumerate(blanks), 2):
+        yield replace(
+            mine,
+            metric="ranked_above",
+            against=theirs.model,
+            value=float(ranks.clear[first, second]) - float(ranks.clear[second, first]),
+            n_items=mine.n_items + theirs.n_items,
+            n_raters=max(mine.n_raters, theirs.n_raters),
+            n_values=mine.n_values + theirs.n_values,
+            method=f"{mine.method}; {METHOD}",
+            reason="no interval: a verdict",
+        )
 
 
 def _clear(gap: Array, drawn: Array, confidence: float) -> Flags:
