@@ -58,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
     rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
     _scoring(command)
-    board = command("leaderboard", "write the static site of a scores table")
-    board.add_argument("scores", type=Path, metavar="SCORES", help="scores.csv or scores.parquet")
-    board.add_argument("--out", type=Path, required=True, help="folder for the site")
+    _leaderboard(command("leaderboard", "the static site of a scores table, or the same to filter"))
     return whole
 
 
@@ -140,7 +138,7 @@ def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
     _tables(agreement, "rater,item,criterion,value")
     agreement.add_argument(
         "--level",
-        choices=["nominal", "ordinal", "interval", "ratio"],
+        choices=_LEVELS,
         default="ordinal",
         help="level of measurement (ordinal)",
     )
@@ -150,11 +148,41 @@ def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
     _tables(style, "rater,item,model,prompt,target,attribution")
     style.add_argument("--home", help="the tradition under test, where the table does not say")
     style.add_argument("--labels", type=_names, default=(), help="further labels, by comma")
-    score = command("score", "all scores of studies, and the report")
-    score.add_argument("studies", type=Path, nargs="+", metavar="STUDY")
+    score = command("score", "all scores of studies, or of tables of any kind, and the report")
+    score.add_argument(
+        "inputs", type=Path, nargs="+", metavar="STUDY", help="study folders, or tables"
+    )
     _output(score)
+    score.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        default=[],
+        help="a run folder, or a table model,seconds,status: what the outputs cost",
+    )
+    score.add_argument("--level", default="ordinal", choices=_LEVELS, help="of tables (ordinal)")
+    score.add_argument("--home", help="of tables: the tradition under test")
+    score.add_argument("--labels", type=_names, default=(), help="of tables: further labels")
     for scoring in (rank, style, score):
         scoring.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
+
+
+_LEVELS = ("nominal", "ordinal", "interval", "ratio")
+
+
+def _leaderboard(board: argparse.ArgumentParser) -> None:
+    board.add_argument("scores", type=Path, metavar="SCORES", help="scores.csv or scores.parquet")
+    board.add_argument("--out", type=Path, help="folder for the site")
+    board.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("BEFORE", "AFTER"),
+        help="two releases of a model: a verdict per criterion; exit 1 where AFTER is worse",
+    )
+    board.add_argument("--json", action="store_true", help="the verdicts as a list of records")
+    board.add_argument("--serve", action="store_true", help="serve it, to filter by slices")
+    board.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    board.add_argument("--port", type=int, default=7861, help="port to listen on (7861)")
 
 
 def _tables(scoring: argparse.ArgumentParser, columns: str) -> None:

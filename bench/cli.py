@@ -14,7 +14,11 @@ from bench.errors import PinluError, RequestError
 from bench.records import REFERENCE, Score
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from bench.suites import Suite
+    from leaderboard.board import Labels
+    from leaderboard.site import LowPicture, Picture
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -266,20 +270,97 @@ def _style(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    scores = score_studies(options.studies, seed=options.seed, by=options.by)
+    from leaderboard.costs import costs_of_studies
+
+    studies = [path for path in options.inputs if path.is_dir()]
+    if studies and len(studies) < len(options.inputs):
+        raise RequestError("give study folders or tables, not both at once")
+    if studies:
+        scores = score_studies(studies, seed=options.seed, by=options.by)
+    else:
+        scores = _score_tables(options)
+    for source in options.run:
+        scores += costs_of_studies(_jobs(source), scores)
     _print(scores, as_json=options.json)
+    if not any(score.model for score in scores):
+        print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
     if options.out:
-        page = write_report(scores, options.studies, options.out)
-        print(f"report: {page}", file=sys.stderr)
+        print(f"report: {write_report(scores, studies, options.out)}", file=sys.stderr)
     return 0
+
+
+def _score_tables(options: argparse.Namespace) -> list[Score]:
+    import numpy as np
+
+    from leaderboard.kinds import read_tables
+    from leaderboard.scoring import score
+    from leaderboard.weighting import weight_scores
+
+    scores = score(
+        read_tables(options.inputs, labels=options.labels),
+        levels=options.level,
+        home=options.home,
+        rng=np.random.default_rng(options.seed),
+        by=options.by,
+    )
+    return scores + weight_scores(scores)
+
+
+def _jobs(source: Path) -> DataFrame:
+    """Return the jobs of a run folder, or of a table with model, seconds and status."""
+    import pandas as pd
+
+    from bench.manifest import read_failures, read_outputs, read_run
+    from leaderboard.costs import check_costs, read_costs
+    from leaderboard.sources import Source
+
+    if not source.is_dir():
+        return read_costs(source)
+    read_run(source)
+    rows = [
+        {"model": row["model"], "seconds": row.get("seconds"), "status": row["status"]}
+        for row in read_outputs(source)
+    ]
+    rows += [
+        {"model": row["model"], "seconds": None, "status": "failed"}
+        for row in read_failures(source)
+    ]
+    frame = pd.DataFrame(rows, columns=pd.Index(["model", "seconds", "status"]))
+    return check_costs(Source(str(source), frame))
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from leaderboard.files import read_scores
+    from leaderboard.files import read_labels, read_scores
     from leaderboard.site import write_site
 
-    print(write_site(read_scores(options.scores), options.out))
-    return 0
+    if not (options.out or options.serve or options.compare):
+        raise RequestError("leaderboard wants --out, --serve or --compare")
+    scores, labels = read_scores(options.scores), read_labels(options.scores)
+    if options.out:
+        print(write_site(scores, options.out, labels=labels))
+    lost = bool(options.compare) and _compare(scores, labels, options)
+    if options.serve:
+        from leaderboard.serve import serve
+
+        serve(scores, labels, host=options.host, port=options.port)
+    return 1 if lost else 0
+
+
+def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespace) -> bool:
+    """Print a verdict per criterion; say whether the release after is worse anywhere."""
+    import json
+
+    from leaderboard.compare import compare, is_loss, sentence, to_record
+    from leaderboard.words import words_in
+
+    verdicts = compare(scores, *options.compare)
+    if options.json:
+        records = [to_record(verdict) for verdict in verdicts]
+        print(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        words = words_in("en", labels)
+        print("\n".join(sentence(verdict, words) for verdict in verdicts))
+    return is_loss(verdicts)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -307,11 +388,9 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     """Export each study masked, join its names, and score it."""
     import numpy as np
 
-    from bench.join import read_key, reveal
     from leaderboard.scoring import score
-    from leaderboard.tables import check_attributions, check_ratings, check_votes
-    from raters.export import tables
-    from raters.study import levels, study_id, traditions
+    from leaderboard.weighting import weight_scores
+    from raters.study import levels, study_id, weights
 
     rng = np.random.default_rng(seed)
     scores: list[Score] = []
@@ -319,33 +398,85 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     if twice := [name for name, count in ids.items() if count > 1]:
         raise RequestError(f"two of the studies are called {twice[0]!r}: score them one by one")
     for study in studies:
-        named = reveal(tables(study), read_key(study))
-        where = str(study)
-        checked = {
-            "ratings": check_ratings(named["ratings"], where),
-            "votes": check_votes(named["votes"], where),
-            "attributions": check_attributions(
-                named["attributions"], where, labels=traditions(study)
-            ),
-        }
-        scores += score(checked, levels=levels(study), rng=rng, by=by)
+        declared = weights(study)
+        tables = study_tables(study)
+        found = score(tables, levels=levels(study), rng=rng, by=by, weights=declared or None)
+        scores += found + weight_scores(found, declared) + _protocol(study)
     return scores
+
+
+def _protocol(study: Path) -> list[Score]:
+    """Return how the study was done, as scores, so that a page made of them can report it."""
+    from leaderboard.weighting import FROM_STUDY
+    from raters.study import status, study_id
+
+    state = status(study)
+    facts = {name: state[name] for name in ("planned", "invited", "finished", "withdrawn")}
+    facts |= state["plan"]
+    name = study_id(study)
+    return [
+        Score(study=name, source=FROM_STUDY, metric="protocol", group=fact, value=float(number))
+        for fact, number in facts.items()
+    ]
+
+
+def study_tables(study: Path) -> dict[str, DataFrame]:
+    """Return a study's checked tables with their names joined."""
+    from bench.join import read_key, reveal
+    from leaderboard.tables import check_attributions, check_ratings, check_votes
+    from raters.export import tables
+    from raters.study import traditions
+
+    named = reveal(tables(study), read_key(study))
+    where = str(study)
+    return {
+        "ratings": check_ratings(named["ratings"], where),
+        "votes": check_votes(named["votes"], where),
+        "attributions": check_attributions(named["attributions"], where, labels=traditions(study)),
+    }
 
 
 def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
+    from leaderboard.site import write_site
+
+    pictures: list[Picture] = []
+    lowest: list[LowPicture] = []
+    for study in studies:
+        shown, low = _pictures(study, out)
+        pictures += shown
+        lowest += low
+    labels = report_labels(studies)
+    return write_site(scores, out, labels=labels, pictures=pictures, lowest=lowest)
+
+
+def _pictures(study: Path, out: Path) -> tuple[list[Picture], list[LowPicture]]:
+    """Copy the pictures that the report shows, and return them with their names."""
     import shutil
 
-    from bench.join import read_key, showcase
-    from leaderboard.site import Picture, write_site
+    from bench.join import picture, read_key, showcase
+    from leaderboard.lowest import lowest_scenes
+    from leaderboard.site import LowPicture, Picture
+    from raters.export import captions
+    from raters.study import study_id, weights
 
-    pictures = []
+    told, name = captions(study), study_id(study)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    for study in studies:
-        for file, model, prompt in showcase(study, read_key(study)):
-            shutil.copyfile(file, out / "pictures" / file.name)
-            pictures.append(Picture(f"pictures/{file.name}", model, prompt))
-    return write_site(scores, out, labels=report_labels(studies), pictures=pictures)
+
+    def shown(file: Path, model: str, prompt: str) -> Picture:
+        shutil.copyfile(file, out / "pictures" / file.name)
+        return Picture(f"pictures/{file.name}", model, prompt, told.get(file.stem, {}), name)
+
+    ratings = study_tables(study)["ratings"]
+    return [shown(*found) for found in showcase(study, read_key(study))], [
+        LowPicture(
+            shown(picture(study, low.item), low.model, low.prompt),
+            low.value,
+            low.item_value,
+            low.n_values,
+        )
+        for low in lowest_scenes(ratings, weights=weights(study))
+    ]
 
 
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:

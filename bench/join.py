@@ -25,6 +25,8 @@ def read_key(study: Path) -> pd.DataFrame:
     if not path.is_file():
         raise RequestError(f"{path} is not there: names can only be joined where the key lies")
     key = pd.DataFrame(list(read_rows(path))).set_index("stimulus")
+    # References have no seed; without this the others' would turn into fractions
+    key["seed"] = key["seed"].astype("Int64")
     if not key.index.is_unique:
         twice = key.index[key.index.duplicated()][0]
         raise FileFormatError(f"{path}: stimulus {twice} is there twice")
@@ -69,9 +71,14 @@ def showcase(study: Path, key: pd.DataFrame, scenes: int = 6) -> list[tuple[Path
         chosen[prompt] = seeds[number % len(seeds)]
     rows = rows[rows["seed"] == rows["prompt"].map(chosen)].sort_values(["prompt", "model"])
     return [
-        (study / "stimuli" / f"{stimulus}.webp", model, prompt)
+        (picture(study, str(stimulus)), model, prompt)
         for stimulus, model, prompt in zip(rows.index, rows["model"], rows["prompt"], strict=True)
     ]
+
+
+def picture(study: Path, stimulus: str) -> Path:
+    """Return the cleaned copy that raters saw."""
+    return study / "stimuli" / f"{stimulus}.webp"
 
 
 def _reveal_items(table: pd.DataFrame, key: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -208,9 +208,13 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """Named scales; `hash` is that of their content and goes with every response."""
+    """Named scales; `hash` is that of their content and goes with every response.
+
+    `weights` are those of the scales in the overall score; equal where it is empty.
+    """
 
     id: str
     version: int
     scales: tuple[Scale, ...]
     hash: str
+    weights: Mapping[str, float] = field(default_factory=dict)

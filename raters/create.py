@@ -167,7 +167,12 @@ def _protocol(
 def _rubric_content(rubric: Rubric) -> dict[str, Any]:
     scales = [asdict(scale) for scale in rubric.scales]
     file = RubricFile.model_validate(
-        {"rubric": rubric.id, "version": rubric.version, "scales": scales}
+        {
+            "rubric": rubric.id,
+            "version": rubric.version,
+            "scales": scales,
+            "weights": dict(rubric.weights) or None,
+        }
     )
     return file.model_dump(mode="json")
 
