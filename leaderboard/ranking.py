@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,33 +73,54 @@ def ranked(
 
     decided = votes.only(votes.winner != BOTH_BAD)
     blanks = _blanks(votes, decided, blank)
-    n = len(votes.models)
+    fit = fit_votes(decided, draws)
+    tie = replace(blank, metric="tie_parameter", n_values=len(decided.left))
+    if fit.reason:
+        for metric in ("strength", "rank", "p_first"):
+            yield from (replace(score, metric=metric, reason=fit.reason) for score in blanks)
+        yield replace(tie, reason=fit.reason)
+        return
+    method = f"Davidson{fit.note}; {said}"
+    blanks = [replace(score, method=method) for score in blanks]
+    yield from _of_models(fit.point, fit.drawn, blanks)
+    yield from _differences(fit.point, fit.drawn, blanks)
+    if not fit.point.tie.any():
+        yield replace(tie, value=0.0, method=method, reason="no interval: there were no ties")
+    else:
+        tie = replace(tie, method=method)
+        yield with_interval(tie, np.concatenate([fit.point.tie, fit.drawn.tie]))
+
+
+class Fitted(NamedTuple):
+    """Davidson's model of some votes, and of their resamples."""
+
+    point: Davidson
+    drawn: Davidson
+    note: str = ""
+    """Which prior was needed, and why."""
+    reason: str = ""
+    """Why no strengths exist; the fits are then empty."""
+
+
+def fit_votes(decided: Votes, draws: Draws) -> Fitted:
+    """Fit votes that are not "both bad", with a weak prior where nothing else is finite."""
+    n = len(decided.models)
     cell = decided.cells()
     wins, ties = _matrices(np.bincount(cell, minlength=2 * n * n)[:, None].astype(float), n)
-    reason = _impossible(wins[0], ties[0], votes.models)
+    reason = _impossible(wins[0], ties[0], decided.models)
     if reason:
-        for metric in ("strength", "rank", "p_first"):
-            yield from (replace(score, metric=metric, reason=reason) for score in blanks)
-        yield replace(blank, metric="tie_parameter", n_values=len(cell), reason=reason)
-        return
+        nothing = Davidson(np.empty((0, n)), np.empty(0))
+        return Fitted(nothing, nothing, reason=reason)
     point = fit_davidson(wins, ties, prior=False)
     note = ""
     if not np.isfinite(point.strength).all():
         point = fit_davidson(wins, ties, prior=True)
-        one_sided = _one_sided(wins[0], votes.models)
+        one_sided = _one_sided(wins[0], decided.models)
         note = f" with a normal prior of SD {PRIOR_SD:g}: {one_sided}"
     drawn = resampled_fits(decided, draws, cell, point, prior=bool(note))
-    if votes.n_scenes < 2:
+    if decided.n_scenes < 2:
         drawn = Davidson(np.full_like(drawn.strength, np.nan), np.full_like(drawn.tie, np.nan))
-    method = f"Davidson{note}; {said}"
-    blanks = [replace(score, method=method) for score in blanks]
-    yield from _of_models(point, drawn, blanks)
-    yield from _differences(point, drawn, blanks)
-    tie = replace(blank, metric="tie_parameter", n_values=len(cell), method=method)
-    if not ties.any():
-        yield replace(tie, value=0.0, reason="no interval: there were no ties")
-    else:
-        yield with_interval(tie, np.concatenate([point.tie, drawn.tie]))
+    return Fitted(point, drawn, note)
 
 
 def _matrices(counts: Array, n: int) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ import pandas as pd
 from bench.errors import RequestError
 from bench.records import Score
 from leaderboard.agreement import agreement
+from leaderboard.joint import joint
 from leaderboard.panel import ordinal_check, rater_scores, repeats
 from leaderboard.quality import MEAN_SCORE, mean_scores
 from leaderboard.ranking import rank
@@ -65,7 +66,8 @@ def score(
     if unknown or not tables:
         raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
     _refuse_shared_names(tables)
-    children = dict(zip(TABLES, rng.spawn(len(TABLES)), strict=True))
+    names = (*TABLES, "both")
+    children = dict(zip(names, rng.spawn(len(names)), strict=True))
     scores: list[Score] = []
     options = Options(confidence, resamples, by)
     if (ratings := tables.get("ratings")) is not None:
@@ -76,6 +78,16 @@ def score(
     if (votes := tables.get("votes")) is not None:
         scores += rank(
             votes, rng=children["votes"], confidence=confidence, resamples=resamples, by=by
+        )
+    if ratings is not None and votes is not None:
+        scores += joint(
+            ratings,
+            votes,
+            rng=children["both"],
+            confidence=confidence,
+            resamples=resamples,
+            by=[column for column in by if column in ratings and column in votes],
+            weights=weights,
         )
     if (attributions := tables.get("attributions")) is not None:
         scores += _agreement_on_labels(attributions, confidence, by)

@@ -35,9 +35,11 @@ class Votes(NamedTuple):
     scene_of_prompt: Whole
     suite_of_prompt: Whole
     suites: list[str]
-    n_raters: int
+    raters: list[str]
     seed: Whole
     """−1 where a vote has none."""
+    scenes: list[str]
+    """By name, "suite, line break, scene"."""
 
     def only(self, kept: Flags) -> Votes:
         """Return some of the votes; codes keep their meaning."""
@@ -60,7 +62,12 @@ class Votes(NamedTuple):
     @property
     def n_scenes(self) -> int:
         """How many scenes the whole table has."""
-        return int(self.scene_of_prompt.max(initial=-1)) + 1
+        return len(self.scenes)
+
+    @property
+    def n_raters(self) -> int:
+        """How many raters the whole table has."""
+        return len(self.raters)
 
     def cells(self) -> Whole:
         """Return the cell of each decided vote: winner × models + loser, ties after them."""
@@ -87,6 +94,7 @@ def votes_of(rows: pd.DataFrame) -> Votes:
         for code, suite in zip(key, suite_of_prompt, strict=True)
     ]
     rater, raters = codes(rows["rater"])
+    names, scene_of_prompt = np.unique(scenes, return_inverse=True)
     return Votes(
         left=model[: len(rows)],
         right=model[len(rows) :],
@@ -94,11 +102,12 @@ def votes_of(rows: pd.DataFrame) -> Votes:
         prompt=of_key,
         rater=rater,
         models=models,
-        scene_of_prompt=np.unique(scenes, return_inverse=True)[1],
+        scene_of_prompt=scene_of_prompt,
         suite_of_prompt=suite_of_prompt,
         suites=suite_names,
-        n_raters=len(raters),
+        raters=raters,
         seed=seed_codes(rows["seed"]),
+        scenes=[str(name) for name in names],
     )
 
 
@@ -139,7 +148,8 @@ def votes_from_lists(
             f" {models[of_left[itself[0]]]!r}: a model is not compared with itself"
         )
     prompts = found["prompt"][1]
-    scenes = [name.partition("/")[0] for name in prompts]
+    scenes = [f"\n{name.partition('/')[0]}" for name in prompts]
+    names, scene_of_prompt = np.unique(scenes, return_inverse=True)
     return Votes(
         left=of_left,
         right=of_right,
@@ -147,11 +157,12 @@ def votes_from_lists(
         prompt=found["prompt"][0],
         rater=found["rater"][0],
         models=models,
-        scene_of_prompt=np.unique(scenes, return_inverse=True)[1],
+        scene_of_prompt=scene_of_prompt,
         suite_of_prompt=np.zeros(len(prompts), dtype=np.int64),
         suites=[""],
-        n_raters=len(found["rater"][1]),
+        raters=found["rater"][1],
         seed=np.full(len(left), -1, dtype=np.int64),
+        scenes=[str(name) for name in names],
     )
 
 

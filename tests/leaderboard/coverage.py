@@ -85,7 +85,8 @@ def voted(design: Design, rng: np.random.Generator) -> Votes:
     none = np.zeros(design.scenes, dtype=np.int64)
     return Votes(
         left, right, winner, scene, rater, list(MODELS), np.arange(design.scenes), none, [""],
-        design.raters, np.full(n, -1),
+        [str(code) for code in range(design.raters)], np.full(n, -1),
+        [str(code) for code in range(design.scenes)],
     )  # fmt: skip
 
 
