@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from bench.arguments import parser
 from bench.errors import PinluError, RequestError
-from bench.records import REFERENCE, Score
+from bench.records import REFERENCE, SIMULATED, Score
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from bench.suites import Suite
     from leaderboard.board import Labels
-    from leaderboard.site import LowPicture, Picture
+    from leaderboard.pictures import LowPicture, Picture, Pictures
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -331,18 +331,22 @@ def _jobs(source: Path) -> DataFrame:
 
 def _leaderboard(options: argparse.Namespace) -> int:
     from leaderboard.files import read_labels, read_scores
+    from leaderboard.pictures import carry_pictures, embedded, read_pictures
     from leaderboard.site import write_site
 
     if not (options.out or options.serve or options.compare):
         raise RequestError("leaderboard wants --out, --serve or --compare")
     scores, labels = read_scores(options.scores), read_labels(options.scores)
+    pictures = read_pictures(options.scores)
     if options.out:
-        print(write_site(scores, options.out, labels=labels))
+        carry_pictures(pictures, options.scores, options.out)
+        print(write_site(scores, options.out, labels=labels, pictures=pictures))
     lost = bool(options.compare) and _compare(scores, labels, options)
     if options.serve:
         from leaderboard.serve import serve
 
-        serve(scores, labels, host=options.host, port=options.port)
+        shown = embedded(pictures, options.scores)
+        serve(scores, labels, shown, host=options.host, port=options.port)
     return 1 if lost else 0
 
 
@@ -359,6 +363,8 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
         print(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
     else:
         words = words_in("en", labels)
+        if any(SIMULATED in verdict.difference.method for verdict in verdicts):
+            print(words.say("simulated_long"))
         print("\n".join(sentence(verdict, words) for verdict in verdicts))
     return is_loss(verdicts)
 
@@ -438,45 +444,46 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
 
 def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
+    from leaderboard.pictures import Pictures
     from leaderboard.site import write_site
 
-    pictures: list[Picture] = []
+    shown: list[Picture] = []
     lowest: list[LowPicture] = []
     for study in studies:
-        shown, low = _pictures(study, out)
-        pictures += shown
-        lowest += low
+        found = _pictures(study, out)
+        shown += found.shown
+        lowest += found.lowest
     labels = report_labels(studies)
-    return write_site(scores, out, labels=labels, pictures=pictures, lowest=lowest)
+    return write_site(scores, out, labels=labels, pictures=Pictures(shown, lowest))
 
 
-def _pictures(study: Path, out: Path) -> tuple[list[Picture], list[LowPicture]]:
+def _pictures(study: Path, out: Path) -> Pictures:
     """Copy the pictures that the report shows, and return them with their names."""
     import shutil
 
     from bench.join import picture, read_key, showcase
     from leaderboard.lowest import lowest_scenes
-    from leaderboard.site import LowPicture, Picture
+    from leaderboard.pictures import LowPicture, Picture, Pictures
     from raters.export import captions
     from raters.study import study_id, weights
 
     told, name = captions(study), study_id(study)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
 
-    def shown(file: Path, model: str, prompt: str) -> Picture:
+    def copied(file: Path, model: str, prompt: str) -> Picture:
         shutil.copyfile(file, out / "pictures" / file.name)
         return Picture(f"pictures/{file.name}", model, prompt, told.get(file.stem, {}), name)
 
-    ratings = study_tables(study)["ratings"]
-    return [shown(*found) for found in showcase(study, read_key(study))], [
+    lowest = [
         LowPicture(
-            shown(picture(study, low.item), low.model, low.prompt),
+            copied(picture(study, low.item), low.model, low.prompt),
             low.value,
             low.item_value,
             low.n_values,
         )
-        for low in lowest_scenes(ratings, weights=weights(study))
+        for low in lowest_scenes(study_tables(study)["ratings"], weights=weights(study))
     ]
+    return Pictures([copied(*found) for found in showcase(study, read_key(study))], lowest)
 
 
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:

@@ -16,17 +16,33 @@ import gradio as gr
 from bench.errors import RequestError
 from bench.records import Score
 from leaderboard.board import Labels, boards
+from leaderboard.pictures import Pictures
 from leaderboard.site import section_html, style_sheet
 from leaderboard.words import LANGUAGES, Words, words_in
 
 NAMES = {"en": "English", "zh": "中文"}
 
 
-def shown(scores: Sequence[Score], labels: Labels, study: str, slice_: str, language: str) -> str:
-    """Return the piece of HTML for one study, one slice ("" is the whole) and one language."""
+def shown(
+    scores: Sequence[Score],
+    labels: Labels,
+    study: str,
+    slice_: str,
+    language: str,
+    *,
+    pictures: Pictures | None = None,
+) -> str:
+    """Return the piece of HTML for one study, one slice ("" is the whole) and one language.
+
+    Pictures, as data URIs, are shown with the whole alone.
+    """
     words = words_in(language, labels)
     found = [b for b in boards(scores, tuple(labels), slice_) if b.study == study and b.models]
-    body = section_html(found[0], words) if found else f"<p>{words.say('empty')}</p>"
+    body = (
+        section_html(found[0], words, None if slice_ else pictures)
+        if found
+        else f"<p>{words.say('empty')}</p>"
+    )
     method = "".join(f"<p>{escape(said)}</p>" for said in words.paragraphs("method_text"))
     warning = ""
     if found and found[0].simulated:
@@ -57,13 +73,13 @@ footer { display: none !important; }
     return f".pinlu {{\n{inner}\n}}\n{around}"
 
 
-def layout(scores: Sequence[Score], labels: Labels) -> gr.Blocks:
+def layout(scores: Sequence[Score], labels: Labels, pictures: Pictures) -> gr.Blocks:
     """Return the app: three choices above the page."""
     studies = sorted({score.study for score in scores})
     words = words_in(LANGUAGES[0], labels)
 
     def show(study: str, slice_: str, language: str) -> str:
-        return shown(scores, labels, study, slice_, language)
+        return shown(scores, labels, study, slice_, language, pictures=pictures)
 
     with gr.Blocks(analytics_enabled=False, title="Pinlu 品录", fill_width=True) as blocks:
         with gr.Row():
@@ -91,7 +107,9 @@ def layout(scores: Sequence[Score], labels: Labels) -> gr.Blocks:
     return blocks
 
 
-def serve(scores: Sequence[Score], labels: Labels, *, host: str, port: int) -> None:
+def serve(
+    scores: Sequence[Score], labels: Labels, pictures: Pictures, *, host: str, port: int
+) -> None:
     """Serve the app until it is stopped.
 
     Raises:
@@ -101,7 +119,7 @@ def serve(scores: Sequence[Score], labels: Labels, *, host: str, port: int) -> N
         raise RequestError("the scores table is empty: there is nothing to serve")
     print(f"Leaderboard: http://{host}:{port}/  (Ctrl-C ends it)", flush=True)  # noqa: T201 - where it is
     try:
-        layout(scores, labels).launch(
+        layout(scores, labels, pictures).launch(
             server_name=host,
             server_port=port,
             share=False,

@@ -6,7 +6,7 @@ Nothing is fetched from anywhere: style and figures stand in the page, pictures 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,36 +20,15 @@ from leaderboard.details import tables_of
 from leaderboard.figure import Figure
 from leaderboard.figures import figures_of
 from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
-from leaderboard.plots import number
+from leaderboard.pictures import (
+    Pictures,
+    gallery,
+    lowest_by_model,
+    lowest_csv,
+    write_pictures,
+)
 from leaderboard.tabulate import capital, headline_table, latex, markdown, notes_of
 from leaderboard.words import LANGUAGES, Words, words_in
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One output for the contact strip; `file` is relative to the page."""
-
-    file: str
-    model: str
-    prompt: str = ""
-    captions: Mapping[str, str] = field(default_factory=dict)
-    """What the scene is, by language."""
-    study: str = ""
-
-    def caption(self, language: str) -> str:
-        """Return the scene in a language, else in any, else the prompt's id."""
-        return self.captions.get(language) or next(iter(self.captions.values()), self.prompt)
-
-
-@dataclass(frozen=True, slots=True)
-class LowPicture:
-    """The lowest picture of a scene on which a model scored low."""
-
-    picture: Picture
-    value: float
-    """Of the scene."""
-    item_value: float
-    n_values: int
 
 
 def write_site(
@@ -57,8 +36,7 @@ def write_site(
     out: Path,
     *,
     labels: Labels | None = None,
-    pictures: Sequence[Picture] = (),
-    lowest: Sequence[LowPicture] = (),
+    pictures: Pictures | None = None,
     notes: Sequence[Mapping[str, str]] = (),
 ) -> Path:
     """Write the pages, figures, tables and the scores into the folder `out`.
@@ -69,8 +47,7 @@ def write_site(
         labels: what to show for criteria, traditions and models, by language; criteria come in
             its order. `reference` says what the references are where they are not real works, as a
             plural without an article.
-        pictures: shown as a grid of prompts and models; the caller puts the files in place.
-        lowest: shown under each model; likewise.
+        pictures: what is shown of them; the caller puts the files in place.
         notes: paragraphs by language, shown above everything.
 
     Returns:
@@ -82,22 +59,20 @@ def write_site(
     write_scores(scores, out)
     if labels:
         write_labels(labels, out)
+    if pictures:
+        write_pictures(pictures, out)
     template = _templates().get_template("page.html.jinja")
     for language in LANGUAGES:
         words = words_in(language, labels)
         sections = []
         for place, board in enumerate(boards(scores, tuple(labels or ()))):
             prefix = f"{place + 1}-" if board.study else ""
-            section = _section(board, words, prefix)
+            mine = (pictures or Pictures()).of_study(board.study)
+            section = _section(board, words, prefix, mine)
             for shown in section["figures"]:
                 _write_figure(shown["figure"], board, words, out / "figures", prefix)
-            mine = [picture for picture in pictures if picture.study in {"", board.study}]
-            section["gallery"] = _gallery(mine if place == 0 or board.study else [], words)
-            low = [one for one in lowest if one.picture.study in {"", board.study}]
-            section["lowest"] = _lowest(low, words)
-            section["lowest_csv"] = f"figures/{prefix}lowest.csv"
-            if low:
-                write_whole(out / section["lowest_csv"], _lowest_csv(low).encode())
+            if mine.lowest:
+                write_whole(out / section["lowest_csv"], lowest_csv(mine.lowest).encode())
             sections.append(section)
         page = template.render(
             words=words,
@@ -114,10 +89,10 @@ def write_site(
     return out / "index.html"
 
 
-def section_html(board: Board, words: Words) -> str:
-    """Return one study as a piece of HTML without pictures or links to files."""
-    section = _section(board, words, "")
-    section |= {"gallery": {"models": [], "prompts": {}}, "lowest": {}, "linked": False}
+def section_html(board: Board, words: Words, pictures: Pictures | None = None) -> str:
+    """Return one study as a piece of HTML that links to no file; pictures must be data URIs."""
+    mine = (pictures or Pictures()).of_study(board.study)
+    section = _section(board, words, "", mine) | {"linked": False}
     template = _templates().get_template("section.html.jinja")
     return template.render(words=words, section=section, capital=capital)
 
@@ -145,7 +120,7 @@ def _write_figure(figure: Figure, board: Board, words: Words, folder: Path, pref
     write_whole(folder / f"{prefix}{figure.name}.csv", csv_text([COLUMNS, *rows]).encode())
 
 
-def _section(board: Board, words: Words, prefix: str) -> dict[str, Any]:
+def _section(board: Board, words: Words, prefix: str, pictures: Pictures) -> dict[str, Any]:
     """Return what the template shows of one study."""
     table = headline_table(board, words)
     return {
@@ -165,6 +140,9 @@ def _section(board: Board, words: Words, prefix: str) -> dict[str, Any]:
             for figure in figures_of(board, words)
         ],
         "tables": tables_of(board, words),
+        "gallery": gallery(pictures.shown, words),
+        "lowest": lowest_by_model(pictures.lowest, words),
+        "lowest_csv": f"figures/{prefix}lowest.csv",
     }
 
 
@@ -172,49 +150,3 @@ def _lead(board: Board, words: Words) -> str:
     if not board.home:
         return words.say("lead_without_style", models=len(board.models))
     return words.say("lead", models=len(board.models), home=words.tradition(board.home))
-
-
-def _gallery(pictures: Sequence[Picture], words: Words) -> dict[str, Any]:
-    """Return the pictures as a grid: prompts down, models across."""
-    models = list(dict.fromkeys(picture.model for picture in pictures))
-    prompts: dict[str, dict[str, Any]] = {}
-    for picture in pictures:
-        caption = picture.caption(words.language)
-        row = prompts.setdefault(picture.prompt, {"caption": caption, "by_model": {}})
-        row["by_model"].setdefault(picture.model, []).append(picture.file)
-    return {"models": models, "prompts": prompts}
-
-
-def _lowest(lowest: Sequence[LowPicture], words: Words) -> dict[str, list[dict[str, str]]]:
-    by_model: dict[str, list[dict[str, str]]] = {}
-    for one in lowest:
-        told = words.say(
-            "lowest_value",
-            value=number(one.value),
-            item=number(one.item_value),
-            n=one.n_values,
-        )
-        by_model.setdefault(one.picture.model, []).append(
-            {
-                "file": one.picture.file,
-                "caption": one.picture.caption(words.language),
-                "told": told,
-            }
-        )
-    return by_model
-
-
-def _lowest_csv(lowest: Sequence[LowPicture]) -> str:
-    header = ("model", "prompt", "scene_value", "picture_value", "n_values", "file")
-    rows = [
-        (
-            one.picture.model,
-            one.picture.prompt,
-            one.value,
-            one.item_value,
-            one.n_values,
-            one.picture.file,
-        )
-        for one in lowest
-    ]
-    return csv_text([header, *rows])

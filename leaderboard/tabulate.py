@@ -206,7 +206,9 @@ def _cell(score: Score | None, words: Words, rank: Score | None = None) -> Cell:
         return Cell("")
     if not math.isfinite(score.value):
         return Cell("–", reason=words.reason(score.reason))
-    return Cell(number(score.value), interval_of(score), _rank_words(rank))
+    interval = interval_of(score)
+    reason = "" if interval or not score.reason else words.reason(score.reason)
+    return Cell(number(score.value), interval, _rank_words(rank), reason)
 
 
 def _rank_words(rank: Score | None) -> str:

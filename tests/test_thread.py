@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,10 @@ def test_a_study_becomes_scores_and_a_page(
     site = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert "Spirit and conception" in page
     assert "Spirit and conception" in site
+    shown = [line for line in page.splitlines() if "<img" in line]
+    assert shown
+    assert [line for line in site.splitlines() if "<img" in line] == shown
+    assert all((tmp_path / "site" / name).is_file() for name in re.findall(r'src="([^"]+)"', site))
 
 
 def test_the_report_shows_costs_and_the_lowest_scenes_by_their_text(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.errors import RequestError
 from bench.records import Score
+from leaderboard.pictures import LowPicture, Picture, Pictures, embedded
 from leaderboard.serve import serve, shown, slices_of, style_within
 from leaderboard.site import style_sheet
 from leaderboard.words import words_in
@@ -39,6 +41,17 @@ def test_a_slice_of_simulated_raters_says_so() -> None:
     assert "Simulated raters" not in shown(scores(), {}, "", "", "en")
 
 
+def test_pictures_are_shown_with_the_whole_and_come_from_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.webp").write_bytes(b"x")
+    there = Picture("a.webp", "a", "s/ours", {"en": "a boat"})
+    gone = Picture("gone.webp", "b", "s/ours", {"en": "a boat"})
+    pictures = embedded(Pictures([there, gone], [LowPicture(there, 1.5, 1.0, 3)]), tmp_path)
+    whole = shown(scores(), {}, "", "", "en", pictures=pictures)
+    assert whole.count('src="data:image/webp;base64,eA=="') == 2
+    assert "gone" not in whole
+    assert "data:" not in shown(scores(), {}, "", "language=zh", "en", pictures=pictures)
+
+
 def test_slices_are_named() -> None:
     assert slices_of(scores(), words_in("en")) == [
         ("everything", ""),
@@ -55,4 +68,4 @@ def test_the_style_reaches_nothing_outside_the_page() -> None:
 
 def test_no_scores_nothing_to_serve() -> None:
     with pytest.raises(RequestError, match="empty"):
-        serve([], {}, host="127.0.0.1", port=0)
+        serve([], {}, Pictures(), host="127.0.0.1", port=0)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.errors import FileFormatError
+from bench.errors import FileFormatError, RequestError
 from bench.records import SIMULATED, Score
 from leaderboard.files import read_labels
+from leaderboard.pictures import LowPicture, Picture, Pictures, carry_pictures, read_pictures
 from leaderboard.scoring import score
-from leaderboard.site import LowPicture, Picture, write_site
+from leaderboard.site import write_site
 from leaderboard.tabulate import headline, latex
 from leaderboard.words import LANGUAGES, words_in
 from tests.leaderboard.simulation import World
@@ -95,7 +96,7 @@ def test_nothing_foreign_is_asked_for_and_every_link_is_there(
     picture = Picture("pictures/a.png", "balanced", "s1/chinese", captions)
     low = Picture("pictures/low.png", "west", "s2/chinese")
     lowest = [LowPicture(low, 1.234, 1.0, 12)]
-    write_site(people, tmp_path, pictures=[picture], lowest=lowest)
+    write_site(people, tmp_path, pictures=Pictures([picture], lowest))
     for page in pages(tmp_path).values():
         assert "//" not in re.sub(r"<!--.*?-->", "", page)
         for link in re.findall(r'(?:href|src)="([^"]+)"', page):
@@ -135,7 +136,9 @@ def test_the_same_scores_make_the_same_bytes(tmp_path: Path, people: list[Score]
 def test_names_cannot_put_code_into_the_page(tmp_path: Path) -> None:
     evil = '<script>alert("1")</script>'
     world = World(models={evil: {}, "b": {}}, quality={evil: 3.0, "b": 2.0}, scenes=4)
-    write_site(scores_of(world), tmp_path, pictures=[Picture("x.png", evil, evil, {"en": evil})])
+    write_site(
+        scores_of(world), tmp_path, pictures=Pictures([Picture("x.png", evil, evil, {"en": evil})])
+    )
     for page in pages(tmp_path).values():
         assert "<script" not in page
     for path in (tmp_path / "figures").glob("*.svg"):
@@ -273,6 +276,22 @@ def test_labels_travel_with_the_scores(tmp_path: Path, people: list[Score]) -> N
     (tmp_path / "labels.json").write_text("[1]", encoding="utf-8")
     with pytest.raises(FileFormatError, match=r"labels\.json"):
         read_labels(tmp_path)
+
+
+def test_pictures_that_lie_beside_the_scores_are_read_again(
+    tmp_path: Path, people: list[Score]
+) -> None:
+    picture = Picture("pictures/a.png", "west", "s1/chinese", {"en": "a boat"}, "one")
+    pictures = Pictures([picture], [LowPicture(picture, 1.5, 1.0, 12)])
+    write_site(people, tmp_path, pictures=pictures)
+    assert read_pictures(tmp_path / "scores.csv") == pictures
+    assert read_pictures(tmp_path / "figures") == Pictures()
+    assert pictures.of_study("two") == Pictures([], [])
+    with pytest.raises(RequestError, match=r"a\.png"):
+        carry_pictures(pictures, tmp_path, tmp_path / "other")
+    (tmp_path / "pictures.json").write_text('{"shown": [{"model": 1}]}', encoding="utf-8")
+    with pytest.raises(FileFormatError, match=r"pictures\.json"):
+        read_pictures(tmp_path)
 
 
 def test_many_models_fold_their_differences(tmp_path: Path) -> None:
