@@ -13,7 +13,7 @@ import pandas as pd
 from bench.records import REFERENCE, Score
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import Array, Whole, cell_means, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, Whole, cell_means, with_interval
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
 from leaderboard.variance import expansion
@@ -85,17 +85,7 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
     resamples = drawn.raters.shape[1] - 1
     for code, criterion in enumerate(criteria):
         chosen = np.flatnonzero(which == code)
-        there, rater = np.unique(gathered.rater[chosen], return_inverse=True)
-        item = np.unique(gathered.item[chosen], return_inverse=True)[1]
-        fit = fit_severity(item, rater, values[chosen])
-        weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
-        judgements = gathered.judgements(chosen, values[chosen] - fit.bias[rater], weight, every)
-        means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items).means[:, 0, :]
-        raters = drawn.raters[there]
-        level = np.full(raters.shape[1], np.nan)
-        np.divide(fit.bias @ raters, raters.sum(axis=0), out=level, where=raters.any(axis=0))
-        if len(there) > 1:
-            level = level * level_scale(len(there))
+        means, level, fit = corrected_means(gathered, chosen, values[chosen], every, drawn)
         of_model = means[: len(cells)] + level
         place = {cell: index for index, cell in enumerate(cells)}
         of_pair = {}
@@ -105,19 +95,48 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
         for number, pair in enumerate(paired):
             start = len(cells) + 2 * number
             of_pair[pair] = means[start] - means[start + 1]
-        said = f"{_severity(fit, len(there))}; percentile bootstrap ({resamples}) over "
+        said = f"{_severity(fit)}; percentile bootstrap ({resamples}) over "
         yield Means(
             str(criterion), list(cells), of_model, of_pair, said + facets(gathered), fit, chosen
         )
 
 
+def corrected_means(
+    gathered: Gathered, chosen: Whole, value: Array, cells: Sequence[Whole], drawn: Weights
+) -> tuple[Array, Array, Severity]:
+    """Return means of cells without raters' bias, the level of the panel drawn, and the fit.
+
+    Args:
+        gathered: all items of the study.
+        chosen: the rows of one criterion.
+        value: their ratings.
+        cells: prompts of each.
+        drawn: weights of raters, clusters and items.
+
+    Returns:
+        (cells, 1 + resamples), (1 + resamples,) and the severity of the raters.
+    """
+    there, rater = np.unique(gathered.rater[chosen], return_inverse=True)
+    item = np.unique(gathered.item[chosen], return_inverse=True)[1]
+    fit = fit_severity(item, rater, value)
+    weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
+    judgements = gathered.judgements(chosen, value - fit.bias[rater], weight, cells)
+    means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items).means[:, 0, :]
+    raters = drawn.raters[there]
+    level = np.full(raters.shape[1], np.nan)
+    np.divide(fit.bias @ raters, raters.sum(axis=0), out=level, where=raters.any(axis=0))
+    return means, level * level_scale(len(there)), fit
+
+
 def level_scale(raters: int) -> float:
     """Return what the resampled mean bias of a panel is multiplied by; see `variance`."""
+    if raters < LEAST_RATERS:
+        return 1.0
     return float((raters / (raters - 1)) ** 0.5 * expansion(np.array(raters - 1.0)))
 
 
-def _severity(fit: Severity, n_raters: int) -> str:
-    if n_raters == 1:
+def _severity(fit: Severity) -> str:
+    if len(fit.bias) == 1:
         return "one rater: severity not removed"
     if not fit.connected:
         return "severity not removed: raters and items are not connected"

@@ -16,7 +16,9 @@ import pandas as pd
 from bench.errors import RequestError
 from bench.records import Score
 from leaderboard.agreement import agreement
+from leaderboard.detection import detection
 from leaderboard.joint import joint
+from leaderboard.languages import leak_gaps, score_gaps
 from leaderboard.panel import ordinal_check, rater_scores, repeats
 from leaderboard.quality import MEAN_SCORE, mean_scores
 from leaderboard.ranking import rank
@@ -24,7 +26,7 @@ from leaderboard.selection import distinct, first_time, is_simulated, parts, say
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
 
-TABLES = ("ratings", "votes", "attributions")
+TABLES = ("ratings", "votes", "attributions", "detections")
 
 
 class Options(NamedTuple):
@@ -45,11 +47,12 @@ def score(
     resamples: int = 1000,
     by: Sequence[str] = (),
     weights: Mapping[str, float] | None = None,
+    declared: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Score]:
     """Return every score that the tables allow, study by study.
 
     Args:
-        tables: checked tables under "ratings", "votes" and "attributions"; any may be missing.
+        tables: checked tables under the names of `TABLES`; any may be missing.
         levels: of the criteria; see `agreement`.
         home: the tradition under test; see `shares.find_home`.
         rng: each table draws from a child of its own, so one table never changes another's
@@ -58,6 +61,8 @@ def score(
         resamples: of each bootstrap.
         by: columns to slice by, beside the whole.
         weights: of the criteria in the overall score; equal where not said.
+        declared: the languages that each model says it knows, for language gaps; all it was asked
+            in where not said.
 
     Raises:
         RequestError: no table, an unknown one, an unclear home or an unknown level.
@@ -66,7 +71,7 @@ def score(
     if unknown or not tables:
         raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
     _refuse_shared_names(tables)
-    names = (*TABLES, "both")
+    names = (*TABLES, "both", "languages")
     children = dict(zip(names, rng.spawn(len(names)), strict=True))
     scores: list[Score] = []
     options = Options(confidence, resamples, by)
@@ -99,10 +104,36 @@ def score(
             resamples=resamples,
             by=by,
         )
+    scores += _gaps(tables, children["languages"], options, home=home, declared=declared)
+    if (detections := tables.get("detections")) is not None:
+        scores += detection(
+            detections,
+            rng=children["detections"],
+            confidence=confidence,
+            resamples=resamples,
+            by=by,
+        )
     for name in TABLES:
         if name in tables:
             scores += count_rows(tables[name], name)
     return _with_notice(scores, tables)
+
+
+def _gaps(
+    tables: Mapping[str, pd.DataFrame],
+    rng: np.random.Generator,
+    options: Options,
+    *,
+    home: str | None,
+    declared: Mapping[str, Sequence[str]] | None,
+) -> Iterator[Score]:
+    """Yield what the language of the prompt changes, in scores and in leaks."""
+    of_scores, of_leaks = rng.spawn(2)
+    told = {**options._asdict(), "declared": declared}
+    if (ratings := tables.get("ratings")) is not None:
+        yield from score_gaps(ratings, rng=of_scores, **told)
+    if (attributions := tables.get("attributions")) is not None:
+        yield from leak_gaps(attributions, home=home, rng=of_leaks, **told)
 
 
 def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:

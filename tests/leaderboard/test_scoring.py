@@ -156,7 +156,7 @@ def test_slices_and_levels() -> None:
 
 
 def test_faults_of_the_request() -> None:
-    with pytest.raises(RequestError, match="give tables among ratings, votes, attributions"):
+    with pytest.raises(RequestError, match="give tables among ratings, votes, attributions, detections"):
         scores_of({})
     with pytest.raises(RequestError, match=r"found .'pairs'"):
         scores_of({"pairs": pd.DataFrame()})
