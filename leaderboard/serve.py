@@ -66,8 +66,10 @@ def style_within(css: str) -> str:
     inner = css.replace(":root", "&").replace("\nbody {", "\n& {")
     around = """
 .gradio-container, body { background: #fdfcfa !important; }
-.gradio-container main { padding: .8rem 1rem !important; max-width: 68rem; margin: auto; }
-.pinlu { padding: .5rem 0 3rem !important; }
+.gradio-container .main, .gradio-container .html-container { padding: 0 !important; }
+.gradio-container main { padding: .8rem 1rem !important; width: 100%; max-width: 68rem;
+  margin: 0 auto !important; }
+.pinlu { padding: .5rem 0 3rem !important; width: 100%; contain: inline-size; }
 footer { display: none !important; }
 """
     return f".pinlu {{\n{inner}\n}}\n{around}"
