@@ -270,8 +270,6 @@ def _style(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from leaderboard.costs import costs_of_studies
-
     studies = [path for path in options.inputs if path.is_dir()]
     if studies and len(studies) < len(options.inputs):
         raise RequestError("give study folders or tables, not both at once")
@@ -280,7 +278,7 @@ def _score(options: argparse.Namespace) -> int:
     else:
         scores = _score_tables(options)
     for source in options.run:
-        scores += costs_of_studies(_jobs(source), scores)
+        scores += costs_of(source, scores)
     _print(scores, as_json=options.json)
     if not any(score.model for score in scores):
         print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
@@ -306,16 +304,16 @@ def _score_tables(options: argparse.Namespace) -> list[Score]:
     return scores + weight_scores(scores)
 
 
-def _jobs(source: Path) -> DataFrame:
-    """Return the jobs of a run folder, or of a table with model, seconds and status."""
+def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
+    """Return what the models of each study cost, by a run or a table model,seconds,status."""
     import pandas as pd
 
     from bench.manifest import read_failures, read_outputs, read_run
-    from leaderboard.costs import check_costs, read_costs
+    from leaderboard.costs import check_costs, costs_of_studies, read_costs
     from leaderboard.sources import Source
 
     if not source.is_dir():
-        return read_costs(source)
+        return costs_of_studies(read_costs(source), scores)
     read_run(source)
     rows = [
         {"model": row["model"], "seconds": row.get("seconds"), "status": row["status"]}
@@ -326,7 +324,7 @@ def _jobs(source: Path) -> DataFrame:
         for row in read_failures(source)
     ]
     frame = pd.DataFrame(rows, columns=pd.Index(["model", "seconds", "status"]))
-    return check_costs(Source(str(source), frame))
+    return costs_of_studies(check_costs(Source(str(source), frame)), scores)
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
@@ -394,6 +392,7 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     """Export each study masked, join its names, and score it."""
     import numpy as np
 
+    from bench.join import declared_languages
     from leaderboard.scoring import score
     from leaderboard.weighting import weight_scores
     from raters.study import levels, study_id, weights
@@ -404,10 +403,17 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     if twice := [name for name, count in ids.items() if count > 1]:
         raise RequestError(f"two of the studies are called {twice[0]!r}: score them one by one")
     for study in studies:
-        declared = weights(study)
+        weighed = weights(study)
         tables = study_tables(study)
-        found = score(tables, levels=levels(study), rng=rng, by=by, weights=declared or None)
-        scores += found + weight_scores(found, declared) + _protocol(study)
+        found = score(
+            tables,
+            levels=levels(study),
+            rng=rng,
+            by=by,
+            weights=weighed or None,
+            declared=declared_languages(study),
+        )
+        scores += found + weight_scores(found, weighed) + _protocol(study)
     return scores
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
+from bench.reading import read_yaml
 from bench.records import REFERENCE
 
 _NAMES = ["model", "prompt", "target", "language", "genre", "seed", "stratum", "suite", "home"]
@@ -74,6 +75,16 @@ def showcase(study: Path, key: pd.DataFrame, scenes: int = 6) -> list[tuple[Path
         (picture(study, str(stimulus)), model, prompt)
         for stimulus, model, prompt in zip(rows.index, rows["model"], rows["prompt"], strict=True)
     ]
+
+
+def declared_languages(study: Path) -> dict[str, tuple[str, ...]]:
+    """Return the languages that each model of a study says it is made for; none where it says none."""
+    content = read_yaml(study / "sealed" / "sources.yaml")
+    return {
+        model["id"]: tuple(model.get("languages") or ())
+        for run in content["runs"]
+        for model in run["models"]
+    }
 
 
 def picture(study: Path, stimulus: str) -> Path:

@@ -23,6 +23,7 @@ from leaderboard.letters import letters_of
 from leaderboard.plots import Axis, Row, axis_over
 from leaderboard.quality import MEAN_SCORE
 from leaderboard.svg import Panel
+from leaderboard.tables import ASPECTS
 from leaderboard.tabulate import capital
 from leaderboard.weighting import OVERALL, rank_ranges
 from leaderboard.words import Words
@@ -177,10 +178,18 @@ def _p_told(score: Score, words: Words) -> str:
 
 
 def language_gap(board: Board, words: Words) -> Figure | None:
-    """Draw the paired difference of two prompt languages, in scores and in leak."""
-    gaps = board.all_of("language_gap")
+    """Draw the paired difference of two prompt languages, in scores and in leak of manner."""
+    gaps = [score for score in board.all_of("language_gap") if score.criterion != ASPECTS[1]]
     if not gaps:
         return None
+    axes = {
+        of_leak: axis_over(
+            ends_of(score for score in gaps if (":" in score.group) == of_leak),
+            include=[0],
+            marks=[0.0],
+        )
+        for of_leak in (False, True)
+    }
     panels = []
     for criterion, group in dict.fromkeys((score.criterion, score.group) for score in gaps):
         own = [s for s in gaps if (s.criterion, s.group) == (criterion, group)]
@@ -190,7 +199,7 @@ def language_gap(board: Board, words: Words) -> Figure | None:
             words.say("bias", tradition=words.tradition(other)) if other else words.term(criterion)
         )
         title = f"{capital(name)}, {pair.replace('-', ' − ')}"
-        panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
+        panels.append(panel_of(title, rows, axes[bool(other)]))
     caption = words.say("language_caption", confidence=percent_of(gaps))
     return Figure("language-gap", words.say("language_title"), caption, panels, gaps)
 

@@ -12,9 +12,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from bench.errors import FileFormatError, RequestError
-from leaderboard.tables import read_attributions, read_ratings, read_votes
+from leaderboard.tables import read_attributions, read_detections, read_ratings, read_votes
 
-_TELLING = {"value": "ratings", "winner": "votes", "attribution": "attributions"}
+_TELLING = {
+    "value": "ratings",
+    "winner": "votes",
+    "attribution": "attributions",
+    "seen_as": "detections",
+}
 """The column that each kind has and no other."""
 
 
@@ -35,6 +40,7 @@ def read_tables(paths: Sequence[Path], *, labels: Sequence[str] = ()) -> dict[st
         "ratings": read_ratings,
         "votes": read_votes,
         "attributions": partial(read_attributions, labels=labels),
+        "detections": read_detections,
     }
     sorted_: dict[str, list[Path]] = {}
     for path in paths:
@@ -48,7 +54,7 @@ def _kind(path: Path) -> str:
     if len(kinds) != 1:
         raise FileFormatError(
             f"{path}: cannot tell what it holds: ratings have the column 'value', votes 'winner',"
-            f" attributions 'attribution' (columns there: {', '.join(columns) or 'none'})"
+            f" attributions 'attribution', detections 'seen_as' (columns there: {', '.join(columns) or 'none'})"
         )
     return kinds[0]
 

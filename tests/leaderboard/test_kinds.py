@@ -31,6 +31,12 @@ def test_every_kind_in_every_form_is_told(tmp_path: Path, suffix: str) -> None:
     }
 
 
+def test_detections_are_a_kind(tmp_path: Path) -> None:
+    path = tmp_path / "seen.csv"
+    path.write_text("rater,item,model,seen_as\na,b,m,human\n", encoding="utf-8")
+    assert list(read_tables([path])) == ["detections"]
+
+
 def test_a_table_of_no_kind_is_refused_with_its_columns(tmp_path: Path) -> None:
     path = tmp_path / "odd.csv"
     path.write_text("rater,item\na,b\n", encoding="utf-8")
