@@ -124,6 +124,23 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     )
     lock.add_argument("study", type=Path, metavar="STUDY")
     lock.add_argument("--reason", default="finished", help="why, for the record (finished)")
+    plan = command("study plan", "how many prompts, raters and votes, from a pilot", within=actions)
+    plan.add_argument(
+        "--pilot", type=Path, action="append", required=True, help="its ratings or votes, a table"
+    )
+    plan.add_argument(
+        "--prompts", type=_numbers, default=(50, 100, 200), help="as in 50,100,200, the default"
+    )
+    plan.add_argument(
+        "--raters", type=_numbers, default=(5, 10, 24), help="of the panel, as in 5,10,24"
+    )
+    plan.add_argument("--per-item", type=_positive, help="raters of each item (the whole panel)")
+    plan.add_argument(
+        "--precision", type=float, default=0.2, help="± of a difference of strengths (0.2)"
+    )
+    plan.add_argument("--models", type=_positive, help="to be compared (as many as in the pilot)")
+    plan.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
+    plan.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
     withdraw = command("study withdraw", "erase one rater's responses", within=actions)
     withdraw.add_argument("study", type=Path, metavar="STUDY")
     withdraw.add_argument("rater", metavar="RATER")
@@ -202,6 +219,10 @@ def _output(scoring: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(_positive(piece) for piece in _names(text))
 
 
 def _size(text: str) -> tuple[int, int]:

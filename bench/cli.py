@@ -211,6 +211,34 @@ def _study_lock(options: argparse.Namespace) -> int:
     return 0
 
 
+def _study_plan(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from leaderboard.kinds import read_tables
+    from leaderboard.planning import plan_ratings, plan_votes
+
+    pilot = read_tables(options.pilot)
+    if not {"ratings", "votes"} & set(pilot):
+        raise RequestError("a plan wants a pilot's ratings or votes: name such a table")
+    scores: list[Score] = []
+    if "ratings" in pilot:
+        scores += plan_ratings(
+            pilot["ratings"],
+            prompts=options.prompts,
+            raters=options.raters,
+            per_item=options.per_item,
+        )
+    if "votes" in pilot:
+        scores += plan_votes(
+            pilot["votes"],
+            precision=options.precision,
+            models=options.models,
+            rng=np.random.default_rng(options.seed),
+        )
+    _print(scores, as_json=options.json)
+    return 0
+
+
 def _study_withdraw(options: argparse.Namespace) -> int:
     from raters.study import withdraw
 
@@ -521,6 +549,7 @@ COMMANDS: dict[str, Command] = {
     "study invite": _study_invite,
     "study status": _study_status,
     "study lock": _study_lock,
+    "study plan": _study_plan,
     "study withdraw": _study_withdraw,
     "study export": _study_export,
     "rate": _rate,
