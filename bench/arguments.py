@@ -58,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
     rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
     _scoring(command)
-    board = command("leaderboard", "write the static site of a scores table")
-    board.add_argument("scores", type=Path, metavar="SCORES", help="scores.csv or scores.parquet")
-    board.add_argument("--out", type=Path, required=True, help="folder for the site")
+    _leaderboard(command("leaderboard", "the static site of a scores table, or the same to filter"))
     return whole
 
 
@@ -126,6 +124,23 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     )
     lock.add_argument("study", type=Path, metavar="STUDY")
     lock.add_argument("--reason", default="finished", help="why, for the record (finished)")
+    plan = command("study plan", "how many prompts, raters and votes, from a pilot", within=actions)
+    plan.add_argument(
+        "--pilot", type=Path, action="append", required=True, help="its ratings or votes, a table"
+    )
+    plan.add_argument(
+        "--prompts", type=_numbers, default=(50, 100, 200), help="as in 50,100,200, the default"
+    )
+    plan.add_argument(
+        "--raters", type=_numbers, default=(5, 10, 24), help="of the panel, as in 5,10,24"
+    )
+    plan.add_argument("--per-item", type=_positive, help="raters of each item (the whole panel)")
+    plan.add_argument(
+        "--precision", type=float, default=0.2, help="± of a difference of strengths (0.2)"
+    )
+    plan.add_argument("--models", type=_positive, help="to be compared (as many as in the pilot)")
+    plan.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
+    plan.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
     withdraw = command("study withdraw", "erase one rater's responses", within=actions)
     withdraw.add_argument("study", type=Path, metavar="STUDY")
     withdraw.add_argument("rater", metavar="RATER")
@@ -140,7 +155,7 @@ def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
     _tables(agreement, "rater,item,criterion,value")
     agreement.add_argument(
         "--level",
-        choices=["nominal", "ordinal", "interval", "ratio"],
+        choices=_LEVELS,
         default="ordinal",
         help="level of measurement (ordinal)",
     )
@@ -150,11 +165,41 @@ def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
     _tables(style, "rater,item,model,prompt,target,attribution")
     style.add_argument("--home", help="the tradition under test, where the table does not say")
     style.add_argument("--labels", type=_names, default=(), help="further labels, by comma")
-    score = command("score", "all scores of studies, and the report")
-    score.add_argument("studies", type=Path, nargs="+", metavar="STUDY")
+    score = command("score", "all scores of studies, or of tables of any kind, and the report")
+    score.add_argument(
+        "inputs", type=Path, nargs="+", metavar="STUDY", help="study folders, or tables"
+    )
     _output(score)
+    score.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        default=[],
+        help="a run folder, or a table model,seconds,status: what the outputs cost",
+    )
+    score.add_argument("--level", default="ordinal", choices=_LEVELS, help="of tables (ordinal)")
+    score.add_argument("--home", help="of tables: the tradition under test")
+    score.add_argument("--labels", type=_names, default=(), help="of tables: further labels")
     for scoring in (rank, style, score):
         scoring.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
+
+
+_LEVELS = ("nominal", "ordinal", "interval", "ratio")
+
+
+def _leaderboard(board: argparse.ArgumentParser) -> None:
+    board.add_argument("scores", type=Path, metavar="SCORES", help="scores.csv or scores.parquet")
+    board.add_argument("--out", type=Path, help="folder for the site")
+    board.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("BEFORE", "AFTER"),
+        help="two releases of a model: a verdict per criterion; exit 1 where AFTER is worse",
+    )
+    board.add_argument("--json", action="store_true", help="the verdicts as a list of records")
+    board.add_argument("--serve", action="store_true", help="serve it, to filter by slices")
+    board.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    board.add_argument("--port", type=int, default=7861, help="port to listen on (7861)")
 
 
 def _tables(scoring: argparse.ArgumentParser, columns: str) -> None:
@@ -174,6 +219,10 @@ def _output(scoring: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(_positive(piece) for piece in _names(text))
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 from bench.arguments import parser
 from bench.errors import PinluError, RequestError
-from bench.records import REFERENCE, Score
+from bench.records import REFERENCE, SIMULATED, Score
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from bench.suites import Suite
+    from leaderboard.board import Labels
+    from leaderboard.pictures import LowPicture, Picture, Pictures
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -204,6 +208,34 @@ def _study_lock(options: argparse.Namespace) -> int:
     return 0
 
 
+def _study_plan(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from leaderboard.kinds import read_tables
+    from leaderboard.planning import plan_ratings, plan_votes
+
+    pilot = read_tables(options.pilot)
+    if not {"ratings", "votes"} & set(pilot):
+        raise RequestError("a plan wants a pilot's ratings or votes: name such a table")
+    scores: list[Score] = []
+    if "ratings" in pilot:
+        scores += plan_ratings(
+            pilot["ratings"],
+            prompts=options.prompts,
+            raters=options.raters,
+            per_item=options.per_item,
+        )
+    if "votes" in pilot:
+        scores += plan_votes(
+            pilot["votes"],
+            precision=options.precision,
+            models=options.models,
+            rng=np.random.default_rng(options.seed),
+        )
+    _print(scores, as_json=options.json)
+    return 0
+
+
 def _study_withdraw(options: argparse.Namespace) -> int:
     from raters.study import withdraw
 
@@ -263,20 +295,101 @@ def _style(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    scores = score_studies(options.studies, seed=options.seed, by=options.by)
+    studies = [path for path in options.inputs if path.is_dir()]
+    if studies and len(studies) < len(options.inputs):
+        raise RequestError("give study folders or tables, not both at once")
+    if studies:
+        scores = score_studies(studies, seed=options.seed, by=options.by)
+    else:
+        scores = _score_tables(options)
+    for source in options.run:
+        scores += costs_of(source, scores)
     _print(scores, as_json=options.json)
+    if not any(score.model for score in scores):
+        print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
     if options.out:
-        page = write_report(scores, options.studies, options.out)
-        print(f"report: {page}", file=sys.stderr)
+        print(f"report: {write_report(scores, studies, options.out)}", file=sys.stderr)
     return 0
+
+
+def _score_tables(options: argparse.Namespace) -> list[Score]:
+    import numpy as np
+
+    from leaderboard.kinds import read_tables
+    from leaderboard.scoring import score
+    from leaderboard.weighting import weight_scores
+
+    scores = score(
+        read_tables(options.inputs, labels=options.labels),
+        levels=options.level,
+        home=options.home,
+        rng=np.random.default_rng(options.seed),
+        by=options.by,
+    )
+    return scores + weight_scores(scores)
+
+
+def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
+    """Return what the models of each study cost, by a run or a table model,seconds,status."""
+    import pandas as pd
+
+    from bench.manifest import read_failures, read_outputs, read_run
+    from leaderboard.costs import check_costs, costs_of_studies, read_costs
+    from leaderboard.sources import Source
+
+    if not source.is_dir():
+        return costs_of_studies(read_costs(source), scores)
+    read_run(source)
+    rows = [
+        {"model": row["model"], "seconds": row.get("seconds"), "status": row["status"]}
+        for row in read_outputs(source)
+    ]
+    rows += [
+        {"model": row["model"], "seconds": None, "status": "failed"}
+        for row in read_failures(source)
+    ]
+    frame = pd.DataFrame(rows, columns=pd.Index(["model", "seconds", "status"]))
+    return costs_of_studies(check_costs(Source(str(source), frame)), scores)
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from leaderboard.files import read_scores
+    from leaderboard.files import read_labels, read_scores
+    from leaderboard.pictures import carry_pictures, embedded, read_pictures
     from leaderboard.site import write_site
 
-    print(write_site(read_scores(options.scores), options.out))
-    return 0
+    if not (options.out or options.serve or options.compare):
+        raise RequestError("leaderboard wants --out, --serve or --compare")
+    scores, labels = read_scores(options.scores), read_labels(options.scores)
+    pictures = read_pictures(options.scores)
+    if options.out:
+        carry_pictures(pictures, options.scores, options.out)
+        print(write_site(scores, options.out, labels=labels, pictures=pictures))
+    lost = bool(options.compare) and _compare(scores, labels, options)
+    if options.serve:
+        from leaderboard.serve import serve
+
+        shown = embedded(pictures, options.scores)
+        serve(scores, labels, shown, host=options.host, port=options.port)
+    return 1 if lost else 0
+
+
+def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespace) -> bool:
+    """Print a verdict per criterion; say whether the release after is worse anywhere."""
+    import json
+
+    from leaderboard.compare import compare, is_loss, sentence, to_record
+    from leaderboard.words import words_in
+
+    verdicts = compare(scores, *options.compare)
+    if options.json:
+        records = [to_record(verdict) for verdict in verdicts]
+        print(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        words = words_in("en", labels)
+        if any(SIMULATED in verdict.difference.method for verdict in verdicts):
+            print(words.say("simulated_long"))
+        print("\n".join(sentence(verdict, words) for verdict in verdicts))
+    return is_loss(verdicts)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -304,11 +417,10 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     """Export each study masked, join its names, and score it."""
     import numpy as np
 
-    from bench.join import read_key, reveal
+    from bench.join import declared_languages
     from leaderboard.scoring import score
-    from leaderboard.tables import check_attributions, check_ratings, check_votes
-    from raters.export import tables
-    from raters.study import levels, study_id, traditions
+    from leaderboard.weighting import weight_scores
+    from raters.study import levels, study_id, weights
 
     rng = np.random.default_rng(seed)
     scores: list[Score] = []
@@ -316,33 +428,93 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     if twice := [name for name, count in ids.items() if count > 1]:
         raise RequestError(f"two of the studies are called {twice[0]!r}: score them one by one")
     for study in studies:
-        named = reveal(tables(study), read_key(study))
-        where = str(study)
-        checked = {
-            "ratings": check_ratings(named["ratings"], where),
-            "votes": check_votes(named["votes"], where),
-            "attributions": check_attributions(
-                named["attributions"], where, labels=traditions(study)
-            ),
-        }
-        scores += score(checked, levels=levels(study), rng=rng, by=by)
+        weighed = weights(study)
+        tables = study_tables(study)
+        found = score(
+            tables,
+            levels=levels(study),
+            rng=rng,
+            by=by,
+            weights=weighed or None,
+            declared=declared_languages(study),
+        )
+        scores += found + weight_scores(found, weighed) + _protocol(study)
     return scores
+
+
+def _protocol(study: Path) -> list[Score]:
+    """Return how the study was done, as scores, so that a page made of them can report it."""
+    from leaderboard.weighting import FROM_STUDY
+    from raters.study import status, study_id
+
+    state = status(study)
+    facts = {name: state[name] for name in ("planned", "invited", "finished", "withdrawn")}
+    facts |= state["plan"]
+    name = study_id(study)
+    return [
+        Score(study=name, source=FROM_STUDY, metric="protocol", group=fact, value=float(number))
+        for fact, number in facts.items()
+    ]
+
+
+def study_tables(study: Path) -> dict[str, DataFrame]:
+    """Return a study's checked tables with their names joined."""
+    from bench.join import read_key, reveal
+    from leaderboard.tables import check_attributions, check_ratings, check_votes
+    from raters.export import tables
+    from raters.study import traditions
+
+    named = reveal(tables(study), read_key(study))
+    where = str(study)
+    return {
+        "ratings": check_ratings(named["ratings"], where),
+        "votes": check_votes(named["votes"], where),
+        "attributions": check_attributions(named["attributions"], where, labels=traditions(study)),
+    }
 
 
 def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
+    from leaderboard.pictures import Pictures
+    from leaderboard.site import write_site
+
+    shown: list[Picture] = []
+    lowest: list[LowPicture] = []
+    for study in studies:
+        found = _pictures(study, out)
+        shown += found.shown
+        lowest += found.lowest
+    labels = report_labels(studies)
+    return write_site(scores, out, labels=labels, pictures=Pictures(shown, lowest))
+
+
+def _pictures(study: Path, out: Path) -> Pictures:
+    """Copy the pictures that the report shows, and return them with their names."""
     import shutil
 
-    from bench.join import read_key, showcase
-    from leaderboard.site import Picture, write_site
+    from bench.join import picture, read_key, showcase
+    from leaderboard.lowest import lowest_scenes
+    from leaderboard.pictures import LowPicture, Picture, Pictures
+    from raters.export import captions
+    from raters.study import study_id, weights
 
-    pictures = []
+    told, name = captions(study), study_id(study)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    for study in studies:
-        for file, model, prompt in showcase(study, read_key(study)):
-            shutil.copyfile(file, out / "pictures" / file.name)
-            pictures.append(Picture(f"pictures/{file.name}", model, prompt))
-    return write_site(scores, out, labels=report_labels(studies), pictures=pictures)
+
+    def copied(file: Path, model: str, prompt: str) -> Picture:
+        shutil.copyfile(file, out / "pictures" / file.name)
+        return Picture(f"pictures/{file.name}", model, prompt, told.get(file.stem, {}), name)
+
+    lowest = [
+        LowPicture(
+            copied(picture(study, low.item), low.model, low.prompt),
+            low.value,
+            low.item_value,
+            low.n_values,
+        )
+        for low in lowest_scenes(study_tables(study)["ratings"], weights=weights(study))
+    ]
+    return Pictures([copied(*found) for found in showcase(study, read_key(study))], lowest)
 
 
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
@@ -374,6 +546,7 @@ COMMANDS: dict[str, Command] = {
     "study invite": _study_invite,
     "study status": _study_status,
     "study lock": _study_lock,
+    "study plan": _study_plan,
     "study withdraw": _study_withdraw,
     "study export": _study_export,
     "rate": _rate,

@@ -58,7 +58,7 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     Leaves `references/`, `run/`, `study/` and `report/`; prints the headline, the check against
     the known training shares, and where the page lies.
     """
-    from bench.cli import report_labels, score_studies, write_report
+    from bench.cli import costs_of, report_labels, score_studies, write_report
     from leaderboard.tabulate import headline
 
     began = time.monotonic()
@@ -73,6 +73,7 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     _simulate(study)
     _say("5/5  scoring: names are joined here, and only here")
     scores = score_studies([study], seed=SEED)
+    scores += costs_of(run, scores)
     page = write_report(scores, [study], out / "report")
     print(f"\n{headline(scores, labels=report_labels([study]))}\n\n{compare_with_truth(scores)}\n")
     print(f"Leaderboard: {page.resolve()}")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
+from bench.reading import read_yaml
 from bench.records import REFERENCE
 
 _NAMES = [
@@ -30,6 +31,8 @@ def read_key(study: Path) -> pd.DataFrame:
     if not path.is_file():
         raise RequestError(f"{path} is not there: names can only be joined where the key lies")
     key = pd.DataFrame(list(read_rows(path))).set_index("stimulus")
+    # References have no seed; without this the others' would turn into fractions
+    key["seed"] = key["seed"].astype("Int64")
     if not key.index.is_unique:
         twice = key.index[key.index.duplicated()][0]
         raise FileFormatError(f"{path}: stimulus {twice} is there twice")
@@ -74,9 +77,24 @@ def showcase(study: Path, key: pd.DataFrame, scenes: int = 6) -> list[tuple[Path
         chosen[prompt] = seeds[number % len(seeds)]
     rows = rows[rows["seed"] == rows["prompt"].map(chosen)].sort_values(["prompt", "model"])
     return [
-        (study / "stimuli" / f"{stimulus}.webp", model, prompt)
+        (picture(study, str(stimulus)), model, prompt)
         for stimulus, model, prompt in zip(rows.index, rows["model"], rows["prompt"], strict=True)
     ]
+
+
+def declared_languages(study: Path) -> dict[str, tuple[str, ...]]:
+    """Return the languages that each model of a study says it is made for; none where it says none."""
+    content = read_yaml(study / "sealed" / "sources.yaml")
+    return {
+        model["id"]: tuple(model.get("languages") or ())
+        for run in content["runs"]
+        for model in run["models"]
+    }
+
+
+def picture(study: Path, stimulus: str) -> Path:
+    """Return the cleaned copy that raters saw."""
+    return study / "stimuli" / f"{stimulus}.webp"
 
 
 def _reveal_items(table: pd.DataFrame, key: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -218,6 +218,7 @@ class Rubric:
     """Named scales; `hash` is that of their content and goes with every response.
 
     `not_applicable` says that a scale may be answered so, where a picture has nothing of it.
+    `weights` are those of the scales in the overall score; equal where it is empty.
     """
 
     id: str
@@ -225,3 +226,4 @@ class Rubric:
     scales: tuple[Scale, ...]
     hash: str
     not_applicable: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import math
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from bench.reading import FileModel, canonical_hash, check, find_config, read_yaml
 from bench.records import Rubric, Scale
@@ -42,6 +43,8 @@ class RubricFile(FileModel):
     version: int = Field(ge=1)
     not_applicable: bool = False
     scales: list[ScaleFile] = Field(min_length=1)
+    weights: dict[str, float] | None = None
+    """Of the scales in the overall score; equal where the file says nothing."""
 
     @model_validator(mode="after")
     def _scale_ids_are_unique(self) -> Self:
@@ -49,6 +52,27 @@ class RubricFile(FileModel):
         if len(set(ids)) < len(ids):
             raise ValueError("two scales have one id")
         return self
+
+    @model_validator(mode="after")
+    def _weights_are_of_the_scales(self) -> Self:
+        if self.weights is None:
+            return self
+        ids = {scale.id for scale in self.scales}
+        if set(self.weights) != ids:
+            odd = min(ids ^ set(self.weights))
+            raise ValueError(f"weights must name every scale and nothing else: see {odd!r}")
+        if not (min(self.weights.values()) >= 0 < sum(self.weights.values()) < math.inf):
+            raise ValueError("weights must not be negative, and not all be 0")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_said(
+        self, serialise: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Leave out what came later and is not said: rubrics from before keep their hash."""
+        content: dict[str, Any] = serialise(self)
+        later = {"weights", "not_applicable"}
+        return {name: value for name, value in content.items() if name not in later or value}
 
 
 def load_rubric(name: str) -> Rubric:
@@ -70,4 +94,5 @@ def rubric_from(file: RubricFile) -> Rubric:
         scales=tuple(Scale(**scale.model_dump()) for scale in file.scales),
         hash=canonical_hash(file.model_dump(mode="json")),
         not_applicable=file.not_applicable,
+        weights=file.weights or {},
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -47,9 +48,9 @@ def fit_additive(item: Whole, rater: Whole, value: Array) -> AdditiveFit:
     item_mean = np.bincount(item, value, n_items) / per_item
     within = value - item_mean[item]
 
-    seen = np.zeros((n_items, n_raters))
-    np.add.at(seen, (item, rater), 1.0)
-    system = np.diag(seen.sum(axis=0)) - seen.T @ (seen / per_item[:, None])
+    seen = sparse.csr_array((np.ones(len(item)), (item, rater)), shape=(n_items, n_raters))
+    together = (seen.T @ sparse.diags_array(1 / per_item) @ seen).toarray()
+    system = np.diag(np.bincount(rater, minlength=n_raters).astype(np.float64)) - together
     target = np.bincount(rater, within, n_raters)
     bias = np.asarray(np.linalg.lstsq(system, target, rcond=1e-10)[0], dtype=np.float64)
     bias -= bias.mean()
@@ -72,6 +73,7 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
         return Components(nan, nan, nan, "fewer than two raters")
     if n_items < 2:
         return Components(nan, nan, nan, "fewer than two items")
+    value = value - value.mean()
     fit = fit_additive(item, rater, value)
     free = n - n_items - n_raters + 1
     if not fit.connected:
@@ -89,5 +91,5 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
 def _sum_within(group: Whole, value: Array) -> float:
     """Return the sum of squares about the groups' means."""
     sizes = np.bincount(group)
-    within = value - (np.bincount(group, value) / np.maximum(sizes, 1))[group]
-    return float(within @ within)
+    sums = np.bincount(group, value)
+    return float(value @ value - (sums**2 / np.maximum(sizes, 1)).sum())

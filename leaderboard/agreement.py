@@ -6,7 +6,7 @@ Hidden repeats (`occasion` above 0) are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, cast, get_args
@@ -20,12 +20,19 @@ from bench.errors import RequestError
 from bench.records import Score
 from leaderboard import coincidence
 from leaderboard.additive import variance_components
-from leaderboard.coincidence import Array, Ratings, counts_of, two_way_jackknife
+from leaderboard.coincidence import (
+    Array,
+    Grouped,
+    Ratings,
+    Whole,
+    counts_of,
+    grouped,
+    two_way_jackknife,
+)
 from leaderboard.moments import mid_ranks, moments_jackknife
 from leaderboard.selection import (
     applicable,
     codes,
-    distinct,
     first_time,
     is_simulated,
     parts,
@@ -37,6 +44,9 @@ LEVELS: tuple[str, ...] = get_args(Level)
 
 MOST_VALUES = 200
 """Different values above which only α at the interval and ordinal levels, and ICC, are given."""
+
+MOST_MARGINALS = 20
+"""Different values above which the marginals are no table that anybody reads."""
 
 _TOO_MANY = f"more than {MOST_VALUES} different values"
 
@@ -54,7 +64,10 @@ def agreement(
     confidence: float = 0.95,
     by: Sequence[str] = (),
 ) -> list[Score]:
-    """Return `alpha`, `alpha_without`, `ac2`, agreement shares and ICCs per study and criterion.
+    """Return `alpha`, `alpha_without`, `ac2`, agreement shares, ICCs and marginals.
+
+    Per study and criterion; `marginal` has the share of each value (in `group`), `missing_share`
+    the cells of items × raters without a rating.
 
     Args:
         ratings: a checked table of ratings; those "not applicable" are left out.
@@ -72,7 +85,11 @@ def agreement(
             raise RequestError(f"unknown level {level!r}: give one of {', '.join(LEVELS)}")
     scores: list[Score] = []
     for study, slice_, rows in parts(first_time(applicable(ratings)), by):
-        for criterion in distinct(rows["criterion"]):
+        simulated = is_simulated(rows)
+        (item, items), (rater, raters) = codes(rows["item"]), codes(rows["rater"])
+        value = rows["value"].to_numpy(dtype=np.float64)
+        which, criteria = codes(rows["criterion"])
+        for code, criterion in enumerate(criteria):
             level = levels.get(criterion, "ordinal") if isinstance(levels, Mapping) else levels
             blank = Score(
                 study=study,
@@ -81,17 +98,24 @@ def agreement(
                 confidence=confidence,
                 level=level,
             )
-            found = _of_criterion(rows[rows["criterion"] == criterion], blank)
-            scores += say_simulated(found) if is_simulated(rows) else found
+            chosen = slice(None) if len(criteria) == 1 else np.flatnonzero(which == code)
+            unit, there = _without_gaps(item[chosen], len(items))
+            who, those = _without_gaps(rater[chosen], len(raters))
+            given, values = pd.factorize(value[chosen], sort=True)
+            ratings_ = Ratings(unit, who, given, values, len(there), len(those))
+            found = _of_criterion(ratings_, [raters[place] for place in those], blank)
+            scores += say_simulated(found) if simulated else found
     return scores
 
 
-def _of_criterion(rows: pd.DataFrame, blank: Score) -> list[Score]:
-    unit, units = codes(rows["item"])
-    rater, raters = codes(rows["rater"])
-    value, _ = pd.factorize(rows["value"], sort=True)
-    values = np.unique(rows["value"].to_numpy(dtype=np.float64))
-    everything = Ratings(unit, rater, value.astype(np.int64), values, len(units), len(raters))
+def _without_gaps(code: Whole, size: int) -> tuple[Whole, Whole]:
+    """Return codes of what occurs, from 0, and which of the `size` old codes they were."""
+    there = np.bincount(code, minlength=size) > 0
+    return (np.cumsum(there) - 1)[code], np.flatnonzero(there)
+
+
+def _of_criterion(everything: Ratings, raters: Sequence[str], blank: Score) -> list[Score]:
+    values = everything.domain
     pairable, names = _pairable(everything, raters)
     counted = replace(
         blank,
@@ -100,15 +124,40 @@ def _of_criterion(rows: pd.DataFrame, blank: Score) -> list[Score]:
         n_values=len(pairable.unit),
     )
     reason = _degenerate(everything, pairable, blank.level)
-    scores = _alphas(pairable, names, counted, reason)
-    scores += _shares_and_ac2(everything, counted, reason)
-    scores += _intraclass(rows, unit, rater, blank)
+    few = len(values) <= MOST_VALUES
+    groups = grouped(everything) if few else None
+    same = pairable.n_units == everything.n_units
+    of_pairable = groups if same else (grouped(pairable) if few and not reason else None)
+    scores = _alphas(pairable, of_pairable, names, counted, reason)
+    scores += _shares_and_ac2(everything, groups, counted, reason)
+    scores += _intraclass(everything, blank)
+    scores += _marginals(everything, blank)
+    return scores
+
+
+def _marginals(ratings: Ratings, blank: Score) -> list[Score]:
+    """Return the share of each value, and of the cells that hold none."""
+    n = len(ratings.value)
+    blank = replace(blank, n_items=ratings.n_units, n_raters=ratings.n_raters, n_values=n)
+    blank = replace(blank, method="count", reason="no interval: a count")
+    missing = 1 - n / (ratings.n_units * ratings.n_raters)
+    scores = [replace(blank, metric="missing_share", value=missing)]
+    if len(ratings.domain) > MOST_MARGINALS:
+        reason = f"more than {MOST_MARGINALS} different values"
+        return [*scores, replace(blank, metric="marginal", reason=reason)]
+    counts = np.bincount(ratings.value, minlength=len(ratings.domain))
+    for value, count in zip(ratings.domain, counts, strict=True):
+        at = replace(blank, metric="marginal", group=f"{value:g}")
+        scores.append(replace(at, value=float(count / n)))
     return scores
 
 
 def _pairable(ratings: Ratings, raters: Sequence[str]) -> tuple[Ratings, list[str]]:
     """Return the ratings of units with at least two, coded anew, and the names of their raters."""
-    kept = np.bincount(ratings.unit, minlength=ratings.n_units)[ratings.unit] > 1
+    often = np.bincount(ratings.unit, minlength=ratings.n_units)
+    if (often > 1).all():
+        return ratings, list(raters)
+    kept = often[ratings.unit] > 1
     units, unit = np.unique(ratings.unit[kept], return_inverse=True)
     who, rater = np.unique(ratings.rater[kept], return_inverse=True)
     which, value = np.unique(ratings.value[kept], return_inverse=True)
@@ -131,10 +180,13 @@ def _degenerate(everything: Ratings, pairable: Ratings, level: str) -> str:
     return ""
 
 
-def _alphas(ratings: Ratings, names: Sequence[str], blank: Score, reason: str) -> list[Score]:
+def _alphas(
+    ratings: Ratings, groups: Grouped | None, names: Sequence[str], blank: Score, reason: str
+) -> list[Score]:
     if reason:
         return [replace(blank, metric="alpha", reason=reason)]
-    point, over_units, over_raters, without, note = _alpha_and_variances(ratings, blank.level)
+    found = _alpha_and_variances(ratings, groups, blank.level)
+    point, over_units, over_raters, without, note = found
     score = replace(blank, metric="alpha", value=point)
     if ratings.n_raters > 2:
         method = "two-way jackknife over units and raters, normal"
@@ -151,23 +203,27 @@ def _alphas(ratings: Ratings, names: Sequence[str], blank: Score, reason: str) -
     return scores
 
 
-def _alpha_and_variances(ratings: Ratings, level: str) -> tuple[float, float, float, Array, str]:
+def _alpha_and_variances(
+    ratings: Ratings, groups: Grouped | None, level: str
+) -> tuple[float, float, float, Array, str]:
     """Return α, its variances over units and raters, α without each rater, and what to note.
 
     The value is that of the package `krippendorff` but for scales of many values, where it would
     need gigabytes and our own equal sums stand in.
     """
     many = len(ratings.domain) > _MANY_RANKS
-    if level == "interval" or (level == "ordinal" and many):
+    if groups is None or level == "interval" or (level == "ordinal" and many):
         places = ratings.domain if level == "interval" else mid_ranks(ratings)
         own, over_units, over_raters, without = moments_jackknife(ratings, places)
         note = "" if level == "interval" else "; ranks as in the whole"
     else:
         statistic = partial(coincidence.alpha, values=ratings.domain, level=level)
-        over_units, over_raters, without = two_way_jackknife(
-            ratings, coincidence.coincidences, statistic
+        found = two_way_jackknife(
+            groups, coincidence.coincidences, lambda sums: statistic(sums)[..., None]
         )
-        sums = coincidence.summed(counts_of(ratings), coincidence.coincidences)
+        over_units, over_raters = float(found[0][0]), float(found[1][0])
+        without = found[2][:, 0]
+        sums = coincidence.summed(groups.unique, coincidence.coincidences, groups.times)
         own, note = float(statistic(sums)), ""
     if ratings.n_units * len(ratings.domain) ** 2 <= _LARGE:
         own = float(
@@ -180,20 +236,22 @@ def _alpha_and_variances(ratings: Ratings, level: str) -> tuple[float, float, fl
     return own, over_units, over_raters, without, note
 
 
-def _shares_and_ac2(ratings: Ratings, blank: Score, reason: str) -> list[Score]:
+def _shares_and_ac2(
+    ratings: Ratings, groups: Grouped | None, blank: Score, reason: str
+) -> list[Score]:
     values = ratings.domain
-    if len(values) > MOST_VALUES:
+    if groups is None:
         metrics = ("ac2", "percent_agreement", "within_one")
         return [replace(blank, metric=metric, reason=_TOO_MANY) for metric in metrics]
     near = (np.abs(values[:, None] - values[None, :]) <= 1).astype(np.float64)
-    quadratic = coincidence.quadratic_weights(values)
-    kinds: dict[str, tuple[Array, Callable[[Array], Array]]] = {
-        "ac2": (quadratic, partial(coincidence.chance_corrected, weights=quadratic)),
-        "percent_agreement": (np.eye(len(values)), coincidence.observed_agreement),
-        "within_one": (near, coincidence.observed_agreement),
-    }
+    weights = np.stack([coincidence.quadratic_weights(values), np.eye(len(values)), near])
+    per_unit = partial(coincidence.pairwise, weights=weights)
+    statistic = partial(_gwet, weights=weights)
+    point = statistic(coincidence.summed(groups.unique, per_unit, groups.times))
+    over_units, over_raters, _ = two_way_jackknife(groups, per_unit, statistic)
+    variance = over_units + (over_raters if ratings.n_raters > 2 else 0.0)
     scores = []
-    for metric, (weights, statistic) in kinds.items():
+    for place, metric in enumerate(("ac2", "percent_agreement", "within_one")):
         score = replace(blank, metric=metric)
         fault = "" if reason == "no variation" and metric != "ac2" else reason
         if blank.level == "nominal" and metric != "percent_agreement":
@@ -201,24 +259,26 @@ def _shares_and_ac2(ratings: Ratings, blank: Score, reason: str) -> list[Score]:
         if fault:
             scores.append(replace(score, reason=fault))
             continue
-        per_unit = partial(coincidence.pairwise, weights=weights)
-        point = float(statistic(per_unit(counts_of(ratings)).sum(axis=0)))
-        over_units, over_raters, _ = two_way_jackknife(ratings, per_unit, statistic)
-        variance = over_units + (over_raters if ratings.n_raters > 2 else 0.0)
         method = "two-way jackknife over units and raters, normal"
         if metric == "ac2":
             method = f"quadratic weights over the values that occur; {method}"
-        score = replace(score, value=point, method=method)
+        score = replace(score, value=float(point[place]), method=method)
         lowest = -np.inf if metric == "ac2" else 0.0
-        scores.append(_with_interval(score, variance, lowest))
+        scores.append(_with_interval(score, float(variance[place]), lowest))
     return scores
 
 
-def _intraclass(
-    rows: pd.DataFrame, item: coincidence.Whole, rater: coincidence.Whole, blank: Score
-) -> list[Score]:
+def _gwet(sums: Array, weights: Array) -> Array:
+    """Return AC2, percent and near agreement, (…, 3), from sums of `pairwise`."""
+    found = coincidence.observed_agreement(sums, len(weights))
+    shares = sums[..., 5:] / np.maximum(sums[..., 4:5], 1e-12)
+    found[..., 0] = coincidence.chance_corrected(found[..., 0], shares, weights[0])
+    return found
+
+
+def _intraclass(ratings: Ratings, blank: Score) -> list[Score]:
     """ICC(2,1) and ICC(2,k) of Shrout and Fleiss (1979), from components that allow gaps."""
-    value = rows["value"].to_numpy(dtype=np.float64)
+    item, rater, value = ratings.unit, ratings.rater, ratings.domain[ratings.value]
     per_item = np.bincount(item)
     mean_raters = float(len(per_item) / (1 / per_item).sum())
     parts_ = variance_components(item, rater, value)
@@ -233,7 +293,7 @@ def _intraclass(
         reason = parts_.reason
         if blank.level == "nominal":
             reason = "not defined on a nominal scale"
-        elif not reason and below <= 0:
+        elif not reason and (below <= 0 or len(ratings.domain) < 2):
             reason = "no variation"
         if metric == "icc_2_k":
             method = f"{method}; k = {mean_raters:.3g} raters per item (harmonic mean)"
@@ -246,5 +306,7 @@ def _with_interval(score: Score, variance: float, lowest: float = -np.inf) -> Sc
     """Add the normal interval; without a finite variance the value stands alone and says so."""
     if not np.isfinite(variance):
         return replace(score, reason="no interval: leaving one out leaves nothing to compare")
+    if variance <= 1e-18:
+        return replace(score, reason="no interval: leaving any one out changes nothing")
     half = float(norm.ppf((1 + score.confidence) / 2)) * variance**0.5
     return replace(score, low=max(score.value - half, lowest), high=min(score.value + half, 1.0))

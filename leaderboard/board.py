@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.records import NEUTRAL, REFERENCE, Score
+from leaderboard.costs import FROM_RUN
 from leaderboard.selection import SIMULATED_RATERS
 from leaderboard.tables import ASPECTS, CANNOT_TELL, OTHER
+from leaderboard.weighting import (
+    DECLARED,
+    FROM_STUDY,
+    OVERALL,
+    WEIGHT,
+    equal_weights,
+    weighted_mean,
+)
 
 Labels = Mapping[str, Mapping[str, str]]
 """Id of a criterion, tradition or model → language → what is shown."""
@@ -18,7 +27,7 @@ HEADLINE_ASPECT = ASPECTS[0]
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The scores of one study without slices, and the order in which things are shown."""
+    """The scores of one study, whole or in one slice, and the order in which things are shown."""
 
     study: str
     scores: Sequence[Score]
@@ -27,12 +36,17 @@ class Board:
     models: Sequence[str]
     """Best first; references are none of them."""
     criteria: Sequence[str]
+    weights: Mapping[str, float]
+    """Of the criteria, summing to 1."""
+    declared: bool
+    """Whether the weights were declared; otherwise they are equal."""
     home: str
     others: Sequence[str]
     """The traditions other than home."""
     labels: Sequence[str]
     """Of attributions: home, the others, declared ones, `other`, `cannot_tell`."""
     simulated: bool
+    slice: str = ""
 
     def find(self, metric: str, **columns: str) -> Score | None:
         """Return the score with this metric and these columns; the others are empty."""
@@ -43,21 +57,39 @@ class Board:
         """Return the scores of one metric in the order of the table."""
         return [score for score in self.scores if score.metric == metric]
 
+    def overall(self, model: str) -> Score | None:
+        """Return the weighted mean of a model's criteria, computed here where no row has it.
 
-def boards(scores: Sequence[Score], order: Sequence[str] = ()) -> list[Board]:
+        None where there is one criterion or none, and so nothing to weigh.
+        """
+        if len(self.criteria) < 2:
+            return None
+        found = self.find(OVERALL, model=model)
+        means = {
+            name: self.find("mean_score", criterion=name, model=model) for name in self.criteria
+        }
+        return found or weighted_mean(means, self.weights, model)
+
+
+def boards(scores: Sequence[Score], order: Sequence[str] = (), slice_: str = "") -> list[Board]:
     """Return one board per study, in the order of their names.
 
-    Only what raters said of the whole is taken, not slices; criteria come as in `order`, the
-    rest after them by name.
+    What raters said and what the runs cost is taken, of the whole or of one slice; criteria come
+    as in `order`, the rest after them by name.
     """
-    whole = [score for score in scores if not score.slice and score.source == "raters"]
+    chosen = [
+        score
+        for score in scores
+        if score.source in {"raters", FROM_RUN, FROM_STUDY}
+        and (score.slice == slice_ or score.metric == WEIGHT)
+    ]
     return [
-        _board(study, [score for score in whole if score.study == study], order)
-        for study in sorted({score.study for score in whole})
+        _board(study, [score for score in chosen if score.study == study], order, slice_)
+        for study in sorted({score.study for score in chosen if score.metric != WEIGHT})
     ]
 
 
-def _board(study: str, scores: Sequence[Score], order: Sequence[str]) -> Board:
+def _board(study: str, scores: Sequence[Score], order: Sequence[str], slice_: str) -> Board:
     found = _unique(s.criterion for s in scores if s.metric == "mean_score")
     criteria = [*(c for c in order if c in found), *(c for c in found if c not in order)]
     leaks = [s for s in scores if s.metric == "raw_leak"]
@@ -66,32 +98,46 @@ def _board(study: str, scores: Sequence[Score], order: Sequence[str]) -> Board:
     home = next((asked for asked, _, _ in shares if asked not in {*others, NEUTRAL}), "")
     seen = _unique(label for _, _, label in shares)
     declared = [label for label in seen if label not in {home, *others, OTHER, CANNOT_TELL}]
-    models = [m for m in _unique(s.model for s in scores) if m not in {"", REFERENCE}]
-    return Board(
+    models = [
+        m
+        for m in _unique(m for s in scores for m in (s.model, s.against))
+        if m not in {"", REFERENCE}
+    ]
+    told = {s.criterion: s for s in scores if s.metric == WEIGHT}
+    weights = {name: told[name].value for name in criteria if name in told}
+    if set(weights) != set(criteria):
+        weights = equal_weights(criteria)
+    board = Board(
         study=study,
         scores=scores,
         index={(s.metric, s.criterion, s.model, s.against, s.group): s for s in scores},
-        models=_ordered(models, scores),
+        models=models,
         criteria=criteria,
+        weights=weights,
+        declared=any(score.method == DECLARED for score in told.values()),
         home=home,
         others=others,
         labels=[home, *others, *declared, OTHER, CANNOT_TELL],
         simulated=any(SIMULATED_RATERS in score.method for score in scores),
+        slice=slice_,
     )
+    return replace(board, models=_ordered(board))
 
 
-def _ordered(models: Sequence[str], scores: Sequence[Score]) -> list[str]:
-    """Order by the plain mean of the criteria; by strength without ratings; then by name."""
+def _ordered(board: Board) -> list[str]:
+    """Order by the weighted mean of the criteria; by strength without ratings; then by name."""
 
-    def height(model: str, metric: str) -> float:
-        values = [
-            score.value
-            for score in scores
-            if score.metric == metric and score.model == model and math.isfinite(score.value)
-        ]
-        return sum(values) / len(values) if values else -math.inf
+    def height(score: Score | None) -> float:
+        return score.value if score and math.isfinite(score.value) else -math.inf
 
-    return sorted(models, key=lambda m: (-height(m, "mean_score"), -height(m, "strength"), m))
+    def place(model: str) -> tuple[float, float, str]:
+        mean = board.overall(model) or board.find(
+            "mean_score", criterion="".join(board.criteria), model=model
+        )
+        strength = next((s for s in board.all_of("strength") if s.model == model), None)
+        return -height(mean), -height(strength), model
+
+    return sorted(board.models, key=place)
 
 
 def _unique(values: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -85,32 +86,35 @@ def alpha(sums: Array, values: Array, level: str) -> Array:
 
 
 def pairwise(counts: Array, weights: Array) -> Array:
-    """Return per unit what Gwet's coefficients are sums of, shape (units, 3 + V).
+    """Return per unit what Gwet's coefficients are sums of, shape (units, k + 2 + V).
 
-    Columns: weighted agreement of the unit's pairs of raters, 1 where it has a pair, 1 where it
-    has a rating, and the shares of the V values among its ratings. `weights` is (V, V) with ones
-    on the diagonal (Gwet 2014, ch. 5).
+    Columns: weighted agreement of the unit's pairs of raters under each of the k weights, 1 where
+    it has a pair, 1 where it has a rating, and the shares of the V values among its ratings.
+    `weights` is (k, V, V) with ones on the diagonals (Gwet 2014, ch. 5).
     """
     rated = counts.sum(axis=1)
     pairs = rated * (rated - 1)
-    agreeing = ((counts @ weights) * counts).sum(axis=1) - rated
-    agreement = np.divide(agreeing, pairs, out=np.zeros_like(rated), where=pairs > 0)
+    agreeing = np.einsum("uv,kvw,uw->uk", counts, weights, counts, optimize=True) - rated[:, None]
+    agreement = np.zeros_like(agreeing)
+    np.divide(agreeing, pairs[:, None], out=agreement, where=pairs[:, None] > 0)
     shares = counts / np.maximum(rated, 1)[:, None]
     return np.column_stack([agreement, pairs > 0, rated > 0, shares])
 
 
-def observed_agreement(sums: Array) -> Array:
-    """Return p_a, the mean agreement of units with at least two ratings; sums are (…, 3 + V)."""
-    result = np.full(sums.shape[:-1], np.nan)
-    np.divide(sums[..., 0], sums[..., 1], out=result, where=sums[..., 1] > 0)
+def observed_agreement(sums: Array, kinds: int) -> Array:
+    """Return p_a under each weight, (…, k): the mean agreement of units with two ratings or more."""
+    agreement, pairs = sums[..., :kinds], sums[..., kinds : kinds + 1]
+    result = np.full(agreement.shape, np.nan)
+    np.divide(agreement, pairs, out=result, where=pairs > 0)
     return result
 
 
-def chance_corrected(sums: Array, weights: Array) -> Array:
-    """Return Gwet's AC2 from sums of `pairwise` (Gwet 2014, eq. 5.3.5); NaN for one value."""
+def chance_corrected(observed: Array, shares: Array, weights: Array) -> Array:
+    """Return Gwet's AC2, (…), from p_a and the mean shares of values (Gwet 2014, eq. 5.3.5).
+
+    NaN for one value.
+    """
     n_values = len(weights)
-    observed = observed_agreement(sums)
-    shares = sums[..., 3:] / np.maximum(sums[..., 2:3], 1e-12)
     spread = (shares * (1 - shares)).sum(axis=-1)
     expected = weights.sum() * spread / max(n_values * (n_values - 1), 1)
     result = np.full_like(observed, np.nan)
@@ -125,44 +129,74 @@ def quadratic_weights(values: Array) -> Array:
     return weights
 
 
+class Grouped(NamedTuple):
+    """Units with equal counts taken together, and what each rater would take from them."""
+
+    unique: Array
+    """The different count vectors, (kinds, V)."""
+    times: Whole
+    """How many units have each."""
+    given: sparse.csr_array
+    """How often each rater gave a value to a unit of a kind, (raters, kinds × V)."""
+    n_units: int
+
+
+def grouped(ratings: Ratings) -> Grouped:
+    """Group units by their counts, once for all coefficients."""
+    counts = counts_of(ratings)
+    n_values, base = counts.shape[1], int(counts.max()) + 1
+    if base**n_values < 2**62:
+        # one number per vector sorts faster than rows do
+        key = counts.astype(np.int64) @ (base ** np.arange(n_values, dtype=np.int64))
+        _, first, which, times = np.unique(
+            key, return_index=True, return_inverse=True, return_counts=True
+        )
+        unique = counts[first]
+    else:
+        unique, which, times = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    change = which.reshape(-1).astype(np.int32)[ratings.unit] * n_values + ratings.value
+    shape = (ratings.n_raters, len(unique) * n_values)
+    ones = np.ones(len(change), dtype=np.float32)
+    given = sparse.coo_array((ones, (ratings.rater, change)), shape=shape).tocsr()
+    return Grouped(unique, times, given.astype(np.float64), ratings.n_units)
+
+
 def two_way_jackknife(
-    ratings: Ratings,
+    groups: Grouped,
     per_unit: Callable[[Array], Array],
     statistic: Callable[[Array], Array],
-) -> tuple[float, float, Array]:
-    """Return the variance over units, over raters, and the values without each rater.
+) -> tuple[Array, Array, Array]:
+    """Return the variances over units and over raters, and the values without each rater.
 
-    `per_unit` maps counts (units, V) to what is summed, (units, …); `statistic` maps sums (…) to
-    values. Equal count vectors are computed once. V = (n − 1)/n Σ (θ₍ᵢ₎ − θ̄)² for each way.
+    `per_unit` maps counts (units, V) to what is summed, (units, …); `statistic` maps sums (n, …)
+    to values (n, k). V = (n − 1)/n Σ (θ₍ᵢ₎ − θ̄)² for each way. Equal count vectors are computed
+    once, and without a rater only what they rated changes.
+
+    Returns:
+        (k,), (k,) and (raters, k).
     """
-    counts = counts_of(ratings)
-    unique, which, times = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    unique, times = groups.unique, groups.times
+    n_values, n_raters = unique.shape[1], groups.given.shape[0]
     total = summed(unique, per_unit, times)
-    block = _block(unique)
-    left_out = np.concatenate(
-        [
-            statistic(total - per_unit(unique[start : start + block]))
-            for start in range(0, len(unique), block)
-        ]
-    )
-    n_units = ratings.n_units
-    mean = float((left_out * times).sum() / n_units)
-    over_units = (n_units - 1) / n_units * float(((left_out - mean) ** 2 * times).sum())
-
-    # Without one rater, only the units change that this rater rated, and equal changes are one
-    n_values = len(ratings.domain)
-    changes = which.reshape(-1)[ratings.unit] * n_values + ratings.value
-    without = np.empty(ratings.n_raters)
-    for rater in range(ratings.n_raters):
-        kinds, often = np.unique(changes[ratings.rater == rater], return_counts=True)
-        before = unique[kinds // n_values]
-        after = before.copy()
-        after[np.arange(len(kinds)), kinds % n_values] -= 1
-        fewer = total - summed(before, per_unit, often) + summed(after, per_unit, often)
-        without[rater] = statistic(fewer)
-    n_raters = ratings.n_raters
-    over_raters = (n_raters - 1) / n_raters * float(((without - without.mean()) ** 2).sum())
-    return over_units, over_raters, without
+    left_out, change = [], np.zeros((n_raters, total.size))
+    step = _block(unique)
+    for start in range(0, len(unique), step):
+        block = unique[start : start + step]
+        sums = per_unit(block)
+        left_out.append(statistic(total - sums))
+        # one rating less of each value that the kind has
+        kind, value = np.nonzero(block)
+        fewer = block[kind]
+        fewer[np.arange(len(kind)), value] -= 1
+        moved = (per_unit(fewer) - sums[kind]).reshape(len(kind), -1)
+        change += groups.given[:, (start + kind) * n_values + value] @ moved
+    jackknifed = np.concatenate(left_out)
+    n_units = groups.n_units
+    mean = (jackknifed * times[:, None]).sum(axis=0) / n_units
+    squares = ((jackknifed - mean) ** 2 * times[:, None]).sum(axis=0)
+    without = statistic(total + change.reshape(n_raters, *total.shape))
+    away = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+    return (n_units - 1) / n_units * squares, (n_raters - 1) / n_raters * away, without
 
 
 def _block(unique: Array) -> int:

@@ -50,6 +50,40 @@ def fit_davidson(wins: Array, ties: Array, *, prior: bool) -> Davidson:
     )
 
 
+def scores_and_information(fit: Davidson, counts: Array, *, prior: bool) -> tuple[Array, Array]:
+    """Return the slope of one vote in each cell, and the information of all votes.
+
+    Args:
+        fit: of one table.
+        counts: votes per cell: winner × models + loser, then ties (lower × models + higher).
+        prior: whether the fit had one; its curvature then belongs to the information.
+
+    Returns:
+        (cells, models + 1) and (models + 1, models + 1), the last column for η.
+    """
+    n = fit.strength.shape[1]
+    with_ties = bool(fit.tie[0] > 0)
+    eta = np.log(fit.tie) if with_ties else np.zeros(1)
+    win, tie = (part[0] for part in _probabilities(fit.strength, eta, with_ties=with_ties))
+    score = win + tie / 2
+    slopes = np.zeros((2 * n * n, n + 1))
+    row, column = (part.ravel() for part in np.indices((n, n)))
+    cell = np.arange(n * n)
+    for start, points in ((0, 1.0), (n * n, 0.5)):
+        gained = points - score[row, column]
+        slopes[start + cell, row] += gained
+        slopes[start + cell, column] -= gained
+        slopes[start + cell, -1] = (points == 0.5) - tie[row, column]
+    wins = counts[: n * n].reshape(n, n)
+    ties = counts[n * n :].reshape(n, n)
+    compared = (wins + wins.T + ties + ties.T)[None].astype(np.float64)
+    precision = 1 / PRIOR_SD**2 if prior else 0.0
+    information = _curvature(compared, score[None], tie[None], precision)[0]
+    if not with_ties:
+        slopes[:, -1], information[-1, -1] = 0.0, 1.0
+    return slopes, information
+
+
 def _fit(wins: Array, ties: Array, *, prior: bool) -> Davidson:
     tables, models, _ = wins.shape
     compared = wins + wins.transpose(0, 2, 1) + ties

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,35 @@ def read_scores(path: Path) -> list[Score]:
         except ValueError as error:
             raise FileFormatError(f"{source.place(row)}: {error}") from error
     return scores
+
+
+def write_labels(labels: Mapping[str, Mapping[str, str]], out: Path) -> None:
+    """Write `labels.json` beside the scores, so that a page made of them later knows the names.
+
+    Raises:
+        RequestError: the folder cannot be written to.
+    """
+    text = json.dumps(labels, ensure_ascii=False, indent=1)
+    write_whole(out / "labels.json", f"{text}\n".encode())
+
+
+def read_labels(path: Path) -> dict[str, dict[str, str]]:
+    """Return the labels that lie beside a scores file, or none.
+
+    Raises:
+        FileFormatError: the file is no mapping of ids to languages to words.
+    """
+    file = (path if path.is_dir() else path.parent) / "labels.json"
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            str(name): {str(language): str(said) for language, said in by_language.items()}
+            for name, by_language in content.items()
+        }
+    except (ValueError, AttributeError) as error:
+        raise FileFormatError(f"{file}: is no table of labels: {error}") from error
 
 
 def to_json(scores: Sequence[Score]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from typing import NamedTuple
 
 from leaderboard.svg import GREY, INK, PALE, Panel, element, line, text
@@ -30,6 +31,16 @@ class Row(NamedTuple):
     anchor: bool = False
     """Drawn as a hollow diamond: a reference, not a competitor."""
     fill: str = INK
+    sign: str = ""
+    """Significance letters, beside the label."""
+
+
+class Dot(NamedTuple):
+    """One of several values on one row."""
+
+    value: float
+    label: str
+    hollow: bool = False
 
 
 class Axis(NamedTuple):
@@ -93,6 +104,29 @@ def dot_panel(title: str, rows: Sequence[Row], axis: Axis, alt: str) -> Panel:
     return Panel(bottom + _FOOT, "".join(body), alt)
 
 
+def strip_panel(title: str, strips: Sequence[tuple[str, Sequence[Dot]]], axis: Axis) -> Panel:
+    """Draw each strip's label above its dots, which share one line."""
+    rows = [Row(label, math.nan, math.nan, math.nan, f"n = {len(dots)}") for label, dots in strips]
+    said = "; ".join(
+        f"{label}: {number(min(values))} … {number(max(values))}"
+        for label, dots in strips
+        for values in [[dot.value for dot in dots]]
+    )
+    panel = dot_panel(title, rows, axis, f"{title}. {said}")
+    body = [panel.body]
+    for index, (_, dots) in enumerate(strips):
+        middle = _TOP + _ROW * index + 18
+        for dot in dots:
+            tip = element("title", escape(f"{dot.label}: {number(dot.value)}", quote=False))
+            fill = {"fill": "#fff"} if dot.hollow else {"fill": INK, "fill_opacity": "0.45"}
+            body.append(
+                element(
+                    "circle", tip, cx=_at(dot.value, axis), cy=middle, r=4.5, stroke=INK, **fill
+                )
+            )
+    return panel._replace(body="".join(body))
+
+
 def bar_panel(title: str, bars: Sequence[Bar], alt: str) -> Panel:
     """Draw each bar's label above its parts; parts wide enough carry their percentage."""
     body = [text("0", 14, title, font_size=15, font_weight="bold")]
@@ -154,10 +188,17 @@ def _clipped(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
+def _label(row: Row) -> str:
+    letters = element("tspan", row.sign, dx=7, font_style="italic", fill=GREY) if row.sign else ""
+    return escape(_clipped(row.label), quote=False) + letters
+
+
 def _dot(row: Row, top: float, axis: Axis) -> str:
     middle = top + 18
     parts = [
-        text("0", top + 4, _clipped(row.label), fill=GREY if row.anchor else INK),
+        element(
+            "text", _label(row), x="0", y=top + 4, font_size=13, fill=GREY if row.anchor else INK
+        ),
         text("100%", top + 4, row.told, font_size=12, fill=GREY, text_anchor="end"),
     ]
     if not math.isfinite(row.value):

@@ -2,128 +2,244 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.records import REFERENCE, Score
-from leaderboard.additive import AdditiveFit, fit_additive
-from leaderboard.ranks import METHOD, simultaneous_ranks
-from leaderboard.resampling import (
-    Array,
-    Judgements,
-    Whole,
-    cell_means,
-    draw_seeds,
-    draw_weights,
-    with_interval,
-)
-from leaderboard.selection import codes, seed_codes
+from leaderboard.gathering import Gathered, Weights, draw, facets, gather
+from leaderboard.ranks import rank_scores, simultaneous_ranks
+from leaderboard.resampling import LEAST_RATERS, Array, Whole, cell_means, with_interval
+from leaderboard.selection import codes
+from leaderboard.severity import Severity, fit_severity
+from leaderboard.variance import expansion
 
 MEAN_SCORE = "mean_score"
 """The metric; also the `group` of its ranks, beside those of votes, which have none."""
 
+OVERALL_SCORE = "overall_score"
+"""The weighted mean of all criteria; also the `group` of its ranks."""
+
+
+class Means(NamedTuple):
+    """Draws of one criterion: (cells, 1 + resamples), column 0 the estimate."""
+
+    criterion: str
+    models: list[str]
+    of_model: Array
+    of_pair: Mapping[tuple[str, str], Array]
+    """The difference of two models on the prompts of both."""
+    method: str
+    severity: Severity
+    rows: Whole
+    """Which rows of the table the criterion has."""
+
 
 def mean_scores(
-    rows: pd.DataFrame, blank: Score, rng: np.random.Generator, resamples: int
+    rows: pd.DataFrame,
+    blank: Score,
+    rng: np.random.Generator,
+    resamples: int,
+    weights: Mapping[str, float] | None = None,
 ) -> Iterator[Score]:
-    """Yield `mean_score` and `rank` of one criterion of one study, without hidden repeats.
+    """Yield mean scores, differences, ranks and the overall score of one study.
 
-    A rating less its rater's bias (see `additive`) is averaged over raters, items and prompts.
-    Each resample draws scenes and seeds, for all models together, and raters; the mean bias of the raters
-    drawn moves all models alike, so it widens the means but not their differences. References
-    have a mean score as an anchor, and no rank.
+    A rating less its rater's bias, weighted by the rater's consistency (`severity`), is averaged
+    over raters, items and prompts. Each resample draws scenes and seeds, for all models and
+    criteria together, and raters; the mean bias of the raters drawn moves all models alike, so it
+    widens the means but not their differences. References have a mean score as an anchor, and no
+    rank.
 
     Args:
-        rows: ratings that name a model.
-        blank: carries study, slice, criterion, level and confidence.
+        rows: ratings that name a model, without hidden repeats, of all criteria.
+        blank: carries study, slice, level and confidence.
         rng: draws the resamples.
         resamples: how many.
+        weights: of the criteria in the overall score; equal where not said.
     """
-    item, _ = codes(rows["item"])
-    rater, raters = codes(rows["rater"])
-    value = rows["value"].to_numpy(dtype=np.float64)
-    fit = fit_additive(item, rater, value)
-    comparable = fit.connected and len(raters) > 1
-    bias = fit.bias if comparable else np.zeros(len(raters))
-    judgements, stratum, models = _gathered(rows, item, rater, value - bias[rater])
-    seed = seed_codes(rows.assign(code=item).drop_duplicates("code").sort_values("code")["seed"])
-    of_raters = draw_weights(rng, np.zeros(len(raters), dtype=np.int64), resamples)
-    of_clusters = draw_weights(rng, stratum, resamples)
-    drawn = cell_means(judgements, of_raters, of_clusters, draw_seeds(rng, seed, resamples))
-    level = (bias @ of_raters) / len(raters)
-    means = drawn.means[:, 0, :] + level
-
-    said = f"{_severity(fit, len(raters))}; percentile bootstrap ({resamples}) over "
-    facets = {"scenes": True, "seeds": seed.max(initial=-1) > 0, "raters": len(raters) > 1}
-    drawn_over = [facet for facet, there in facets.items() if there]
-    blank = replace(blank, method=said + ", ".join(drawn_over))
-    for model, draws in zip(models, means, strict=True):
-        score = _counted(replace(blank, metric=MEAN_SCORE, model=model), rows)
-        yield with_interval(score, draws)
-    yield from _ranks(models, means, rows, blank)
+    gathered = gather(rows)
+    drawn = draw(gathered, rng, resamples)
+    found = list(means_of(rows, gathered, drawn))
+    for means in found:
+        yield from _of_criterion(means, rows.iloc[means.rows], blank)
+    if len(found) > 1:
+        yield from _overall(found, rows, blank, weights or {})
 
 
-def _severity(fit: AdditiveFit, n_raters: int) -> str:
-    if n_raters == 1:
-        return "one rater: severity not removed"
-    if not fit.connected:
-        return "severity not removed: raters and items are not connected"
-    return "severity removed by the additive model"
-
-
-def _gathered(
-    rows: pd.DataFrame, item: Whole, rater: Whole, value: Array
-) -> tuple[Judgements, Whole, list[str]]:
-    """Return the judgements, the stratum of each cluster, and the models in order of the cells."""
-    items = rows.assign(code=item).drop_duplicates("code").sort_values("code")
-    real = items["model"] == REFERENCE
-    # An item without a prompt, and every reference, is its own prompt and its own scene
-    own = real | (items["prompt"] == "")
-    prompt = items["suite"] + "\n" + items["prompt"].where(~own, items["item"])
-    scene = (items["suite"] + "\n" + items["prompt"].str.partition("/")[0]).where(~own, prompt)
-    key = items["model"] + "\n" + prompt
-    prompt_of_item, _ = codes(key)
-    first = pd.DataFrame({"prompt": prompt_of_item, "scene": scene, "model": items["model"]})
-    first["scene"] = first["scene"].where(~real, "reference\n" + scene)
-    first = first.drop_duplicates("prompt").sort_values("prompt")
-    cluster, scenes = codes(first["scene"])
-    model, models = codes(first["model"])
-    stratum = np.array([scene.startswith("reference\n") for scene in scenes], dtype=np.int64)
-    judgements = Judgements(
-        item=item,
-        rater=rater,
-        channel=np.zeros(len(item), dtype=np.int64),
-        value=value,
-        n_channels=1,
-        prompt_of_item=prompt_of_item,
-        cluster_of_prompt=cluster,
-        cells=[np.flatnonzero(model == code) for code in range(len(models))],
-    )
-    return judgements, stratum, models
-
-
-def _ranks(models: list[str], means: Array, rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
-    ranked = [index for index, model in enumerate(models) if model != REFERENCE]
-    ranks = simultaneous_ranks(means[ranked, 0], means[ranked, 1:].T, blank.confidence)
-    for place, index in enumerate(ranked):
-        score = _counted(replace(blank, metric="rank", model=models[index], group=MEAN_SCORE), rows)
-        yield replace(
-            score,
-            value=float(ranks.rank[place]),
-            low=float(ranks.best[place]),
-            high=float(ranks.worst[place]),
-            method=f"{score.method}; {METHOD}",
+def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator[Means]:
+    """Yield the draws of every criterion, from the same resamples."""
+    cells = gathered.cells()
+    asked = {cell: {gathered.prompts[index][1:] for index in at} for cell, at in cells.items()}
+    models = [model for model in cells if model != REFERENCE]
+    paired: dict[tuple[str, str], tuple[Whole, Whole]] = {}
+    for first, second in combinations(models, 2):
+        if asked[first] != asked[second] and (both := gathered.common(first, second)):
+            paired[first, second] = both
+    every = [*cells.values(), *(part for pair in paired.values() for part in pair)]
+    values = rows["value"].to_numpy(dtype=np.float64)
+    which, criteria = pd.factorize(rows["criterion"], sort=True)
+    resamples = drawn.raters.shape[1] - 1
+    for code, criterion in enumerate(criteria):
+        chosen = np.flatnonzero(which == code)
+        means, level, fit = corrected_means(gathered, chosen, values[chosen], every, drawn)
+        of_model = means[: len(cells)] + level
+        place = {cell: index for index, cell in enumerate(cells)}
+        of_pair = {}
+        for first, second in combinations(models, 2):
+            if asked[first] == asked[second]:
+                of_pair[first, second] = of_model[place[first]] - of_model[place[second]]
+        for number, pair in enumerate(paired):
+            start = len(cells) + 2 * number
+            of_pair[pair] = means[start] - means[start + 1]
+        said = f"{_severity(fit)}; percentile bootstrap ({resamples}) over "
+        yield Means(
+            str(criterion), list(cells), of_model, of_pair, said + facets(gathered), fit, chosen
         )
 
 
-def _counted(score: Score, rows: pd.DataFrame) -> Score:
-    own = rows[rows["model"] == score.model]
-    return replace(
-        score,
-        n_items=int(own["item"].nunique()),
-        n_raters=int(own["rater"].nunique()),
-        n_values=len(own),
+def corrected_means(
+    gathered: Gathered, chosen: Whole, value: Array, cells: Sequence[Whole], drawn: Weights
+) -> tuple[Array, Array, Severity]:
+    """Return means of cells without raters' bias, the level of the panel drawn, and the fit.
+
+    Args:
+        gathered: all items of the study.
+        chosen: the rows of one criterion.
+        value: their ratings.
+        cells: prompts of each.
+        drawn: weights of raters, clusters and items.
+
+    Returns:
+        (cells, 1 + resamples), (1 + resamples,) and the severity of the raters.
+    """
+    there, rater = np.unique(gathered.rater[chosen], return_inverse=True)
+    item = np.unique(gathered.item[chosen], return_inverse=True)[1]
+    fit = fit_severity(item, rater, value)
+    weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
+    judgements = gathered.judgements(chosen, value - fit.bias[rater], weight, cells)
+    means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items).means[:, 0, :]
+    raters = drawn.raters[there]
+    level = np.full(raters.shape[1], np.nan)
+    np.divide(fit.bias @ raters, raters.sum(axis=0), out=level, where=raters.any(axis=0))
+    return means, level * level_scale(len(there)), fit
+
+
+def level_scale(raters: int) -> float:
+    """Return what the resampled mean bias of a panel is multiplied by; see `variance`."""
+    if raters < LEAST_RATERS:
+        return 1.0
+    return float((raters / (raters - 1)) ** 0.5 * expansion(np.array(raters - 1.0)))
+
+
+def _severity(fit: Severity) -> str:
+    if len(fit.bias) == 1:
+        return "one rater: severity not removed"
+    if not fit.connected:
+        return "severity not removed: raters and items are not connected"
+    return "severity removed by the model of P.910 Annex E"
+
+
+def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
+    blank = replace(blank, criterion=means.criterion, method=means.method)
+    counted = _counts(rows)
+    for model, draws in zip(means.models, means.of_model, strict=True):
+        if model in counted:
+            score = replace(blank, metric=MEAN_SCORE, model=model)
+            yield with_interval(_counted(score, counted), draws)
+    yield from _differences(means.models, means.of_pair, counted, blank)
+    yield from _ranks(means.models, means.of_model, rows, blank, MEAN_SCORE)
+
+
+def _differences(
+    models: Sequence[str], of_pair: Mapping[tuple[str, str], Array], counted: Counted, blank: Score
+) -> Iterator[Score]:
+    there = [model for model in models if model in counted and model != REFERENCE]
+    for first, second in combinations(there, 2):
+        score = replace(blank, metric="score_difference", model=first, against=second)
+        score = replace(score, method=f"paired by scenes; {score.method}")
+        draws = of_pair.get((first, second))
+        if draws is None or not np.isfinite(draws[0]):
+            yield replace(score, reason="no common scenes")
+            continue
+        pair = [counted[model] for model in (first, second)]
+        items, values = (sum(part[place] for part in pair) for place in (0, 2))
+        raters = max(part[1] for part in pair)
+        yield with_interval(replace(score, n_items=items, n_raters=raters, n_values=values), draws)
+
+
+def _overall(
+    found: Sequence[Means], rows: pd.DataFrame, blank: Score, weights: Mapping[str, float]
+) -> Iterator[Score]:
+    """Yield the weighted mean of the criteria, and ranks by it."""
+    given = np.array([float(weights.get(means.criterion, 1.0)) for means in found])
+    given = given / given.sum()
+    draws = np.einsum("c,cmb->mb", given, np.stack([means.of_model for means in found]))
+    pairs = {
+        pair: np.einsum("c,cb->b", given, np.stack([means.of_pair[pair] for means in found]))
+        for pair in found[0].of_pair
+        if all(pair in means.of_pair for means in found)
+    }
+    told = (
+        "equal weights"
+        if np.ptp(given) < 1e-12
+        else "weights "
+        + ", ".join(
+            f"{means.criterion} {share:.3g}" for share, means in zip(given, found, strict=True)
+        )
     )
+    blank = replace(blank, method=f"mean of {len(found)} criteria, {told}; {found[0].method}")
+    models = found[0].models
+    counted = _counts(rows)
+    for model, drawn in zip(models, draws, strict=True):
+        score = _counted(replace(blank, metric=OVERALL_SCORE, model=model), counted)
+        if np.isfinite(drawn[0]):
+            yield with_interval(score, drawn)
+        else:
+            lacking = [
+                means.criterion
+                for means in found
+                if not np.isfinite(means.of_model[models.index(model), 0])
+            ]
+            yield replace(score, reason=f"not rated on {', '.join(lacking)}")
+    yield from _differences(models, pairs, counted, blank)
+    yield from _ranks(models, draws, rows, blank, OVERALL_SCORE)
+
+
+def _ranks(
+    models: Sequence[str], draws: Array, rows: pd.DataFrame, blank: Score, group: str
+) -> Iterator[Score]:
+    ranked = [index for index, model in enumerate(models) if model != REFERENCE]
+    ranked = [index for index in ranked if np.isfinite(draws[index, 0])]
+    if not ranked:
+        return
+    ranks = simultaneous_ranks(draws[ranked, 0], draws[ranked, 1:].T, blank.confidence)
+    counted = _counts(rows)
+    names = [models[index] for index in ranked]
+    blanks = [_counted(replace(blank, model=name, group=group), counted) for name in names]
+    yield from rank_scores(ranks, blanks)
+
+
+Counted = Mapping[str, tuple[int, int, int]]
+
+
+def _counts(rows: pd.DataFrame) -> Counted:
+    """Return the numbers of items, raters and ratings of each model."""
+    model, models = codes(rows["model"])
+    found = []
+    for column in ("item", "rater"):
+        unit, units = codes(rows[column])
+        seen = np.unique(model * len(units) + unit) // len(units)
+        found.append(np.bincount(seen, minlength=len(models)))
+    return {
+        name: (int(items), int(raters), int(values))
+        for name, items, raters, values in zip(models, *found, np.bincount(model), strict=True)
+    }
+
+
+def _counted(score: Score, counted: Counted) -> Score:
+    items, raters, values = counted.get(score.model, (0, 0, 0))
+    return replace(score, n_items=items, n_raters=raters, n_values=values)

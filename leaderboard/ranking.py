@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -11,36 +12,14 @@ import pandas as pd
 from scipy import sparse
 
 from bench.records import Score
-from leaderboard.davidson import PRIOR_SD, fit_davidson
-from leaderboard.ranks import METHOD, simultaneous_ranks
-from leaderboard.resampling import Array, Whole, draw_seeds, draw_weights, with_interval
-from leaderboard.selection import (
-    codes,
-    distinct,
-    first_time,
-    is_simulated,
-    parts,
-    say_simulated,
-    seed_codes,
-)
+from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
+from leaderboard.ranks import rank_scores, simultaneous_ranks
+from leaderboard.resampling import LEAST_RATERS, Array, with_interval, with_intervals
+from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
+from leaderboard.tables import WINNERS
+from leaderboard.votes import Draws, Votes, draw_votes, resampled_fits, resampled_sums, votes_of
 
-_BLOCK = 8_000_000
-
-
-class Draws(NamedTuple):
-    """Where each vote stands, and how often its scene (with its seed) and its rater are drawn."""
-
-    cluster: Whole
-    rater: Whole
-    of_cluster: Array
-    of_rater: Array
-
-
-class Tables(NamedTuple):
-    """Wins and ties of each resample, (1 + resamples, models, models); the first is the data."""
-
-    wins: Array
-    ties: Array
+BOTH_BAD = WINNERS.index("both_bad")
 
 
 def rank(
@@ -51,7 +30,7 @@ def rank(
     resamples: int = 1000,
     by: Sequence[str] = (),
 ) -> list[Score]:
-    """Return `strength`, `rank`, `p_first`, `tie_parameter` and `both_bad_share`.
+    """Return `strength`, its differences, `rank`, `p_first`, `tie_parameter`, `both_bad_share`.
 
     Per study and criterion of the votes. Where no finite strengths maximise the likelihood (a
     model undefeated or winless), a weak normal prior is used and `method` says so; models that no
@@ -69,93 +48,115 @@ def rank(
         for criterion in distinct(rows["criterion"]):
             chosen = rows[rows["criterion"] == criterion]
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
-            found = list(_of_votes(chosen, blank, rng, resamples))
+            found = list(ranked(votes_of(chosen), blank, rng, resamples))
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 
 
-def _of_votes(
-    rows: pd.DataFrame, blank: Score, rng: np.random.Generator, resamples: int
+def ranked(
+    votes: Votes, blank: Score, rng: np.random.Generator, resamples: int = 1000
 ) -> Iterator[Score]:
-    scene = rows["suite"] + "\n" + rows["prompt"].str.partition("/")[0]
-    scenes, names = codes(scene)
-    rater, raters = codes(rows["rater"])
-    seed = seed_codes(rows["seed"])
-    # a vote's cluster is its scene and seed, which are drawn apart
-    both = scenes * (seed.max(initial=-1) + 2) + seed
-    _, first, cluster = np.unique(both, return_index=True, return_inverse=True)
-    of_scene = draw_weights(rng, np.zeros(len(names), dtype=np.int64), resamples)
-    of_rater = draw_weights(rng, np.zeros(len(raters), dtype=np.int64), resamples)
-    of_cluster = of_scene[scenes[first]] * draw_seeds(rng, seed, resamples)[first]
-    draws = Draws(cluster, rater, of_cluster, of_rater)
-    seeds = ", seeds" if seed.max(initial=-1) > 0 else ""
-    said = f"percentile bootstrap ({resamples}) over scenes{seeds} and raters"
+    """Yield the scores of one criterion's votes, as `rank` does.
+
+    Args:
+        votes: as codes.
+        blank: carries study, slice, criterion and confidence.
+        rng: draws the resamples.
+        resamples: how many.
+    """
+    draws = draw_votes(votes, rng, resamples)
+    seeds = ", seeds" if draws.seeds is not None else ""
+    raters = " and raters" if votes.n_raters >= LEAST_RATERS else ", for these raters alone"
+    said = f"percentile bootstrap ({resamples}) over scenes{seeds}{raters}, one Newton step each"
     blank = replace(blank, method=said)
-    yield from _both_bad(rows, draws, blank)
+    yield from _both_bad(votes, draws, blank, rng)
 
-    models = sorted({*rows["left"], *rows["right"]})
-    kept = (rows["winner"] != "both_bad").to_numpy()
-    decided = rows[kept]
-    blanks = [_counted(replace(blank, model=model), decided, model) for model in models]
-    tables = _tables(decided, models, draws._replace(cluster=cluster[kept], rater=rater[kept]))
-    reason = _impossible(tables.wins[0], tables.ties[0], models)
-    if reason:
+    decided = votes.only(votes.winner != BOTH_BAD)
+    blanks = _blanks(votes, decided, blank)
+    fit = fit_votes(decided, draws)
+    tie = replace(blank, metric="tie_parameter", n_values=len(decided.left))
+    if fit.reason:
         for metric in ("strength", "rank", "p_first"):
-            yield from (replace(score, metric=metric, reason=reason) for score in blanks)
-        yield replace(blank, metric="tie_parameter", n_values=len(decided), reason=reason)
+            yield from (replace(score, metric=metric, reason=fit.reason) for score in blanks)
+        yield replace(tie, reason=fit.reason)
         return
-    yield from _fitted(tables, blanks, replace(blank, n_values=len(decided)), said)
+    method = f"Davidson{fit.note}; {said}"
+    blanks = [replace(score, method=method) for score in blanks]
+    yield from _of_models(fit.point, fit.drawn, blanks)
+    yield from _differences(fit.point, fit.drawn, blanks)
+    if not fit.point.tie.any():
+        yield replace(tie, value=0.0, method=method, reason="no interval: there were no ties")
+    else:
+        tie = replace(tie, method=method)
+        yield with_interval(tie, np.concatenate([fit.point.tie, fit.drawn.tie]))
 
 
-def _fitted(tables: Tables, blanks: Sequence[Score], blank: Score, said: str) -> Iterator[Score]:
-    point = fit_davidson(tables.wins[:1], tables.ties[:1], prior=False)
+class Fitted(NamedTuple):
+    """Davidson's model of some votes, and of their resamples."""
+
+    point: Davidson
+    drawn: Davidson
+    note: str = ""
+    """Which prior was needed, and why."""
+    reason: str = ""
+    """Why no strengths exist; the fits are then empty."""
+
+
+def fit_votes(decided: Votes, draws: Draws) -> Fitted:
+    """Fit votes that are not "both bad", with a weak prior where nothing else is finite."""
+    n = len(decided.models)
+    cell = decided.cells()
+    wins, ties = _matrices(np.bincount(cell, minlength=2 * n * n)[:, None].astype(float), n)
+    reason = _impossible(wins[0], ties[0], decided.models)
+    if reason:
+        nothing = Davidson(np.empty((0, n)), np.empty(0))
+        return Fitted(nothing, nothing, reason=reason)
+    point = fit_davidson(wins, ties, prior=False)
     note = ""
     if not np.isfinite(point.strength).all():
-        point = fit_davidson(tables.wins[:1], tables.ties[:1], prior=True)
-        note = f" with a normal prior of SD {PRIOR_SD:g}: {_one_sided(tables, blanks)}"
-    drawn = fit_davidson(tables.wins[1:], tables.ties[1:], prior=True)
-    method = f"Davidson{note}; {said}, with a normal prior of SD {PRIOR_SD:g}"
-    ranks = simultaneous_ranks(point.strength[0], drawn.strength, blank.confidence)
-    for index, start in enumerate(blanks):
-        score = replace(start, method=method)
+        point = fit_davidson(wins, ties, prior=True)
+        one_sided = _one_sided(wins[0], decided.models)
+        note = f" with a normal prior of SD {PRIOR_SD:g}: {one_sided}"
+    drawn = resampled_fits(decided, draws, cell, point, prior=bool(note))
+    if decided.n_scenes < 2:
+        drawn = Davidson(np.full_like(drawn.strength, np.nan), np.full_like(drawn.tie, np.nan))
+    return Fitted(point, drawn, note)
+
+
+def _matrices(counts: Array, n: int) -> tuple[Array, Array]:
+    """Return wins and ties, each (tables, models, models), from counts by cell (cells, tables)."""
+    tables = counts.shape[1]
+    upper = counts[n * n :].T.reshape(tables, n, n)
+    return counts[: n * n].T.reshape(tables, n, n), upper + upper.transpose(0, 2, 1)
+
+
+def _of_models(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> Iterator[Score]:
+    ranks = simultaneous_ranks(point.strength[0], drawn.strength, blanks[0].confidence)
+    for index, score in enumerate(blanks):
         draws = np.concatenate([point.strength[:, index], drawn.strength[:, index]])
         yield with_interval(replace(score, metric="strength"), draws)
-        yield replace(
-            score,
-            metric="rank",
-            value=float(ranks.rank[index]),
-            low=float(ranks.best[index]),
-            high=float(ranks.worst[index]),
-            method=f"{method}; {METHOD}",
+        first = float(ranks.p_first[index])
+        reason = "" if np.isfinite(first) else "no resamples: fewer than two scenes"
+        yield replace(score, metric="p_first", value=first, reason=reason)
+    yield from rank_scores(ranks, blanks)
+
+
+def _differences(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> list[Score]:
+    draws = np.concatenate([point.strength, drawn.strength]).T
+    pairs = list(combinations(range(len(blanks)), 2))
+    scores = [
+        replace(
+            blanks[first],
+            metric="strength_difference",
+            against=blanks[second].model,
+            n_items=max(blanks[first].n_items, blanks[second].n_items),
+            n_raters=max(blanks[first].n_raters, blanks[second].n_raters),
+            n_values=blanks[first].n_values + blanks[second].n_values,
         )
-        yield replace(score, metric="p_first", value=float(ranks.p_first[index]))
-    draws = np.concatenate([point.tie, drawn.tie])
-    yield with_interval(replace(blank, metric="tie_parameter", method=method), draws)
-
-
-def _tables(rows: pd.DataFrame, models: Sequence[str], draws: Draws) -> Tables:
-    """Count wins and ties under each column of weights, a vote weighing scene × rater."""
-    cluster, rater, of_cluster, of_rater = draws
-    n, columns = len(models), of_rater.shape[1]
-    index = {model: code for code, model in enumerate(models)}
-    left = rows["left"].map(index).to_numpy(dtype=np.int64)
-    right = rows["right"].map(index).to_numpy(dtype=np.int64)
-    winner = rows["winner"].to_numpy()
-    won = np.where(winner == "right", right * n + left, left * n + right)
-    tied = n * n + np.minimum(left, right) * n + np.maximum(left, right)
-    cell = np.where(winner == "tie", tied, won)
-
-    pairs, which = np.unique(cluster * len(of_rater) + rater, return_inverse=True)
-    counts = sparse.csr_array((np.ones(len(cell)), (cell, which)), shape=(2 * n * n, len(pairs)))
-    flat = np.empty((2 * n * n, columns))
-    step = max(1, _BLOCK // max(1, len(pairs)))
-    for start in range(0, columns, step):
-        block = slice(start, start + step)
-        weights = of_cluster[pairs // len(of_rater), block] * of_rater[pairs % len(of_rater), block]
-        flat[:, block] = np.asarray(counts @ weights)
-    wins = flat[: n * n].T.reshape(columns, n, n)
-    upper = flat[n * n :].T.reshape(columns, n, n)
-    return Tables(wins, upper + upper.transpose(0, 2, 1))
+        for first, second in pairs
+    ]
+    first, second = np.array(pairs).T
+    return with_intervals(scores, draws[first] - draws[second])
 
 
 def _impossible(wins: Array, ties: Array, models: Sequence[str]) -> str:
@@ -172,11 +173,11 @@ def _impossible(wins: Array, ties: Array, models: Sequence[str]) -> str:
     return "" if wins.any() else "ties only"
 
 
-def _one_sided(tables: Tables, blanks: Sequence[Score]) -> str:
+def _one_sided(wins: Array, models: Sequence[str]) -> str:
     """Name the models that never lost or never won."""
-    won, lost = tables.wins[0].sum(axis=1), tables.wins[0].sum(axis=0)
-    undefeated = [score.model for score, times in zip(blanks, lost, strict=True) if not times]
-    winless = [score.model for score, times in zip(blanks, won, strict=True) if not times]
+    won, lost = wins.sum(axis=1), wins.sum(axis=0)
+    undefeated = [model for model, times in zip(models, lost, strict=True) if not times]
+    winless = [model for model, times in zip(models, won, strict=True) if not times]
     said = [
         f"{word} {', '.join(names)}"
         for word, names in (("undefeated", undefeated), ("winless", winless))
@@ -185,36 +186,48 @@ def _one_sided(tables: Tables, blanks: Sequence[Score]) -> str:
     return " and ".join(said) or "one group of models was never beaten by the rest"
 
 
-def _both_bad(rows: pd.DataFrame, drawn: Draws, blank: Score) -> Iterator[Score]:
+def _both_bad(
+    votes: Votes, draws: Draws, blank: Score, rng: np.random.Generator
+) -> Iterator[Score]:
     """Yield the share of votes that say both bad, per suite (in `group`)."""
-    cluster, rater, of_cluster, of_rater = drawn
-    bad = (rows["winner"] == "both_bad").to_numpy()
-    for suite in distinct(rows["suite"]):
-        here = (rows["suite"] == suite).to_numpy()
-        shape = (len(of_cluster), len(of_rater))
-        votes = sparse.csr_array((np.ones(here.sum()), (cluster[here], rater[here])), shape=shape)
-        both = here & bad
-        bads = sparse.csr_array((np.ones(both.sum()), (cluster[both], rater[both])), shape=shape)
-        below = (of_cluster * np.asarray(votes @ of_rater)).sum(axis=0)
-        above = (of_cluster * np.asarray(bads @ of_rater)).sum(axis=0)
-        draws = np.full(len(below), np.nan)
-        np.divide(above, below, out=draws, where=below > 0)
+    suite = votes.suite_of_prompt[votes.prompt]
+    for code, name in enumerate(votes.suites):
+        here = votes if len(votes.suites) == 1 else votes.only(suite == code)
+        bad = (here.winner == BOTH_BAD).astype(np.int64)
+        share, n_scenes = float(bad.mean()), int(np.count_nonzero(np.bincount(here.scene)))
+        drawn: Array = np.full(draws.raters.shape[1], np.nan)
+        if n_scenes > 1 and share in {0.0, 1.0}:
+            near = rng.beta(0.5, n_scenes + 0.5, len(drawn))
+            drawn = near if share == 0 else 1 - near
+        elif n_scenes > 1:
+            away = resampled_sums(here, draws, bad, np.array([[-share], [1 - share]]))
+            drawn[1:] = np.clip(share + away[:, 0] / len(bad), 0, 1)
+        drawn[0] = share
         score = replace(
             blank,
             metric="both_bad_share",
-            group=suite,
-            n_items=int(rows["prompt"][here].nunique()),
-            n_raters=len(np.unique(rater[here])),
-            n_values=int(here.sum()),
+            group=name,
+            n_items=int(np.count_nonzero(np.bincount(here.prompt))),
+            n_raters=int(np.count_nonzero(np.bincount(here.rater))),
+            n_values=len(bad),
         )
-        yield with_interval(score, draws)
+        yield with_interval(score, drawn)
 
 
-def _counted(score: Score, rows: pd.DataFrame, model: str) -> Score:
-    own = rows[(rows["left"] == model) | (rows["right"] == model)]
-    return replace(
-        score,
-        n_items=int(own["prompt"].nunique()),
-        n_raters=int(own["rater"].nunique()),
-        n_values=len(own),
-    )
+def _blanks(votes: Votes, decided: Votes, blank: Score) -> list[Score]:
+    """Return one empty score per model with the numbers of its prompts, raters and votes."""
+    n = len(votes.models)
+    numbers = []
+    for unit, size in (
+        (decided.prompt, len(votes.scene_of_prompt)),
+        (decided.rater, votes.n_raters),
+    ):
+        seen = np.zeros((n, size), dtype=bool)
+        seen[decided.left, unit] = True
+        seen[decided.right, unit] = True
+        numbers.append(seen.sum(axis=1))
+    times = np.bincount(decided.left, minlength=n) + np.bincount(decided.right, minlength=n)
+    return [
+        replace(blank, model=model, n_items=int(prompts), n_raters=int(raters), n_values=int(count))
+        for model, prompts, raters, count in zip(votes.models, *numbers, times, strict=True)
+    ]

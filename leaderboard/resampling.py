@@ -10,6 +10,7 @@ All resamples are computed at once as products of sparse matrices, in blocks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -19,11 +20,18 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bench.records import Score
+from leaderboard.variance import Linear, between_units, scales
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Matrix = Any
 """A sparse matrix in rows; scipy's types do not follow its products."""
+
+TOO_FEW = "no interval: fewer than two scenes or references"
+NOTHING_VARIES = "no interval: nothing varies between the resamples"
+
+LEAST_RATERS = 3
+"""Of two raters nothing can be said about a third: intervals are then for these raters alone."""
 
 _BLOCK = 4_000_000
 """Numbers held at once, in each of a few arrays."""
@@ -38,6 +46,8 @@ class Judgements(NamedTuple):
     """What a judgement speaks of: the label given; 0 throughout where there is but one."""
     value: Array
     """1 for a label given; a number on a scale."""
+    weight: Array
+    """Of the judgement among those of its item: 1, or the precision of its rater."""
     n_channels: int
     prompt_of_item: Whole
     cluster_of_prompt: Whole
@@ -63,8 +73,17 @@ def draw_weights(rng: np.random.Generator, stratum: Whole, resamples: int) -> Ar
     for code in np.unique(stratum):
         members = np.flatnonzero(stratum == code)
         size = len(members)
-        weights[members, 1:] = rng.multinomial(size, np.full(size, 1 / size), resamples).T
+        drawn = rng.integers(0, size, (resamples, size)) + size * np.arange(resamples)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=resamples * size)
+        weights[members, 1:] = counts.reshape(resamples, size).T
     return weights
+
+
+def draw_raters(rng: np.random.Generator, raters: int, resamples: int) -> Array:
+    """Return how often each rater is drawn; with fewer than `LEAST_RATERS` none is, all count once."""
+    if raters < LEAST_RATERS:
+        return np.ones((raters, 1 + resamples))
+    return draw_weights(rng, np.zeros(raters, dtype=np.int64), resamples)
 
 
 def draw_seeds(rng: np.random.Generator, seed: Whole, resamples: int) -> Array:
@@ -96,8 +115,9 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
     n_items, n_channels = len(judgements.prompt_of_item), judgements.n_channels
     n_prompts, n_raters = len(judgements.cluster_of_prompt), len(raters)
     rows = item * n_channels + judgements.channel
-    sums = _matrix(judgements.value, rows, rater, (n_items * n_channels, n_raters))
-    seen = _matrix(np.ones(len(item)), item, rater, (n_items, n_raters))
+    weighted = judgements.value * judgements.weight
+    sums = _matrix(weighted, rows, rater, (n_items * n_channels, n_raters))
+    seen = _matrix(judgements.weight, item, rater, (n_items, n_raters))
     of = judgements.prompt_of_item
     members = _matrix(np.ones(n_items), of, np.arange(n_items), (n_prompts, n_items))
     sizes = [len(cell) for cell in judgements.cells]
@@ -120,22 +140,114 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
         mass[:, block] = _times(cells, weight)
         gathered = _gather(cells, of_prompt * weight[:, None, :])
         means[:, :, block] = _ratio(gathered, mass[:, block], empty=np.nan)
+    _widen(judgements, means, items, (sums, seen, members, cells))
+    for place, clusters_there in enumerate(clusters_of(judgements)):
+        if clusters_there < 2:
+            means[place, :, 1:] = np.nan
     return CellMeans(means, mass)
+
+
+def _widen(
+    judgements: Judgements, means: Array, items: Array, parts: tuple[Matrix, Matrix, Matrix, Matrix]
+) -> None:
+    """Scale the deviations of the resamples; see `variance`. Drawn seeds stay as they are."""
+    if means.shape[2] < 3 or (items != 1).any():
+        return
+    sums, seen, members, cells = parts
+    n_items, n_channels = len(judgements.prompt_of_item), judgements.n_channels
+    counts = np.asarray(seen.sum(axis=1)).ravel()
+    summed = np.asarray(sums.sum(axis=1)).reshape(n_items, n_channels)
+    of_item = summed / np.where(counts > 0, counts, 1.0)[:, None]
+    judged = members @ sparse.diags_array((counts > 0).astype(np.float64))
+    members = _averaging(judged)
+    there = (np.asarray(judged.sum(axis=1)).ravel() > 0).astype(np.float64)
+    cells = _averaging(cells @ sparse.diags_array(there))
+    of_prompt = _times(members, of_item)
+    linear = Linear(
+        sums, seen, of_item, of_prompt, means[:, :, 0], members, cells, judgements.cluster_of_prompt
+    )
+    away = means[:, :, 1:] - means[:, :, :1]
+    known = np.isfinite(away)
+    squares = np.where(known, away, 0.0) ** 2
+    drawn = squares.sum(axis=2) / np.maximum(known.sum(axis=2), 1)
+    means[:, :, 1:] = means[:, :, :1] + away * scales(between_units(linear), drawn)[:, :, None]
+
+
+def _averaging(membership: Matrix) -> Matrix:
+    """Return the matrix with rows that sum to 1, empty rows staying empty."""
+    total = np.asarray(membership.sum(axis=1)).ravel()
+    scaled = sparse.csr_array(sparse.diags_array(1 / np.where(total > 0, total, 1.0)) @ membership)
+    scaled.eliminate_zeros()
+    return scaled
+
+
+def clusters_of(judgements: Judgements) -> list[int]:
+    """Return how many clusters (scenes, or references) with a judgement stand behind each cell."""
+    judged = np.zeros(len(judgements.cluster_of_prompt), dtype=bool)
+    judged[judgements.prompt_of_item[judgements.item]] = True
+    of = judgements.cluster_of_prompt
+    return [len(np.unique(of[cell[judged[cell]]])) for cell in judgements.cells]
+
+
+def spread_shares(
+    rng: np.random.Generator, draws: CellMeans, clusters: Sequence[int]
+) -> tuple[CellMeans, bool]:
+    """Give shares of exactly 0 or 1 the spread that no resample can show; say whether any had one.
+
+    All draws are held within 0 and 1.
+
+    Where none (or all) of n scenes has a label, so has every resample. Its draws then come from
+    Jeffreys' posterior, Beta(½, n + ½) or its mirror image (Brown, Cai and DasGupta 2001).
+    """
+    means, found = draws.means, False
+    np.clip(means[:, :, 1:], 0, 1, out=means[:, :, 1:])
+    for cell, n in enumerate(clusters):
+        for channel in range(means.shape[1]):
+            value = means[cell, channel, 0]
+            resampled = means[cell, channel, 1:]
+            there = np.isfinite(resampled)
+            if value not in {0.0, 1.0} or n < 2 or not (resampled[there] == value).all():
+                continue
+            drawn = rng.beta(0.5, n + 0.5, len(resampled))
+            resampled[there] = (drawn if value == 0 else 1 - drawn)[there]
+            found = True
+    return draws, found
 
 
 def with_interval(score: Score, draws: Array) -> Score:
     """Return the score with its value (column 0) and the percentile interval of the resamples.
 
-    Resamples in which the value does not exist are left out; with fewer than half left, there is
-    no interval.
+    Resamples in which the value does not exist are left out. With fewer than half left, or where
+    all agree, there is no interval, and `reason` says so: one scene, one rating or one vote shows
+    nothing of what another would have been.
     """
-    value, resampled = float(draws[0]), draws[1:]
-    finite = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or len(finite) == 0 or 2 * len(finite) < len(resampled):
-        return replace(score, value=value)
-    tail = (1 - score.confidence) / 2
-    low, high = np.quantile(finite, [tail, 1 - tail])
-    return replace(score, value=value, low=float(low), high=float(high))
+    return with_intervals([score], draws[None, :])[0]
+
+
+def with_intervals(scores: Sequence[Score], draws: Array) -> list[Score]:
+    """Do the same for many scores, draws being (scores, 1 + resamples)."""
+    if not scores:
+        return []
+    tail = (1 - scores[0].confidence) / 2
+    known = np.isfinite(draws[:, 1:])
+    enough = 2 * known.sum(axis=1) >= max(draws.shape[1] - 1, 1)
+    bounds = np.full((2, len(scores)), np.nan)
+    whole = known.all(axis=1) & enough
+    bounds[:, whole] = np.quantile(draws[whole, 1:], [tail, 1 - tail], axis=1)
+    for row in np.flatnonzero(enough & ~whole):
+        bounds[:, row] = np.quantile(draws[row, 1:][known[row]], [tail, 1 - tail])
+    found = []
+    for score, value, low, high in zip(scores, draws[:, 0].tolist(), *bounds.tolist(), strict=True):
+        if not math.isfinite(value):
+            found.append(replace(score, value=value))
+        elif math.isnan(low):
+            found.append(replace(score, value=value, reason=TOO_FEW))
+        elif math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-9):
+            found.append(replace(score, value=value, reason=NOTHING_VARIES))
+        else:
+            # a share of 0 or 1 lies at the edge of what its posterior allows
+            found.append(replace(score, value=value, low=min(low, value), high=max(high, value)))
+    return found
 
 
 def _matrix(values: Array, rows: Whole, columns: Whole, shape: tuple[int, int]) -> Matrix:

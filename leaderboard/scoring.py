@@ -7,6 +7,8 @@ bias; then it counts the rows, so that a reader sees that none was lost.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,11 @@ import pandas as pd
 from bench.errors import RequestError
 from bench.records import NOT_APPLICABLE, Score
 from leaderboard.agreement import agreement
-from leaderboard.quality import mean_scores
+from leaderboard.detection import detection
+from leaderboard.joint import joint
+from leaderboard.languages import leak_gaps, score_gaps
+from leaderboard.panel import ordinal_check, rater_scores, repeats
+from leaderboard.quality import MEAN_SCORE, mean_scores
 from leaderboard.ranking import rank
 from leaderboard.selection import (
     applicable,
@@ -28,7 +34,15 @@ from leaderboard.selection import (
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
 
-TABLES = ("ratings", "votes", "attributions")
+TABLES = ("ratings", "votes", "attributions", "detections")
+
+
+class Options(NamedTuple):
+    """What every measure is told."""
+
+    confidence: float
+    resamples: int
+    by: Sequence[str]
 
 
 def score(
@@ -40,11 +54,13 @@ def score(
     confidence: float = 0.95,
     resamples: int = 1000,
     by: Sequence[str] = (),
+    weights: Mapping[str, float] | None = None,
+    declared: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Score]:
     """Return every score that the tables allow, study by study.
 
     Args:
-        tables: checked tables under "ratings", "votes" and "attributions"; any may be missing.
+        tables: checked tables under the names of `TABLES`; any may be missing.
         levels: of the criteria; see `agreement`.
         home: the tradition under test; see `shares.find_home`.
         rng: each table draws from a child of its own, so one table never changes another's
@@ -52,6 +68,9 @@ def score(
         confidence: of all intervals.
         resamples: of each bootstrap.
         by: columns to slice by, beside the whole.
+        weights: of the criteria in the overall score; equal where not said.
+        declared: the languages that each model says it knows, for language gaps; all it was asked
+            in where not said.
 
     Raises:
         RequestError: no table, an unknown one, an unclear home or an unknown level.
@@ -60,17 +79,31 @@ def score(
     if unknown or not tables:
         raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
     _refuse_shared_names(tables)
-    children = dict(zip(TABLES, rng.spawn(len(TABLES)), strict=True))
+    names = (*TABLES, "both", "languages")
+    children = dict(zip(names, rng.spawn(len(names)), strict=True))
     scores: list[Score] = []
-    if (given := tables.get("ratings")) is not None:
-        ratings = applicable(given)
+    options = Options(confidence, resamples, by)
+    given, votes = tables.get("ratings"), tables.get("votes")
+    ratings = None if given is None else applicable(given)
+    if given is not None and ratings is not None:
         scores += _not_applicable(given, confidence, by)
         scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
-        scores += _quality(ratings, children["ratings"], confidence, resamples, by=by)
-        scores += _repeats(ratings, confidence, by)
-    if (votes := tables.get("votes")) is not None:
+        scores += _quality(ratings, children["ratings"], options, weights)
+        for study, slice_, rows in parts(ratings, by):
+            scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
+    if votes is not None:
         scores += rank(
             votes, rng=children["votes"], confidence=confidence, resamples=resamples, by=by
+        )
+    if ratings is not None and votes is not None:
+        scores += joint(
+            ratings,
+            votes,
+            rng=children["both"],
+            confidence=confidence,
+            resamples=resamples,
+            by=[column for column in by if column in ratings and column in votes],
+            weights=weights,
         )
     if (attributions := tables.get("attributions")) is not None:
         scores += _agreement_on_labels(attributions, confidence, by)
@@ -82,10 +115,36 @@ def score(
             resamples=resamples,
             by=by,
         )
+    scores += _gaps(tables, children["languages"], options, home=home, declared=declared)
+    if (detections := tables.get("detections")) is not None:
+        scores += detection(
+            detections,
+            rng=children["detections"],
+            confidence=confidence,
+            resamples=resamples,
+            by=by,
+        )
     for name in TABLES:
         if name in tables:
             scores += count_rows(tables[name], name)
     return _with_notice(scores, tables)
+
+
+def _gaps(
+    tables: Mapping[str, pd.DataFrame],
+    rng: np.random.Generator,
+    options: Options,
+    *,
+    home: str | None,
+    declared: Mapping[str, Sequence[str]] | None,
+) -> Iterator[Score]:
+    """Yield what the language of the prompt changes, in scores and in leaks."""
+    of_scores, of_leaks = rng.spawn(2)
+    told = {**options._asdict(), "declared": declared}
+    if (ratings := tables.get("ratings")) is not None:
+        yield from score_gaps(ratings, rng=of_scores, **told)
+    if (attributions := tables.get("attributions")) is not None:
+        yield from leak_gaps(attributions, home=home, rng=of_leaks, **told)
 
 
 def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
@@ -126,17 +185,22 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
 def _quality(
     ratings: pd.DataFrame,
     rng: np.random.Generator,
-    confidence: float,
-    resamples: int,
-    *,
-    by: Sequence[str],
+    options: Options,
+    weights: Mapping[str, float] | None,
 ) -> Iterator[Score]:
-    named = ratings[ratings["model"] != ""]
-    for study, slice_, rows in parts(first_time(named), by):
+    for study, slice_, rows in parts(first_time(ratings), options.by):
+        blank = Score(study=study, slice=slice_, confidence=options.confidence)
+        named = rows[rows["model"] != ""]
+        means: list[Score] = []
+        if len(named):
+            means = list(mean_scores(named, blank, rng, options.resamples, weights))
+            yield from means
         for criterion in distinct(rows["criterion"]):
-            blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
+            at = replace(blank, criterion=criterion)
             chosen = rows[rows["criterion"] == criterion]
-            yield from mean_scores(chosen, blank, rng, resamples)
+            yield from rater_scores(chosen, at)
+            of = [s for s in means if (s.metric, s.criterion) == (MEAN_SCORE, criterion)]
+            yield from ordinal_check(chosen[chosen["model"] != ""], of, at)
 
 
 def _not_applicable(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
@@ -158,34 +222,6 @@ def _not_applicable(ratings: pd.DataFrame, confidence: float, by: Sequence[str])
                     n_raters=int(found["rater"].nunique()),
                     n_values=len(found),
                     method="share of answers; no interval",
-                )
-
-
-def _repeats(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
-    """Yield `intra_rater`, the share of hidden repeats that equal the first rating.
-
-    Per criterion over all raters, and by rater (in `group`).
-    """
-    key = ["rater", "item", "criterion"]
-    for study, slice_, rows in parts(ratings, by):
-        again = rows[rows["occasion"] > 0]
-        pairs = again.merge(first_time(rows)[[*key, "value"]], on=key, suffixes=("", "_first"))
-        same = pairs.assign(same=pairs["value"] == pairs["value_first"])
-        for criterion, of_criterion in same.groupby("criterion"):
-            groups = [("", of_criterion), *of_criterion.groupby("rater")]
-            for rater, found in groups:
-                yield Score(
-                    study=study,
-                    slice=slice_,
-                    metric="intra_rater",
-                    criterion=str(criterion),
-                    group=str(rater),
-                    value=float(found["same"].mean()),
-                    confidence=confidence,
-                    n_items=int(found["item"].nunique()),
-                    n_raters=int(found["rater"].nunique()),
-                    n_values=len(found),
-                    method="exact agreement of hidden repeats with the first rating; no interval",
                 )
 
 

@@ -27,8 +27,9 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
     for column in by:
         if column not in frame:
             raise RequestError(f"cannot slice by {column!r}: the table has no such column")
-    for study in distinct(frame["study"]):
-        rows = frame[frame["study"] == study]
+    studies = distinct(frame["study"])
+    for study in studies:
+        rows = frame if len(studies) == 1 else frame[frame["study"] == study]
         yield study, "", rows
         for column in by:
             values = rows[column].astype("str")
@@ -40,7 +41,8 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
 
 def first_time(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are not hidden repeats."""
-    return frame[frame["occasion"] == 0]
+    first = (frame["occasion"] == 0).to_numpy()
+    return frame if first.all() else frame[first]
 
 
 def applicable(ratings: pd.DataFrame) -> pd.DataFrame:

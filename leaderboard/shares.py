@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import NEUTRAL, REFERENCE
+from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.resampling import (
     Array,
     Judgements,
     Whole,
     cell_means,
+    clusters_of,
+    draw_raters,
     draw_seeds,
     draw_weights,
+    spread_shares,
 )
 from leaderboard.selection import codes, distinct, seed_codes
 from leaderboard.tables import CANNOT_TELL, OTHER
+
+TRACES = {"": 0.0, "none": 0.0, "slight": 0.15, "clear": 0.3, "equal": 0.5}
+"""How much of a picture a trace of another manner is counted as, in a sensitivity analysis."""
 
 Cell = tuple[str, ...]
 """(model, target), (model, target, "stratum", g) or (model, target, "with", other model)."""
@@ -31,6 +38,11 @@ class Counts(NamedTuple):
     items: int = 0
     raters: int = 0
     judgements: int = 0
+
+
+def counted(score: Score, counts: Counts) -> Score:
+    """Return the score with the numbers behind it."""
+    return replace(score, n_items=counts.items, n_raters=counts.raters, n_values=counts.judgements)
 
 
 class Shares(NamedTuple):
@@ -47,6 +59,8 @@ class Shares(NamedTuple):
     counts: Mapping[Cell, Counts]
     n_raters: int
     n_seeds: int
+    edges: bool
+    """Whether a share of exactly 0 or 1 got its spread from a posterior."""
 
     def share(self, model: str, target: str, label: str) -> Array | None:
         """Return q_target(label) or, for references, M(target, label); None without any."""
@@ -93,13 +107,19 @@ def find_traditions(frame: pd.DataFrame, home: str) -> list[str]:
 
 
 def shares_of(
-    frame: pd.DataFrame, traditions: Sequence[str], rng: np.random.Generator, resamples: int
+    frame: pd.DataFrame,
+    traditions: Sequence[str],
+    rng: np.random.Generator,
+    resamples: int,
+    *,
+    graded: bool = False,
 ) -> Shares:
     """Compute all shares of one aspect of one study, without hidden repeats.
 
     `traditions` are the study's, home first: a slice may hold but some of them.
     Scenes are drawn together for all models and targets, references within their class and
-    stratum, raters, and seeds together for all prompts; see `resampling`.
+    stratum, raters, and seeds together for all prompts; see `resampling`. With `graded` a trace of
+    another manner takes its strength (`TRACES`) from the label given.
     """
     is_reference = frame["model"] == REFERENCE
     # A reference is its own prompt: works are averaged one by one, variants of one work first
@@ -108,7 +128,7 @@ def shares_of(
         prompt=frame["prompt"].where(~is_reference, work),
         unit=frame["item"].where(~is_reference, work),
     )
-    labels = _labels(frame, traditions)
+    labels = _labels(frame, traditions, graded=graded)
     item, _ = codes(frame["item"])
     rater, raters = codes(frame["rater"])
     items = frame.assign(code=item).drop_duplicates("code").sort_values("code")
@@ -130,21 +150,38 @@ def shares_of(
     prompts = list(prompt_keys)
     cells = _cells(prompts, traditions[0])
     cluster_of_prompt, stratum_of_cluster = _clusters(prompts)
+    given = _places(frame["attribution"], labels)
     judgements = Judgements(
         item=item,
         rater=rater,
-        channel=np.array([labels.index(label) for label in frame["attribution"]], dtype=np.int64),
+        channel=given,
         value=np.ones(len(frame)),
+        weight=np.ones(len(frame)),
         n_channels=len(labels),
         prompt_of_item=prompt_of_item.astype(np.int64),
         cluster_of_prompt=cluster_of_prompt,
         cells=list(cells.values()),
     )
-    result = cell_means(
-        judgements,
-        draw_weights(rng, np.zeros(len(raters), dtype=np.int64), resamples),
-        draw_weights(rng, stratum_of_cluster, resamples),
-        draw_seeds(rng, seed, resamples),
+    if graded:
+        trace = frame["trace"].where(~frame["trace"].isin(["", "none"]), frame["attribution"])
+        strength = frame["trace_strength"].map(TRACES).to_numpy(dtype=np.float64)
+        # each judgement in two halves: what is left of the label, and the trace
+        judgements = judgements._replace(
+            item=np.concatenate([item, item]),
+            rater=np.concatenate([rater, rater]),
+            channel=np.concatenate([given, _places(trace, labels)]),
+            value=2 * np.concatenate([1 - strength, strength]),
+            weight=np.full(2 * len(frame), 0.5),
+        )
+    result, edges = spread_shares(
+        rng,
+        cell_means(
+            judgements,
+            draw_raters(rng, len(raters), resamples),
+            draw_weights(rng, stratum_of_cluster, resamples),
+            draw_seeds(rng, seed, resamples),
+        ),
+        clusters_of(judgements),
     )
     counts: dict[Cell, Counts] = {
         (str(model), str(target)): Counts(
@@ -162,13 +199,20 @@ def shares_of(
         counts=counts,
         n_raters=len(raters),
         n_seeds=int(seed.max(initial=-1)) + 1,
+        edges=edges,
     )
 
 
-def _labels(frame: pd.DataFrame, traditions: Sequence[str]) -> list[str]:
+def _places(column: pd.Series, labels: Sequence[str]) -> Whole:
+    place = {label: index for index, label in enumerate(labels)}
+    return np.array([place[label] for label in column], dtype=np.int64)
+
+
+def _labels(frame: pd.DataFrame, traditions: Sequence[str], *, graded: bool) -> list[str]:
     """Return all labels: the traditions, home first, then others, `cannot_tell` last."""
     last = [OTHER, CANNOT_TELL]
-    declared = distinct(frame["attribution"], without={*traditions, *last})
+    given = [frame["attribution"], *([frame["trace"]] if graded else [])]
+    declared = distinct(pd.concat(given), without={*traditions, *last, "", "none"})
     return [*traditions, *declared, *last]
 
 

@@ -5,9 +5,8 @@ Nothing is fetched from anywhere: style and figures stand in the page, pictures 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,20 @@ from markupsafe import Markup
 
 from bench.records import Score
 from leaderboard import svg
-from leaderboard.board import HEADLINE_ASPECT, Board, Labels, boards
-from leaderboard.figures import Figure, colours, figures_of
-from leaderboard.files import COLUMNS, csv_text, write_scores, write_whole
-from leaderboard.plots import number
-from leaderboard.scoring import TABLES
-from leaderboard.tabulate import capital, headline_table, interval_of, latex, markdown
+from leaderboard.board import Board, Labels, boards
+from leaderboard.details import tables_of
+from leaderboard.figure import Figure
+from leaderboard.figures import figures_of
+from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
+from leaderboard.pictures import (
+    Pictures,
+    gallery,
+    lowest_by_model,
+    lowest_csv,
+    write_pictures,
+)
+from leaderboard.tabulate import capital, headline_table, latex, markdown, notes_of
 from leaderboard.words import LANGUAGES, Words, words_in
-
-_MANY = 12
-"""Rows above which the table of differences is folded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One output for the contact strip; `file` is relative to the page."""
-
-    file: str
-    model: str
-    prompt: str = ""
-    caption: str = ""
 
 
 def write_site(
@@ -43,7 +36,7 @@ def write_site(
     out: Path,
     *,
     labels: Labels | None = None,
-    pictures: Sequence[Picture] = (),
+    pictures: Pictures | None = None,
     notes: Sequence[Mapping[str, str]] = (),
 ) -> Path:
     """Write the pages, figures, tables and the scores into the folder `out`.
@@ -54,7 +47,7 @@ def write_site(
         labels: what to show for criteria, traditions and models, by language; criteria come in
             its order. `reference` says what the references are where they are not real works, as a
             plural without an article.
-        pictures: shown as a grid of prompts and models; the caller puts the files in place.
+        pictures: what is shown of them; the caller puts the files in place.
         notes: paragraphs by language, shown above everything.
 
     Returns:
@@ -64,56 +57,79 @@ def write_site(
         RequestError: the folder cannot be written to.
     """
     write_scores(scores, out)
-    environment = jinja2.Environment(
+    if labels:
+        write_labels(labels, out)
+    if pictures:
+        write_pictures(pictures, out)
+    template = _templates().get_template("page.html.jinja")
+    for language in LANGUAGES:
+        words = words_in(language, labels)
+        sections = []
+        for place, board in enumerate(boards(scores, tuple(labels or ()))):
+            prefix = f"{place + 1}-" if board.study else ""
+            mine = (pictures or Pictures()).of_study(board.study)
+            section = _section(board, words, prefix, mine)
+            for shown in section["figures"]:
+                _write_figure(shown["figure"], board, words, out / "figures", prefix)
+            if mine.lowest:
+                write_whole(out / section["lowest_csv"], lowest_csv(mine.lowest).encode())
+            sections.append(section)
+        page = template.render(
+            words=words,
+            sections=sections,
+            simulated=any(section["board"].simulated for section in sections),
+            notes=[note.get(language) or next(iter(note.values())) for note in notes],
+            capital=capital,
+        )
+        english = language == LANGUAGES[0]
+        write_whole(out / ("index.html" if english else f"index.{language}.html"), page.encode())
+        stem = "leaderboard" if english else f"leaderboard.{language}"
+        write_whole(out / f"{stem}.md", markdown(scores, words).encode())
+        write_whole(out / f"{stem}.tex", latex(scores, words).encode())
+    return out / "index.html"
+
+
+def section_html(board: Board, words: Words, pictures: Pictures | None = None) -> str:
+    """Return one study as a piece of HTML that links to no file; pictures must be data URIs."""
+    mine = (pictures or Pictures()).of_study(board.study)
+    section = _section(board, words, "", mine) | {"linked": False}
+    template = _templates().get_template("section.html.jinja")
+    return template.render(words=words, section=section, capital=capital)
+
+
+def style_sheet() -> str:
+    """Return the style of the pages."""
+    return Path(__file__).with_name("templates").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("leaderboard"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("page.html.jinja")
-    for language in LANGUAGES:
-        words = words_in(language, labels)
-        sections = []
-        for place, board in enumerate(boards(scores, tuple(labels or ()))):
-            figures = figures_of(board, words)
-            prefix = f"{place + 1}-" if board.study else ""
-            for figure in figures:
-                _write_figure(figure, board, words, out / "figures", prefix)
-            sections.append(_section(board, figures, words, prefix))
-        page = template.render(
-            words=words,
-            sections=sections,
-            simulated=any(section["board"].simulated for section in sections),
-            notes=[note.get(language) or next(iter(note.values())) for note in notes],
-            gallery=_gallery(pictures),
-            capital=capital,
-        )
-        name = "index.html" if language == LANGUAGES[0] else f"index.{language}.html"
-        write_whole(out / name, page.encode())
-    english = words_in(LANGUAGES[0], labels)
-    write_whole(out / "leaderboard.md", markdown(scores, english).encode())
-    write_whole(out / "leaderboard.tex", latex(scores, english).encode())
-    return out / "index.html"
 
 
 def _write_figure(figure: Figure, board: Board, words: Words, folder: Path, prefix: str) -> None:
-    note = words.say("simulated") if board.simulated else ""
+    note = words.say("simulated") if board.simulated and figure.by_raters else ""
     drawing = svg.document(figure.title, figure.panels, note, figure.legend)
     write_whole(folder / f"{prefix}{figure.name}.{words.language}.svg", drawing.encode())
     rows = [list(asdict(score).values()) for score in figure.scores]
     write_whole(folder / f"{prefix}{figure.name}.csv", csv_text([COLUMNS, *rows]).encode())
 
 
-def _section(board: Board, figures: Sequence[Figure], words: Words, prefix: str) -> dict[str, Any]:
+def _section(board: Board, words: Words, prefix: str, pictures: Pictures) -> dict[str, Any]:
     """Return what the template shows of one study."""
-    differences = _differences(board, words)
-    intervals = [score.confidence for score in board.scores]
+    table = headline_table(board, words)
     return {
         "board": board,
+        "linked": True,
+        "slice": words.slice(board.slice),
         "lead": _lead(board, words),
-        "table": headline_table(board, words),
-        "confidence": f"{100 * intervals[0]:g}" if intervals else "95",
+        "table": table,
+        "table_note": notes_of(board, table, words),
         "figures": [
             {
                 "figure": figure,
@@ -121,12 +137,12 @@ def _section(board: Board, figures: Sequence[Figure], words: Words, prefix: str)
                 "svg": f"figures/{prefix}{figure.name}.{words.language}.svg",
                 "csv": f"figures/{prefix}{figure.name}.csv",
             }
-            for figure in figures
+            for figure in figures_of(board, words)
         ],
-        "differences": differences,
-        "folded": len(differences) > _MANY,
-        "rows": _rows(board, words),
-        "colours": colours(board),
+        "tables": tables_of(board, words),
+        "gallery": gallery(pictures.shown, words),
+        "lowest": lowest_by_model(pictures.lowest, words),
+        "lowest_csv": f"figures/{prefix}lowest.csv",
     }
 
 
@@ -134,46 +150,3 @@ def _lead(board: Board, words: Words) -> str:
     if not board.home:
         return words.say("lead_without_style", models=len(board.models))
     return words.say("lead", models=len(board.models), home=words.tradition(board.home))
-
-
-def _differences(board: Board, words: Words) -> list[dict[str, Any]]:
-    """Return the leak differences as rows of words; `decided` where the interval leaves out 0."""
-    shown = []
-    for score in board.all_of("leak_difference"):
-        if score.criterion != HEADLINE_ASPECT:
-            continue
-        finite = math.isfinite(score.value)
-        shown.append(
-            {
-                "pair": f"{words.label(score.model)} − {words.label(score.against)}",
-                "towards": capital(words.tradition(score.group)),
-                "value": number(score.value) if finite else "–",
-                "interval": interval_of(score) if finite else words.reason(score.reason),
-                "decided": finite and (score.low > 0 or score.high < 0),
-            }
-        )
-    return shown
-
-
-def _rows(board: Board, words: Words) -> list[dict[str, Any]]:
-    """Return per table its rows, and how many were used and set aside for what."""
-    result = []
-    for table in TABLES:
-        counts = {s.group: int(s.value) for s in board.all_of("rows") if s.criterion == table}
-        if counts:
-            total = counts.pop("")
-            parts = [
-                f"{words.say(f'rows_{use}')}: {count}" for use, count in counts.items() if count
-            ]
-            result.append({"table": words.say(table), "total": total, "parts": parts})
-    return result
-
-
-def _gallery(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Return the pictures as a grid: prompts down, models across."""
-    models = list(dict.fromkeys(picture.model for picture in pictures))
-    prompts: dict[str, dict[str, Any]] = {}
-    for picture in pictures:
-        row = prompts.setdefault(picture.prompt, {"caption": picture.caption, "by_model": {}})
-        row["by_model"].setdefault(picture.model, []).append(picture.file)
-    return {"models": models, "prompts": prompts}

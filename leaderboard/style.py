@@ -7,17 +7,24 @@ same sessions. C stands for the home tradition under test, l for each other one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.records import NEUTRAL, REFERENCE, Score
+from leaderboard.leaks import (
+    CANNOT_TELL_APART,
+    LEAST_DISCRIMINATION,
+    NO_REFERENCES,
+    leak_differences,
+    leaks_elsewhere,
+    share_covariances,
+)
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import Array, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, with_interval
 from leaderboard.selection import (
     confirmatory,
     distinct,
@@ -26,13 +33,10 @@ from leaderboard.selection import (
     parts,
     say_simulated,
 )
-from leaderboard.shares import Counts, Shares, find_home, find_traditions, shares_of
+from leaderboard.shares import Counts, Shares, counted, find_home, find_traditions, shares_of
 from leaderboard.tables import ASPECTS
 
-NO_REFERENCES = "no references"
 NOT_DISTINCT = "none of its scenes is distinct"
-CANNOT_TELL_APART = "panel cannot tell"
-LEAST_DISCRIMINATION = 0.5
 LEAST_REFERENCES = 30
 LARGEST_CONDITION = 5.0
 
@@ -77,6 +81,7 @@ def style(
             if (seen[enters]["model"] != REFERENCE).any():
                 shares = shares_of(seen[enters], traditions, rng, resamples)
                 found += _indices(shares, replace(blank, method=_method(shares, resamples)))
+                found += _sensitivity(seen[enters], traditions, rng, resamples, blank)
             for kind, rows_apart in seen[~enters].groupby("diagnosticity"):
                 shares = shares_of(rows_apart, traditions, rng, resamples)
                 at = replace(blank, metric="share_apart", method=_method(shares, resamples))
@@ -99,9 +104,11 @@ def _without_distinct(
 
 
 def _method(shares: Shares, resamples: int) -> str:
-    raters = "raters" if shares.n_raters > 1 else "one rater, not resampled"
+    few = "one rater" if shares.n_raters == 1 else "two raters"
+    raters = "raters" if shares.n_raters >= LEAST_RATERS else f"{few}, not resampled"
     seeds = "scenes, seeds" if shares.n_seeds > 1 else "scenes"
-    return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}"
+    edges = "; shares of 0 or 1 by Jeffreys' posterior" if shares.edges else ""
+    return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}{edges}"
 
 
 def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
@@ -110,7 +117,7 @@ def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
     for other in others:
         yield _discrimination(shares, other, blank)
     for model in shares.models:
-        own = _counted(blank, shares.counts.get((model, shares.home), Counts()))
+        own = counted(blank, shares.counts.get((model, shares.home), Counts()))
         for other in others:
             at = replace(own, model=model, group=other)
             yield _raw_leak(shares, at)
@@ -119,10 +126,41 @@ def _indices(shares: Shares, blank: Score) -> Iterator[Score]:
             yield from _choice_model(shares, at)
             yield _neutral_default(shares, at)
         yield from _mixture(shares, others, replace(own, model=model))
-    for model, against in combinations(shares.models, 2):
-        for other in others:
-            at = replace(blank, model=model, against=against, group=other)
-            yield _leak_difference(shares, at)
+        yield from leaks_elsewhere(shares, replace(blank, model=model))
+    yield from leak_differences(shares, others, blank)
+    if blank.criterion == ASPECTS[0] and not blank.slice:
+        yield from share_covariances(shares, blank)
+
+
+def _sensitivity(
+    seen: pd.DataFrame,
+    traditions: Sequence[str],
+    rng: np.random.Generator,
+    resamples: int,
+    blank: Score,
+) -> Iterator[Score]:
+    """Yield the leaks with graded traces, and without recognised works, where these were asked."""
+    recognised = (seen["recognised"] == "true").to_numpy()
+    if (seen["trace_strength"] != "").any():
+        shares = shares_of(seen, traditions, rng, resamples, graded=True)
+        said = replace(blank, method=f"graded traces; {_method(shares, resamples)}")
+        names = {"raw_leak": "graded_raw_leak", "excess_leak": "graded_excess_leak"}
+        yield from _leaks_as(shares, names, said)
+    if recognised.any() and not recognised.all():
+        shares = shares_of(seen[~recognised], traditions, rng, resamples)
+        left_out = f"without {recognised.sum()} judgements of recognised works"
+        said = replace(blank, method=f"{left_out}; {_method(shares, resamples)}")
+        yield from _leaks_as(shares, {"excess_leak": "excess_leak_unrecognised"}, said)
+
+
+def _leaks_as(shares: Shares, names: Mapping[str, str], blank: Score) -> Iterator[Score]:
+    for model in shares.models:
+        own = counted(blank, shares.counts.get((model, shares.home), Counts()))
+        for other in shares.traditions[1:]:
+            for score in (_raw_leak(shares, at := replace(own, model=model, group=other)),
+                          _excess_leak(shares, at)):  # fmt: skip
+                if score.metric in names:
+                    yield replace(score, metric=names[score.metric])
 
 
 def _all_shares(shares: Shares, blank: Score, before: str = "") -> Iterator[Score]:
@@ -131,13 +169,13 @@ def _all_shares(shares: Shares, blank: Score, before: str = "") -> Iterator[Scor
         model, target = cell
         for label, draws in zip(shares.labels, shares.of[cell], strict=True):
             score = replace(blank, model=model, group=f"{before}{target}:{label}")
-            yield with_interval(_counted(score, counts), draws)
+            yield with_interval(counted(score, counts), draws)
 
 
 def _discrimination(shares: Shares, other: str, blank: Score) -> Score:
     """D_l = M(l, l) − M(C, l)."""
     counts = shares.counts.get((REFERENCE, other), Counts())
-    score = _counted(replace(blank, metric="discrimination", group=other), counts)
+    score = counted(replace(blank, metric="discrimination", group=other), counts)
     right = shares.share(REFERENCE, other, other)
     wrong = shares.share(REFERENCE, shares.home, other)
     if right is None or wrong is None:
@@ -251,7 +289,7 @@ def _neutral_default(shares: Shares, score: Score) -> Score:
     to_home = shares.share(score.model, NEUTRAL, shares.home)
     if to_other is None or to_home is None:
         return _not_asked(score, NEUTRAL)
-    score = _counted(score, shares.counts[score.model, NEUTRAL])
+    score = counted(score, shares.counts[score.model, NEUTRAL])
     total = to_other + to_home
     draws = np.full_like(total, np.nan)
     np.divide(to_other - to_home, total, out=draws, where=total > 0)
@@ -290,27 +328,6 @@ def _mixture(shares: Shares, others: Sequence[str], score: Score) -> Iterator[Sc
             yield replace(at, reason=reason)
         else:
             yield with_interval(at, draws[shares.traditions.index(other)])
-
-
-def _leak_difference(shares: Shares, score: Score) -> Score:
-    """q^A_C(l) − q^B_C(l) on the prompts that both models were asked."""
-    score = replace(score, metric="leak_difference")
-    ours = shares.of.get((score.model, shares.home, "with", score.against))
-    theirs = shares.of.get((score.against, shares.home, "with", score.model))
-    if ours is None or theirs is None:
-        return replace(score, reason="no common scenes")
-    label = shares.labels.index(score.group)
-    pair = [shares.counts[model, shares.home] for model in (score.model, score.against)]
-    counts = Counts(
-        sum(part.items for part in pair),
-        max(part.raters for part in pair),
-        sum(part.judgements for part in pair),
-    )
-    return with_interval(_counted(score, counts), ours[label] - theirs[label])
-
-
-def _counted(score: Score, counts: Counts) -> Score:
-    return replace(score, n_items=counts.items, n_raters=counts.raters, n_values=counts.judgements)
 
 
 def _not_asked(score: Score, target: str) -> Score:

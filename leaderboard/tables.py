@@ -1,4 +1,4 @@
-"""The three tables that the scorer takes: ratings, votes and attributions, checked once.
+"""The four tables that the scorer takes: ratings, votes, attributions, detections, checked once.
 
 Columns are those of the design. Missing optional columns are filled with their defaults, columns
 that no scorer knows are carried along untouched, ids are always text, and nothing is dropped: a
@@ -24,6 +24,8 @@ WINNERS = ("left", "right", "tie", "both_bad")
 OTHER = "other"
 CANNOT_TELL = "cannot_tell"
 ASPECTS = ("manner", "things")
+MAKERS = ("human", "model")
+"""What a rater takes an item to be made by, in detections."""
 TRACE_STRENGTHS = ("", "none", "slight", "clear", "equal")
 
 _CARRIED = (
@@ -85,6 +87,25 @@ def check_attributions(
     return _attributions([Source(where, frame.reset_index(drop=True))], labels)
 
 
+def read_detections(paths: Sequence[Path | str]) -> pd.DataFrame:
+    """Return the answers to "made by a person or by a model?" of all `paths` as one checked frame.
+
+    Columns `rater,item,model,seen_as` with `seen_as` one of `human`, `model`; a human-made
+    reference has `model` = `reference`. `prompt` and the columns that all tables may carry are
+    optional.
+
+    Raises:
+        RequestError: no path was given.
+        FileFormatError: one sentence that names file, line or row, column and value.
+    """
+    return _detections(read_sources(paths))
+
+
+def check_detections(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a checked copy of detections made in memory; `where` names them in errors."""
+    return _detections([Source(where, frame.reset_index(drop=True))])
+
+
 def _ratings(sources: Sequence[Source]) -> pd.DataFrame:
     frame = _joined(sources, ("rater", "item", "criterion"), {"model": "", "prompt": ""}, "value")
     places = Places(sources)
@@ -137,6 +158,15 @@ def _attributions(sources: Sequence[Source], labels: Sequence[str]) -> pd.DataFr
     key = ["study", "rater", "item", "aspect", "occasion"]
     _refuse_duplicates(frame, key, places)
     _refuse_contradictions(frame, ["model", "prompt", "target", "diagnosticity"], places)
+    return frame
+
+
+def _detections(sources: Sequence[Source]) -> pd.DataFrame:
+    frame = _joined(sources, ("rater", "item", "model", "seen_as"), {"prompt": ""})
+    places = Places(sources)
+    choice_column(frame["seen_as"], MAKERS, places)
+    _refuse_duplicates(frame, ["study", "rater", "item", "occasion"], places)
+    _refuse_contradictions(frame, ["model", "prompt"], places)
     return frame
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bench.records import REFERENCE, Score
 from leaderboard.board import HEADLINE_ASPECT, Board, Labels, boards
+from leaderboard.letters import letters_of
 from leaderboard.plots import number
 from leaderboard.quality import MEAN_SCORE
+from leaderboard.weighting import OVERALL
 from leaderboard.words import Words, words_in
 
 _LONGEST = 14
@@ -24,6 +26,8 @@ class Cell(NamedTuple):
     interval: str = ""
     rank: str = ""
     reason: str = ""
+    letters: str = ""
+    """Models that share one do not differ significantly."""
 
 
 class Column(NamedTuple):
@@ -45,14 +49,24 @@ class HeadlineTable(NamedTuple):
     anchor: bool
     """Whether the last row is the references'."""
 
+    @property
+    def has_letters(self) -> bool:
+        """Whether any cell has a significance letter."""
+        return any(cell.letters for _, cells in self.rows for cell in cells)
+
 
 def headline_table(board: Board, words: Words) -> HeadlineTable:
-    """Return mean scores and votes with their ranks, and the bias towards each other tradition."""
+    """Return means and votes with ranks and letters, and the bias towards each other tradition.
+
+    Where there are several criteria, their weighted mean comes first: the order follows it.
+    """
     with_votes = any(score.metric == "strength" for score in board.scores)
-    strength = [Column(words.say("strength"), id="strength")] if with_votes else []
+    overall = any(board.overall(model) for model in board.models)
     scores = [
-        Column(words.term(criterion), id=criterion) for criterion in board.criteria
-    ] + strength
+        *([Column(words.say("overall"), id="overall")] if overall else []),
+        *(Column(words.term(criterion), id=criterion) for criterion in board.criteria),
+        *([Column(words.say("strength"), id="strength")] if with_votes else []),
+    ]
     short = bias_names(board.others)
     biases = [
         Column(words.say("bias", tradition=words.tradition(other)), short[other])
@@ -60,9 +74,15 @@ def headline_table(board: Board, words: Words) -> HeadlineTable:
     ]
     anchors = [score for score in board.all_of(MEAN_SCORE) if score.model == REFERENCE]
     models = [*board.models, *([REFERENCE] if anchors else [])]
+    borne = {name: letters_of(board, name) for name in board.criteria}
+    borne[""] = letters_of(board, "", OVERALL)
     rows = []
     for model in models:
-        cells = [_mean_cell(board, words, criterion, model) for criterion in board.criteria]
+        cells = [_overall_cell(board, words, model, borne[""])] if overall else []
+        cells += [
+            _mean_cell(board, words, criterion, model, borne[criterion])
+            for criterion in board.criteria
+        ]
         if with_votes:
             cells.append(_strength_cell(board, words, model))
         for other in board.others:
@@ -112,9 +132,12 @@ def markdown(scores: Sequence[Score], words: Words) -> str:
         heads = [words.say("model"), *(_heading(column) for column in table.columns)]
         lines = [_pipes(heads), _pipes(["---", *["---:"] * len(table.columns)])]
         lines += [
-            _pipes([name, *(_one_line(cell) for cell in cells)]) for name, cells in table.rows
+            _pipes([name, *(_one_line(cell) + _raised(cell, "<sup>{}</sup>") for cell in cells)])
+            for name, cells in table.rows
         ]
-        parts += ["\n".join(lines), words.say("no_purity")]
+        parts += ["\n".join(lines), notes_of(board, table, words)]
+        if board.home:
+            parts.append(words.say("no_purity"))
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,14 +149,18 @@ def latex(scores: Sequence[Score], words: Words) -> str:
         notes = [note for note in (board.study, words.say("simulated") * board.simulated) if note]
         heads = [words.say("model"), *(column.short or column.heading for column in table.columns)]
         lines = [f"% {' · '.join(notes)}"] if notes else []
+        lines += ["% needs the package booktabs; Chinese also needs ctex"]
         lines += [f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}", "\\toprule"]
         lines += [" & ".join(map(_escaped, heads)) + " \\\\", "\\midrule"]
         for place, (name, cells) in enumerate(table.rows):
             if table.anchor and place == len(table.rows) - 1:
                 lines.append("\\midrule")
-            row = [name, *(_one_line(cell) for cell in cells)]
-            lines.append(" & ".join(map(_escaped, row)) + " \\\\")
+            shown = [
+                _escaped(_one_line(cell)) + _raised(cell, "$^{{\\mathrm{{{}}}}}$") for cell in cells
+            ]
+            lines.append(" & ".join([_escaped(name), *shown]) + " \\\\")
         lines += ["\\bottomrule", "\\end{tabular}"]
+        lines += [f"% {notes_of(board, table, words)}"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
@@ -150,18 +177,28 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _mean_cell(board: Board, words: Words, criterion: str, model: str) -> Cell:
+def _overall_cell(board: Board, words: Words, model: str, borne: Mapping[str, str]) -> Cell:
+    mean = board.find(OVERALL, model=model) if model == REFERENCE else board.overall(model)
+    cell = _cell(mean, words, board.find("rank", model=model, group=OVERALL))
+    return cell._replace(letters=borne.get(model, ""))
+
+
+def _mean_cell(
+    board: Board, words: Words, criterion: str, model: str, borne: Mapping[str, str]
+) -> Cell:
     mean = board.find(MEAN_SCORE, criterion=criterion, model=model)
     rank = board.find("rank", criterion=criterion, model=model, group=MEAN_SCORE)
-    return _cell(mean, words, rank)
+    return _cell(mean, words, rank)._replace(letters=borne.get(model, ""))
 
 
 def _strength_cell(board: Board, words: Words, model: str) -> Cell:
     found = [score for score in board.all_of("strength") if score.model == model]
     if not found:
         return Cell("")
-    rank = board.find("rank", criterion=found[0].criterion, model=model)
-    return _cell(found[0], words, rank)
+    criterion = found[0].criterion
+    rank = board.find("rank", criterion=criterion, model=model)
+    borne = letters_of(board, criterion, "")
+    return _cell(found[0], words, rank)._replace(letters=borne.get(model, ""))
 
 
 def _cell(score: Score | None, words: Words, rank: Score | None = None) -> Cell:
@@ -169,7 +206,9 @@ def _cell(score: Score | None, words: Words, rank: Score | None = None) -> Cell:
         return Cell("")
     if not math.isfinite(score.value):
         return Cell("–", reason=words.reason(score.reason))
-    return Cell(number(score.value), interval_of(score), _rank_words(rank))
+    interval = interval_of(score)
+    reason = "" if interval or not score.reason else words.reason(score.reason)
+    return Cell(number(score.value), interval, _rank_words(rank), reason)
 
 
 def _rank_words(rank: Score | None) -> str:
@@ -209,6 +248,31 @@ def _terminal(cell: Cell, *, with_interval: bool) -> str:
 def _one_line(cell: Cell) -> str:
     rank = f" ({cell.rank})" if cell.rank else ""
     return f"{cell.value} {cell.interval or cell.reason}".strip() + rank
+
+
+def _raised(cell: Cell, form: str) -> str:
+    return form.format(cell.letters) if cell.letters else ""
+
+
+def notes_of(board: Board, table: HeadlineTable, words: Words) -> str:
+    """Return what a reader must know of the table: its order, ranks and letters."""
+    told = [words.say("ranks_note", confidence=f"{100 * confidence_of(board):g}")]
+    if table.has_letters:
+        told.append(words.say("letters_note"))
+    if any(board.overall(model) for model in board.models):
+        shares = words.listed(
+            [f"{words.term(name)} {100 * weight:.3g}%" for name, weight in board.weights.items()]
+        )
+        key = "weights_declared" if board.declared else "weights_equal"
+        told.append(words.say(key, weights=shares))
+    if board.home:
+        told.append(words.say("bias_note", home=words.tradition(board.home)))
+    return words.join(told)
+
+
+def confidence_of(board: Board) -> float:
+    """Return the confidence of the board's intervals."""
+    return next((score.confidence for score in board.scores), 0.95)
 
 
 def _heading(column: Column) -> str:

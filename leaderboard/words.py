@@ -34,6 +34,24 @@ class Words:
         """Return sentences one after the other; in Chinese no space parts them."""
         return ("" if self.language == "zh" else " ").join(sentences)
 
+    def listed(self, things: Sequence[str]) -> str:
+        """Return things one after the other, parted as the language parts them."""
+        return ("、" if self.language == "zh" else ", ").join(things)
+
+    def slice(self, name: str) -> str:
+        """Return what is shown for a slice, "genre: landscape" for `genre=landscape`."""
+        column, _, value = name.partition("=")
+        known = self.texts.get(f"by_{column}")
+        return self.pair(str(known or column), self.label(value)) if name else ""
+
+    def pair(self, name: str, value: str) -> str:
+        """Return "name: value" with the colon of the language."""
+        return f"{name}：{value}" if self.language == "zh" else f"{name}: {value}"
+
+    def clauses(self, parts: Sequence[str]) -> str:
+        """Return clauses one after the other, parted by the language's semicolon."""
+        return ("；" if self.language == "zh" else "; ").join(parts)
+
     def label(self, name: str) -> str:
         """Return what is shown for an id: the given label, our own word, or the id itself."""
         given = self.labels.get(name, {})
@@ -43,9 +61,9 @@ class Words:
         return str(own) if own else name
 
     def term(self, name: str) -> str:
-        """Return what is shown for a criterion; an id without a label loses its underscores."""
+        """Return what is shown for a criterion; an id without a label loses what joins its words."""
         shown = self.label(name)
-        return shown.replace("_", " ") if shown == name else shown
+        return shown.replace("_", " ").replace("-", " ") if shown == name else shown
 
     def tradition(self, name: str) -> str:
         """Return what is shown for a tradition or another label of manner.

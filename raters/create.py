@@ -170,6 +170,7 @@ def _rubric_content(rubric: Rubric) -> dict[str, Any]:
         "version": rubric.version,
         "not_applicable": rubric.not_applicable,
         "scales": [asdict(scale) for scale in rubric.scales],
+        "weights": dict(rubric.weights) or None,
     }
     return RubricFile.model_validate(content).model_dump(mode="json")
 

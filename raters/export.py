@@ -53,6 +53,13 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
     }
 
 
+def captions(study: Path) -> dict[str, dict[str, str]]:
+    """Return what raters were told that each stimulus shows: stimulus → language → text."""
+    s = t.stimulus.c
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        return {row.id: dict(row.captions) for row in connection.execute(select(s.id, s.captions))}
+
+
 def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (table, columns) of every single answer in one event."""
     if event.phase == SCALES:

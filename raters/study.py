@@ -34,6 +34,7 @@ __all__ = [
     "study_id",
     "tradition_labels",
     "traditions",
+    "weights",
     "withdraw",
 ]
 
@@ -130,6 +131,7 @@ def status(study: Path) -> dict[str, Any]:
             "version": protocol.version,
             "simulated": protocol.simulated,
             "planned": protocol.plan.raters,
+            "plan": protocol.plan.model_dump(exclude={"raters", "minutes"}),
             "invited": len(raters),
             "started": sum(bool(one["started_at"]) for one in raters),
             "finished": sum(bool(one["finished_at"]) for one in raters),
@@ -184,6 +186,11 @@ def withdraw(study: Path, rater: str) -> dict[str, Any]:
 def levels(study: Path) -> dict[str, str]:
     """Return the level of measurement of every scale of a study's rubric."""
     return {scale.id: scale.level for scale in read_protocol(study).rubric.scales}
+
+
+def weights(study: Path) -> dict[str, float]:
+    """Return the weights that a study's rubric declares; empty where it declares none."""
+    return dict(read_protocol(study).rubric.weights or {})
 
 
 def study_id(study: Path) -> str:

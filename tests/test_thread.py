@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from PIL import Image
 
 from bench.cli import main
 from bench.files import append_rows, file_hash
+from raters.export import captions
 from raters.simulated import Look, simulate
 from tests import tiny
 from tests.conftest import suite_content, write_yaml
@@ -98,12 +101,77 @@ def test_a_study_becomes_scores_and_a_page(
     metrics = {score["metric"] for score in scores}
     assert metrics >= {"alpha", "mean_score", "strength", "rank", "raw_leak", "excess_leak"}
     assert {score["model"] for score in scores if score["metric"] == "strength"} == {"sd-1", "sd-2"}
-    assert all("simulated" in score["method"] for score in scores if score["method"])
+    said = [score["method"] for score in scores if score["source"] == "raters"]
+    assert all("simulated" in method for method in said if method)
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "sd-1" in page
     assert "simulated" in page.lower()
     pinlu("leaderboard", tmp_path / "report" / "scores.csv", "--out", tmp_path / "site")
-    assert (tmp_path / "site" / "index.html").is_file()
+    site = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "Spirit and conception" in page
+    assert "Spirit and conception" in site
+    shown = [line for line in page.splitlines() if "<img" in line]
+    assert shown
+    assert [line for line in site.splitlines() if "<img" in line] == shown
+    assert all((tmp_path / "site" / name).is_file() for name in re.findall(r'src="([^"]+)"', site))
+
+
+def test_the_report_shows_costs_and_the_lowest_scenes_by_their_text(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pinlu("score", study, "--run", study.parent / "run", "--json", "--out", tmp_path)
+    scores = scores_of(capsys.readouterr().out)
+    seconds = [score for score in scores if score["metric"] == "device_seconds"]
+    assert {score["model"] for score in seconds} == {"sd-1", "sd-2"}
+    assert all(score["value"] > 0 for score in seconds)
+    assert {score["value"] for score in scores if score["metric"] == "failure_share"} == {0.0}
+    lowest = (tmp_path / "figures" / "1-lowest.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lowest) > 2
+    assert all((tmp_path / line.rsplit(",", 1)[1]).is_file() for line in lowest[1:])
+    for name, language in (("index.html", "en"), ("index.zh.html", "zh")):
+        page = (tmp_path / name).read_text(encoding="utf-8")
+        shown = [text[language] for text in captions(study).values()]
+        assert any(text in html.unescape(page) for text in shown)
+
+
+def test_two_releases_are_compared_and_a_loss_is_exit_1(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pinlu("score", study, "--out", tmp_path)
+    capsys.readouterr()
+    ways = [
+        main(["leaderboard", str(tmp_path / "scores.csv"), "--json", "--compare", *pair])
+        for pair in (("sd-1", "sd-2"), ("sd-2", "sd-1"))
+    ]
+    told = capsys.readouterr().out
+    decoder = json.JSONDecoder()
+    first, end = decoder.raw_decode(told)
+    second, _ = decoder.raw_decode(told[end:].lstrip())
+    losses = [any(verdict["outcome"] == "worse" for verdict in each) for each in (first, second)]
+    assert ways == [int(lost) for lost in losses]
+    assert len(first) == len(second) >= 4
+    assert [one["p"] for one in first] == [other["p"] for other in second]
+    assert main(["leaderboard", str(tmp_path), "--compare", "sd-1", "sd-3"]) == 2
+    assert "no scores of 'sd-3'" in capsys.readouterr().err
+
+
+def test_tables_of_any_kind_score_in_one_command(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pinlu("study", "export", study, "--out", tmp_path / "tables")
+    capsys.readouterr()
+    pinlu("score", study, "--json")
+    whole = scores_of(capsys.readouterr().out)
+    tables = sorted((tmp_path / "tables").glob("*.csv"))
+    pinlu("score", *tables, "--home", "chinese", "--json", "--out", tmp_path / "report")
+    alone = scores_of(capsys.readouterr().out)
+    assert (tmp_path / "report" / "index.html").is_file()
+
+    def values(scores: list[dict[str, Any]]) -> list[float]:
+        wanted = {"mean_score", "strength", "excess_leak", "alpha"}
+        return [score["value"] for score in scores if score["metric"] in wanted]
+
+    assert values(alone) == values(whole)
 
 
 def test_exported_tables_score_like_the_study(

@@ -50,6 +50,9 @@ def test_every_command_is_there_has_help_and_a_function() -> None:
         (["suites", "check", "x"], "no suite named 'x'"),
         (["models", "show", "x"], "no model named 'x'"),
         (["verify", "nowhere"], "not a run folder"),
+        (["leaderboard", "scores.csv"], "wants --out, --serve or --compare"),
+        (["score", "README.md", "configs"], "not both at once"),
+        (["score", "README.md"], "unknown suffix"),
     ],
 )
 def test_a_wrong_request_is_one_sentence_and_exit_2(

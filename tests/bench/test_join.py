@@ -53,6 +53,17 @@ def test_a_key_of_an_earlier_version_lacks_names_that_came_later(study: Path) ->
     assert named[["stratum", "diagnosticity", "work"]].tolist() == ["ink", "", ""]
 
 
+def test_seeds_stay_whole_though_references_have_none(study: Path, tmp_path: Path) -> None:
+    path = study / "sealed" / "key.jsonl"
+    work = json.dumps(key_row("dd", "reference") | {"seed": None}) + "\n"
+    path.write_text(path.read_text(encoding="utf-8") + work, encoding="utf-8")
+    ratings = pd.DataFrame({"rater": "r", "item": ["aa", "dd"], "criterion": "c", "value": 3})
+    named = reveal({"ratings": ratings}, read_key(study))["ratings"]
+    named.to_csv(tmp_path / "ratings.csv", index=False)
+    assert pd.read_csv(tmp_path / "ratings.csv", dtype="str")["seed"].tolist()[0] == "0"
+    assert named["seed"].isna().tolist() == [False, True]
+
+
 def test_a_stimulus_that_the_key_does_not_know_is_an_error(study: Path) -> None:
     ratings = pd.DataFrame({"rater": ["r"], "item": ["zz"], "criterion": ["c"], "value": [3]})
     with pytest.raises(FileFormatError, match="'zz' is not in the study's key"):

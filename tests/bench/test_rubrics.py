@@ -64,6 +64,37 @@ def test_a_faulty_rubric_is_refused(
         load_rubric(str(path))
 
 
+def test_weights_are_read_and_change_the_hash(tmp_path: Path) -> None:
+    content = {"rubric": "r", "version": 1, "scales": [scale(), scale(id="brush")]}
+    plain = load_rubric(str(write_yaml(tmp_path / "plain.yaml", content)))
+    weights = {"spirit": 3, "brush": 1}
+    weighed = load_rubric(str(write_yaml(tmp_path / "r.yaml", content | {"weights": weights})))
+    assert (plain.weights, weighed.weights) == ({}, weights)
+    assert plain.hash != weighed.hash
+
+
+def test_a_rubric_without_weights_keeps_the_hash_that_responses_carry() -> None:
+    frozen = "26c71a7f91475a992d5ee0b058c678e8e127d0e1bc3aec5ee281336d3ce47357"
+    assert load_rubric("core").hash == frozen
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ({"spirit": 1}, "every scale and nothing else: see 'brush'"),
+        ({"spirit": 1, "brush": 1, "ink": 1}, "see 'ink'"),
+        ({"spirit": -1, "brush": 2}, "must not be negative"),
+        ({"spirit": 0, "brush": 0}, "not all be 0"),
+        ({"spirit": float("nan"), "brush": 1}, "weights"),
+    ],
+)
+def test_faulty_weights_are_refused(tmp_path: Path, weights: dict[str, float], says: str) -> None:
+    content = {"rubric": "r", "version": 1, "scales": [scale(), scale(id="brush")]}
+    path = write_yaml(tmp_path / "r.yaml", content | {"weights": weights})
+    with pytest.raises(FileFormatError, match=says):
+        load_rubric(str(path))
+
+
 def test_an_unknown_rubric_lists_what_there_is() -> None:
     with pytest.raises(RequestError, match="core"):
         load_rubric("no-such-rubric")

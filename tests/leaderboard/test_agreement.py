@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import evalica
 import krippendorff
 import numpy as np
 import pandas as pd
+import pingouin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,11 +159,14 @@ def test_moments_equal_the_sums_of_coincidences() -> None:
     unit = np.unique(unit[kept], return_inverse=True)[1]
     ratings = coincidence.Ratings(unit, rater[kept], value[kept], domain, unit.max() + 1, 4)
     statistic = partial(coincidence.alpha, values=domain, level="interval")
-    slow = coincidence.two_way_jackknife(ratings, coincidence.coincidences, statistic)
+    groups = coincidence.grouped(ratings)
+    slow = coincidence.two_way_jackknife(
+        groups, coincidence.coincidences, lambda sums: statistic(sums)[..., None]
+    )
     alpha, *fast = moments_jackknife(ratings, domain)
     assert alpha == pytest.approx(0.849107, abs=5e-7)
     for ours, theirs in zip(fast, slow, strict=True):
-        assert ours == pytest.approx(theirs)
+        assert ours == pytest.approx(theirs[..., 0])
 
 
 @pytest.mark.parametrize("level", ["interval", "ordinal"])
@@ -259,3 +265,57 @@ def test_studies_are_apart_and_simulated_raters_are_said() -> None:
     alphas = [score for score in agreement(both) if score.metric == "alpha"]
     assert [score.study for score in alphas] == ["a", "b"]
     assert [score.method.endswith("simulated raters") for score in alphas] == [False, True]
+
+
+def test_marginals_and_gaps_are_counted() -> None:
+    scores = agreement(table([[1, 2], [2, math.nan], [2, 2]]))
+    assert one(scores, "missing_share").value == pytest.approx(1 / 6)
+    shares = {s.group: s.value for s in scores if s.metric == "marginal"}
+    assert shares == pytest.approx({"1": 0.2, "2": 0.8})
+
+
+def test_raters_who_always_agree_have_no_interval() -> None:
+    alpha = one(agreement(table([[1, 1], [2, 2], [4, 4], [5, 5]])), "alpha")
+    assert alpha.value == 1
+    assert math.isnan(alpha.low)
+    assert alpha.reason == "no interval: leaving any one out changes nothing"
+
+
+@pytest.mark.parametrize("value", [3.1, 1e6 + 0.1])
+def test_equal_fractions_do_not_vary(value: float) -> None:
+    scores = agreement(table([[value, value], [value, value], [value, value]]))
+    assert one(scores, "icc_2_1").reason == "no variation"
+    assert one(scores, "alpha").reason == "no variation"
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_pingouin_finds_the_same_intraclass_correlations(missing: float) -> None:
+    rng = np.random.default_rng(0)
+    given = rng.normal(3, 1, (30, 1)) + rng.normal(0, 0.4, 5) + rng.normal(0, 0.6, (30, 5))
+    scores = agreement(table(given.tolist()), levels="interval")
+    long = pd.DataFrame(
+        {"item": np.repeat(np.arange(30), 5), "rater": np.tile(np.arange(5), 30)}
+    ).assign(value=given.ravel())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, inside pingouin
+        theirs = pingouin.intraclass_corr(long, targets="item", raters="rater", ratings="value")
+    by_type = dict(zip(theirs["Type"], theirs["ICC"], strict=True))
+    assert one(scores, "icc_2_1").value == pytest.approx(by_type["ICC(A,1)"], abs=1e-6)
+    assert one(scores, "icc_2_k").value == pytest.approx(by_type["ICC(A,k)"], abs=1e-6)
+    if missing:
+        gaps = np.where(rng.random(given.shape) < missing, math.nan, given)
+        fewer = one(agreement(table(gaps.tolist()), levels="interval"), "icc_2_1")
+        assert fewer.value == pytest.approx(by_type["ICC(A,1)"], abs=0.1)
+
+
+@given(grid=grids, level=st.sampled_from(["nominal", "ordinal", "interval"]))
+def test_evalica_finds_the_same_alpha(grid: list[list[float]], level: str) -> None:
+    frame = table(grid) if any(not math.isnan(c) for row in grid for c in row) else None
+    if frame is None:
+        return
+    alpha = one(agreement(frame, levels=level), "alpha")
+    if math.isnan(alpha.value):
+        return
+    theirs = evalica.alpha(pd.DataFrame(grid).T, distance=level)
+    if level != "ordinal":  # what evalica calls ordinal is its own distance
+        assert alpha.value == pytest.approx(theirs.alpha, abs=1e-9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import choix
 import evalica
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.errors import RequestError
 from bench.records import SIMULATED, Score
-from leaderboard.ranking import rank
+from leaderboard.ranking import rank, ranked
 from leaderboard.ranks import simultaneous_ranks
 from leaderboard.tables import check_votes
+from leaderboard.votes import votes_from_lists, votes_of
 from tests.leaderboard.simulation import World
 
 
@@ -92,7 +95,9 @@ def test_planted_strengths_are_found() -> None:
     qualities = np.array([world.quality[model] for model in world.models])
     for score in scores:
         if score.metric == "strength":
-            assert score.low < world.quality[score.model] - qualities.mean() < score.high
+            planted = world.quality[score.model] - qualities.mean()
+            assert score.value == pytest.approx(planted, abs=0.15)
+            assert score.low < score.value < score.high
         if score.metric == "tie_parameter":
             assert score.low < world.tie < score.high
     assert values(scores, "rank") == {"balanced": 1, "japan": 2, "west": 3}
@@ -157,6 +162,116 @@ def test_repeats_are_set_aside_and_simulated_raters_are_said() -> None:
     assert repr(scores_of(pd.concat([frame, repeats]))) == repr(scores_of(frame))
     said = scores_of(frame.assign(rater_group=SIMULATED))
     assert all(score.method.endswith("simulated raters") for score in said)
+
+
+def test_choix_finds_the_same_without_ties() -> None:
+    world = World(scenes=40, models={model: {} for model in "abcd"}, tie=0.0)
+    world.quality = dict(zip("abcd", (1.0, 1.6, 2.0, 2.2), strict=True))
+    frame = world.votes(np.random.default_rng(4))
+    frame = frame[frame["winner"].isin(["left", "right"])]
+    pairs = [
+        (row.left, row.right) if row.winner == "left" else (row.right, row.left)
+        for row in frame.itertuples()
+    ]
+    theirs = choix.ilsr_pairwise(4, [("abcd".index(a), "abcd".index(b)) for a, b in pairs])
+    found = values(scores_of(frame), "strength")
+    assert [found[m] for m in "abcd"] == pytest.approx(list(theirs - theirs.mean()), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rows", [[("a", "b", "left", 1)], [("a", "b", "tie", 1), ("a", "b", "right", 0)]]
+)
+def test_one_vote_has_no_interval(rows: list[tuple[str, str, str, int]]) -> None:
+    for score in scores_of(votes(*rows)):
+        if score.metric == "rank" and math.isfinite(score.value):
+            assert (score.low, score.high) == (1, 2)
+        else:
+            assert math.isnan(score.low)
+            assert math.isnan(score.high)
+            assert score.reason
+
+
+def test_a_share_of_none_has_an_upper_bound() -> None:
+    (share,) = [s for s in scores_of(votes(("a", "b", "left", 40))) if s.metric == "both_bad_share"]
+    assert share.value == share.low == 0
+    assert 0.02 < share.high < 0.1
+
+
+def test_lists_and_tables_give_the_same() -> None:
+    frame = World(scenes=20).votes(np.random.default_rng(0))
+    columns = ("left", "right", "winner", "prompt", "rater")
+    lists = votes_from_lists(*(frame[name].tolist() for name in columns))
+    same = list(ranked(lists, Score(), np.random.default_rng(0), 50))
+    tables = list(ranked(votes_of(frame), Score(), np.random.default_rng(0), 50))
+    ours = {(s.metric, s.model, s.against): s.value for s in same}
+    theirs = {(s.metric, s.model, s.against): s.value for s in tables}
+    assert ours == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ((["a"], ["a"], ["tie"], ["p"], ["r"]), "row 1: .*not compared with itself"),
+        ((["a"], ["b"], ["draw"], ["p"], ["r"]), "row 1: .*unknown label 'draw'"),
+        ((["a", "a"], ["b", ""], ["tie"] * 2, ["p"] * 2, ["r"] * 2), "row 2: column 'right'"),
+        ((["a"], ["b"], ["tie"], [], ["r"]), "0 cells of 'prompt'"),
+    ],
+)
+def test_lists_are_checked(columns: tuple[list[str], ...], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        votes_from_lists(*columns)
+
+
+def test_without_scenes_or_raters_that_differ_the_interval_is_that_of_independent_votes() -> None:
+    world = World(scenes=300, raters=20, models={"a": {}, "b": {}}, quality={"a": 0.3, "b": 0.0})
+    found = scores_of(world.votes(np.random.default_rng(1)))
+    (score,) = [s for s in found if s.metric == "strength_difference"]
+    (tie,) = [s for s in found if s.metric == "tie_parameter"]
+    # the information of one vote on θ_a − θ_b, at the estimate
+    ahead = math.exp(score.value / 2)
+    total = ahead + 1 / ahead + tie.value
+    win, draw = ahead / total, tie.value / total
+    error = (score.n_values / 2 * (win + draw / 4 - (win + draw / 2) ** 2)) ** -0.5
+    assert score.high - score.low == pytest.approx(2 * 1.96 * error, rel=0.35)
+
+
+def test_differences_of_strengths() -> None:
+    scores = scores_of(World(scenes=60).votes(np.random.default_rng(0)))
+    strength = values(scores, "strength")
+    pairs = [s for s in scores if s.metric == "strength_difference"]
+    assert [(s.model, s.against) for s in pairs] == [
+        ("balanced", "japan"), ("balanced", "west"), ("japan", "west"),
+    ]  # fmt: skip
+    for s in pairs:
+        assert s.value == pytest.approx(strength[s.model] - strength[s.against])
+        assert s.low < s.value < s.high
+
+
+def test_step_down_finds_no_less_than_one_step() -> None:
+    """With one clear leader, what is left is tested against a lower bar."""
+    rng = np.random.default_rng(3)
+    centre = np.array([9.0, 1.0, 0.0, -1.0])
+    drawn = centre + rng.normal(0, [3.0, 0.25, 0.25, 0.25], (4000, 4))
+    ranks = simultaneous_ranks(centre, drawn, 0.95)
+    assert (ranks.best <= ranks.rank).all()
+    assert (ranks.rank <= ranks.worst).all()
+    gap = centre[:, None] - centre[None, :]
+    moved = drawn[:, :, None] - drawn[:, None, :] - gap
+    error = moved.std(axis=0) + np.eye(4)
+    bar = np.quantile(np.abs(moved / error).max(axis=(1, 2)), 0.95)
+    single = gap > bar * error
+    assert (1 + single.sum(axis=0) <= ranks.best).all()
+    assert (4 - single.sum(axis=1) >= ranks.worst).all()
+
+
+def test_a_model_that_resamples_lack_is_put_above_nobody() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([2.0, 1.0, 0.0]) + rng.normal(0, 0.01, (200, 3))
+    drawn[:, 1] = np.nan
+    ranks = simultaneous_ranks(np.array([2.0, 1.0, 0.0]), drawn, 0.95)
+    assert list(ranks.best) == [1, 1, 2]
+    assert list(ranks.worst) == [2, 3, 3]
+    assert np.isnan(ranks.p_first).all()
 
 
 def test_ranks_that_cannot_be_told_apart_span_each_other() -> None:

@@ -15,6 +15,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.additive import fit_additive
 from leaderboard.files import read_scores, write_scores
+from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.scoring import score
 from leaderboard.tables import check_attributions, check_ratings, check_votes
 from tests.leaderboard.simulation import World
@@ -118,7 +119,11 @@ def test_a_single_rater_and_unconnected_raters_say_so() -> None:
 def test_all_equal_ratings() -> None:
     frame = World(scenes=4).ratings(np.random.default_rng(0)).assign(value=3.0)
     found = scores_of({"ratings": frame})
-    assert all(s.value == s.low == s.high == 3 for s in found if s.metric == "mean_score")
+    means = [s for s in found if s.metric == "mean_score"]
+    assert all(s.value == 3 for s in means)
+    assert all(math.isnan(s.low) and s.reason == NOTHING_VARIES for s in means)
+    ranks = [s for s in found if s.metric == "rank"]
+    assert all((s.value, s.low, s.high) == (1, 1, 3) for s in ranks)
     assert all(s.reason == "no variation" for s in found if s.metric in {"alpha", "icc_2_1"})
 
 
@@ -180,7 +185,9 @@ def test_slices_and_levels() -> None:
 
 
 def test_faults_of_the_request() -> None:
-    with pytest.raises(RequestError, match="give tables among ratings, votes, attributions"):
+    with pytest.raises(
+        RequestError, match="give tables among ratings, votes, attributions, detections"
+    ):
         scores_of({})
     with pytest.raises(RequestError, match=r"found .'pairs'"):
         scores_of({"pairs": pd.DataFrame()})
@@ -206,10 +213,11 @@ def test_importing_the_package_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_importing_every_module_needs_neither_torch_nor_gradio() -> None:
+def test_importing_every_module_but_the_app_needs_neither_torch_nor_gradio() -> None:
     code = (
         "import importlib, pkgutil, sys, leaderboard\n"
-        "[importlib.import_module(f'leaderboard.{m.name}') for m in pkgutil.iter_modules(leaderboard.__path__)]\n"
+        "names = {m.name for m in pkgutil.iter_modules(leaderboard.__path__)} - {'serve'}\n"
+        "[importlib.import_module(f'leaderboard.{name}') for name in sorted(names)]\n"
         "print(sorted({'torch', 'gradio', 'diffusers', 'raters'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

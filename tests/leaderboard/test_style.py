@@ -12,6 +12,7 @@ import pytest
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.mixture import corrected_mixture
+from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.style import style
 from leaderboard.tables import check_attributions
 from tests.leaderboard.simulation import World
@@ -379,14 +380,117 @@ def test_the_noise_of_a_seed_that_all_prompts_share_widens_the_interval() -> Non
         for rater in range(4)
     ]
 
-    def width(frame: pd.DataFrame) -> float:
+    def share(frame: pd.DataFrame) -> Score:
         scores = style(
             check_attributions(frame, "here", labels=("home",)), rng=np.random.default_rng(1)
         )
-        (share,) = [score for score in scores if score.group == "home:home"]
-        assert share.value == 0.5
-        return share.high - share.low
+        (found,) = [
+            score
+            for score in scores
+            if (score.metric, score.group) == ("attribution_share", "home:home")
+        ]
+        assert found.value == 0.5
+        return found
 
     frame = pd.DataFrame(rows)
-    assert width(frame) > 0.5
-    assert width(frame.assign(seed="")) == 0
+    found = share(frame)
+    assert found.high - found.low > 0.5
+    assert share(frame.assign(seed="")).reason == NOTHING_VARIES
+
+
+def traced() -> pd.DataFrame:
+    """By hand, with a clear trace of Mughal in one output and one recognised reference."""
+    frame = by_hand()
+    frame.loc[(frame["item"] == "3") & (frame["rater"] == "r0"), "attribution"] = "persian"
+    at = (frame["item"] == "3") & (frame["rater"] == "r0")
+    frame.loc[at, ["trace", "trace_strength"]] = ["mughal", "clear"]
+    frame.loc[(frame["item"] == "8") & (frame["rater"] == "r1"), "recognised"] = "true"
+    return frame
+
+
+def test_traces_count_by_their_strength() -> None:
+    scores = scores_of(traced(), home="persian")
+    # prompt 1 as before 1/4; prompt 2: (0.3 + 1) / 2
+    leak = (0.25 + 0.65) / 2
+    assert one(scores, "graded_raw_leak", "a", "mughal").value == pytest.approx(leak)
+    graded = one(scores, "graded_excess_leak", "a", "mughal")
+    assert graded.value == pytest.approx(leak - 0.25)
+    assert graded.method.startswith("graded traces; ")
+    assert one(scores, "raw_leak", "a", "mughal").value == pytest.approx((0.25 + 0.5) / 2)
+    assert not [s for s in scores_of(by_hand(), home="persian") if s.metric.startswith("graded")]
+
+
+def test_recognised_works_are_left_out_beside() -> None:
+    scores = scores_of(traced(), home="persian")
+    leak = (0.25 + 0.5) / 2
+    assert one(scores, "excess_leak", "a", "mughal").value == pytest.approx(leak - 0.25)
+    without = one(scores, "excess_leak_unrecognised", "a", "mughal")
+    assert without.value == pytest.approx(leak - 0)
+    assert without.method.startswith("without 1 judgements of recognised works")
+
+
+def test_leaks_of_other_targets_than_home() -> None:
+    frame = World(scenes=12).attributions(np.random.default_rng(0))
+    scores = scores_of(frame)
+    share = {
+        s.group: s.value for s in scores if (s.metric, s.model) == ("attribution_share", "west")
+    }
+    real = {
+        s.group: s.value for s in scores if (s.metric, s.model) == ("attribution_share", REFERENCE)
+    }
+    found = one(scores, "excess_leak_elsewhere", "west", "japanese:western")
+    assert found.value == pytest.approx(share["japanese:western"] - real["japanese:western"])
+    groups = {s.group for s in scores if s.metric == "excess_leak_elsewhere"}
+    assert groups == {
+        "japanese:chinese", "japanese:western", "western:chinese", "western:japanese"
+    }  # fmt: skip
+
+
+def test_differences_hold_at_once_and_have_a_p_of_their_own() -> None:
+    scores = scores_of(World(scenes=40).attributions(np.random.default_rng(0)))
+    pairs = [s for s in scores if s.metric == "leak_difference"]
+    assert len(pairs) == 6
+    assert all("simultaneous over 6 differences" in s.method for s in pairs)
+    p = {(s.model, s.against, s.group): s.value for s in scores if s.metric == "leak_difference_p"}
+    assert p["japan", "west", "japanese"] < 1e-6
+    assert p["balanced", "japan", "western"] > 0.01
+    alone = {(s.model, s.group): s for s in scores if s.metric == "raw_leak"}
+    for s in pairs:
+        difference = alone[s.model, s.group].value - alone[s.against, s.group].value
+        assert s.value == pytest.approx(difference)
+
+
+def test_shares_that_sum_to_one_have_covariances_that_sum_to_nothing() -> None:
+    world = World(scenes=30, right=0.7, models={"a": {"japanese": 0.3, "western": 0.3}})
+    scores = scores_of(world.attributions(np.random.default_rng(0)))
+    found = [
+        s
+        for s in scores
+        if s.metric == "share_covariance" and s.model == "a" and s.group.startswith("chinese:")
+    ]
+    assert len(found) == 15
+    diagonal = {s.group.split(":")[1]: s for s in found if len(set(s.group.split(":")[1:])) == 1}
+    share = one(scores, "attribution_share", "a", "chinese:japanese")
+    width = 2 * 1.96 * diagonal["japanese"].value ** 0.5
+    assert share.high - share.low == pytest.approx(width, rel=0.2)
+
+
+def test_a_share_of_none_is_not_certain() -> None:
+    rows = [
+        row
+        for place in range(30)
+        for row in seen("a persian", f"{place}", "pp", prompt=f"s{place}/persian")
+    ]
+    rows += [row for place in range(30) for row in seen("reference mughal", f"m{place}", "mm")]
+    scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"))
+    leak = one(scores, "raw_leak", "a", "mughal")
+    assert leak.value == leak.low == 0
+    assert 0.03 < leak.high < 0.15
+    assert "Jeffreys" in leak.method
+
+
+def test_one_attribution_has_no_interval() -> None:
+    rows = [*seen("a persian", "1", "p", prompt="p"), *seen("reference mughal", "2", "m")]
+    for score in scores_of(check_attributions(pd.DataFrame(rows), "by hand")):
+        assert math.isnan(score.low)
+        assert score.reason

@@ -1,0 +1,133 @@
+"""Figures of the panel: agreement, severity, schools, and whether people can still tell."""
+
+from __future__ import annotations
+
+import math
+
+from bench.records import Score
+from leaderboard.board import HEADLINE_ASPECT, Board
+from leaderboard.figure import (
+    Figure,
+    bounds_of,
+    model_rows,
+    panel_of,
+    percent_of,
+    row_of,
+)
+from leaderboard.leaks import LEAST_DISCRIMINATION
+from leaderboard.plots import Dot, Row, axis_over, strip_panel
+from leaderboard.svg import INK
+from leaderboard.tabulate import capital
+from leaderboard.words import Words
+
+ALPHA_MARKS = (0.667, 0.8)
+"""Krippendorff 2004, p. 241: tentative conclusions and reliable ones; marks, not gates."""
+
+
+def agreement(board: Board, words: Words) -> Figure | None:
+    """Draw α, the reliability of the raters' mean, and whether the panel tells manners apart."""
+    alphas = board.all_of("alpha")
+    panels = []
+    captions = []
+    if alphas:
+        ratings = [s for name in board.criteria for s in alphas if s.criterion == name]
+        rows = [
+            _alpha_row(score, words)
+            for score in [*ratings, *(s for s in alphas if s not in ratings)]
+        ]
+        axis = axis_over(bounds_of(rows), include=[0, 1], marks=ALPHA_MARKS)
+        panels.append(panel_of(words.say("agreement_panel"), rows, axis))
+        captions.append(words.say("agreement_caption", confidence=percent_of(alphas)))
+    found = [board.find("icc_2_k", criterion=criterion) for criterion in board.criteria]
+    if means := [score for score in found if score is not None]:
+        rows = [row_of(score, capital(words.term(score.criterion)), words) for score in means]
+        axis = axis_over(bounds_of(rows), include=[0, 1])
+        panels.append(panel_of(words.say("mean_panel"), rows, axis))
+    told_apart = [s for s in board.all_of("discrimination") if s.criterion == HEADLINE_ASPECT]
+    if told_apart:
+        rows = [row_of(score, capital(words.tradition(score.group)), words) for score in told_apart]
+        axis = axis_over(bounds_of(rows), include=[0, 1], marks=[LEAST_DISCRIMINATION])
+        panels.append(panel_of(words.say("discrimination_panel"), rows, axis))
+        captions.append(words.say("discrimination_caption", home=words.tradition(board.home)))
+    if not panels:
+        return None
+    title = words.say("agreement_title")
+    return Figure("agreement", title, words.join(captions), panels, [*alphas, *means, *told_apart])
+
+
+def _alpha_row(score: Score, words: Words) -> Row:
+    row = row_of(score, capital(words.term(score.criterion)), words)
+    tentative, reliable = ALPHA_MARKS
+    fill = "#fff"
+    if score.low >= tentative:
+        fill = INK if score.low >= reliable else "#9aa3a8"
+    return row._replace(fill=fill)
+
+
+def severity(board: Board, words: Words) -> Figure | None:
+    """Draw every rater's bias and inconsistency, a strip of dots per criterion."""
+    panels = []
+    drawn: list[Score] = []
+    odd = {
+        (score.criterion, score.group)
+        for score in board.all_of("bt500_rejected")
+        if score.value == 1
+    }
+    for metric, marks in (("rater_bias", [0.0]), ("rater_inconsistency", [])):
+        found = [score for score in board.all_of(metric) if math.isfinite(score.value)]
+        strips = []
+        for criterion in board.criteria:
+            own = [score for score in found if score.criterion == criterion]
+            dots = [
+                Dot(score.value, score.group, hollow=(criterion, score.group) in odd)
+                for score in own
+            ]
+            if dots:
+                strips.append((capital(words.term(criterion)), dots))
+        if strips:
+            axis = axis_over([score.value for score in found], include=[0], marks=marks)
+            panels.append(strip_panel(words.say(f"{metric}_panel"), strips, axis))
+            drawn += found
+    if not panels:
+        return None
+    drawn += board.all_of("bt500_rejected")
+    caption = words.say("severity_caption")
+    return Figure("raters", words.say("severity_title"), caption, panels, drawn)
+
+
+def schools(board: Board, words: Words) -> Figure | None:
+    """Draw where two groups of raters see models differently."""
+    gaps = board.all_of("school_gap")
+    if not gaps:
+        return None
+    panels = []
+    for criterion, group in dict.fromkeys((score.criterion, score.group) for score in gaps):
+        own = [s for s in gaps if (s.criterion, s.group) == (criterion, group)]
+        first, _, second = group.partition(":")
+        name = capital(words.term(criterion))
+        title = f"{name}: {words.label(first)} − {words.label(second)}"
+        rows = model_rows(own, board, words)
+        panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
+    tests = board.all_of("dif")
+    caption = words.say("schools_caption", confidence=percent_of(gaps))
+    return Figure("schools", words.say("schools_title"), caption, panels, [*gaps, *tests])
+
+
+def human_made(board: Board, words: Words) -> Figure | None:
+    """Draw how often pictures were called human-made, and the panel's sensitivity d′."""
+    called = board.all_of("called_human")
+    if not called:
+        return None
+    rows = model_rows(called, board, words)
+    panels = [panel_of(words.say("called_panel"), rows, axis_over(bounds_of(rows), include=[0, 1]))]
+    for metric in ("d_prime", "response_criterion"):
+        found = board.all_of(metric)
+        rows = model_rows(found, board, words)
+        whole = [score for score in found if not score.model]
+        rows += [row_of(score, words.say("all_models"), words) for score in whole]
+        if rows:
+            axis = axis_over(bounds_of(rows), include=[0], marks=[0.0])
+            panels.append(panel_of(words.say(f"{metric}_panel"), rows, axis))
+    drawn = [*called, *board.all_of("d_prime"), *board.all_of("response_criterion")]
+    caption = words.say("human_caption", confidence=percent_of(called))
+    return Figure("human-or-model", words.say("human_title"), caption, panels, drawn)

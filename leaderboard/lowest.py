@@ -1,0 +1,99 @@
+"""Where models fail: the scenes that raters scored lowest, model by model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.records import REFERENCE
+from leaderboard.additive import fit_additive
+from leaderboard.selection import codes, distinct, first_time
+
+
+class Low(NamedTuple):
+    """One scene of a model, and its lowest picture."""
+
+    study: str
+    model: str
+    prompt: str
+    value: float
+    """Mean over the scene's pictures of the weighted mean of the criteria, severity removed."""
+    item: str
+    item_value: float
+    n_values: int
+    """Ratings behind the scene's value."""
+
+
+def lowest_scenes(
+    ratings: pd.DataFrame, *, weights: Mapping[str, float] | None = None, scenes: int = 3
+) -> list[Low]:
+    """Return the lowest scenes of each study and model, lowest first.
+
+    A rating less its rater's bias is averaged over raters, then over criteria by their weights,
+    then over the pictures of a prompt. A picture that lacks a criterion is averaged over the others.
+
+    Args:
+        ratings: a checked table; hidden repeats, references and rows without a model or a prompt
+            are left out.
+        weights: of the criteria; equal unless given.
+        scenes: how many per model.
+    """
+    found = []
+    for study in distinct(ratings["study"]):
+        rows = first_time(ratings[ratings["study"] == study])
+        corrected = pd.concat(
+            [_corrected(rows[rows["criterion"] == name]) for name in distinct(rows["criterion"])]
+        )
+        chosen = corrected[
+            (corrected["model"] != REFERENCE)
+            & (corrected["model"] != "")
+            & (corrected["prompt"] != "")
+        ]
+        found += _of_study(study, chosen, weights or {}, scenes)
+    return found
+
+
+def _corrected(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one criterion with each rater's bias taken off their values."""
+    item, _ = codes(rows["item"])
+    rater, raters = codes(rows["rater"])
+    fit = fit_additive(item, rater, rows["value"].to_numpy(dtype=np.float64))
+    bias = fit.bias if fit.connected and len(raters) > 1 else np.zeros(len(raters))
+    return rows.assign(value=rows["value"] - bias[rater])
+
+
+def _of_study(
+    study: str, rows: pd.DataFrame, weights: Mapping[str, float], scenes: int
+) -> list[Low]:
+    key = ["model", "prompt", "item"]
+    by_criterion = rows.groupby([*key, "criterion"])["value"].mean().reset_index()
+    by_criterion["weight"] = [weights.get(name, 1.0) for name in by_criterion["criterion"]]
+    by_criterion = by_criterion[by_criterion["weight"] > 0]
+    by_criterion["share"] = by_criterion["value"] * by_criterion["weight"]
+    sums = by_criterion.groupby(key)[["share", "weight"]].sum()
+    items = (sums["share"] / sums["weight"]).rename("value").reset_index()
+    counts = {
+        str(key): n for key, n in (rows["model"] + "\n" + rows["prompt"]).value_counts().items()
+    }
+    found = []
+    for model in distinct(items["model"]):
+        own = items[items["model"] == model]
+        means = own.groupby("prompt")["value"].mean().sort_values(kind="stable")
+        for prompt, value in means.head(scenes).items():
+            of_scene = own[own["prompt"] == prompt]
+            worst = of_scene.iloc[int(of_scene["value"].to_numpy().argmin())]
+            found.append(
+                Low(
+                    study=study,
+                    model=model,
+                    prompt=str(prompt),
+                    value=float(value),
+                    item=str(worst["item"]),
+                    item_value=float(worst["value"]),
+                    n_values=int(counts[f"{model}\n{prompt}"]),
+                )
+            )
+    return found

@@ -1,0 +1,121 @@
+"""How wide resamples should be: two-way clustering, and Student's t where a panel is small.
+
+A resample that draws scenes and raters and lets a judgement count with the product of both carries
+the noise of single judgements three times (Owen 2007), and with eight raters their normal quantile
+is too short. Deviations of the resamples are therefore scaled to the variance of two-way
+clustering, V = B_scenes + B_raters − B_judgements (Cameron, Gelbach and Miller 2011), corrected
+for the number of units, times t over z with Satterthwaite's degrees of freedom (as in the
+expanded percentile interval of Hesterberg 2015). The shape of the resamples stays.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.stats import norm, t
+
+Array = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Matrix = Any
+
+
+class Between(NamedTuple):
+    """Variances of each mean, all of one shape, and the units behind them."""
+
+    scenes: Array
+    raters: Array
+    """Of a rater with share h in the mean, 1 / (1 − h) times the square."""
+    judgements: Array
+    n_scenes: Array
+    n_raters: Array
+    """1 / Σ h²: as many equal raters weigh as much."""
+
+
+def expansion(freedom: Array) -> Array:
+    """Return t over z at 97.5 %, for degrees of freedom from 1 up."""
+    return np.asarray(t.ppf(0.975, np.maximum(freedom, 1.0)) / norm.ppf(0.975), np.float64)
+
+
+def scales(between: Between, drawn: Array) -> Array:
+    """Return what each mean's deviations are multiplied by; 1 where nothing varies.
+
+    Args:
+        between: as `between_units` gives it.
+        drawn: variance over the resamples, of the same shape.
+    """
+    of_scenes = between.scenes * between.n_scenes / np.maximum(between.n_scenes - 1, 1)
+    of_raters = between.raters
+    # raters never take away from what the scenes alone show
+    wanted = of_scenes + np.maximum(of_raters - between.judgements, 0)
+    uncertain = of_scenes**2 / np.maximum(between.n_scenes - 1, 1)
+    uncertain += of_raters**2 / np.maximum(between.n_raters - 1, 1)
+    freedom = np.full_like(wanted, np.inf)
+    np.divide(wanted**2, uncertain, out=freedom, where=uncertain > 0)
+    ratio = np.ones_like(wanted)
+    there = (drawn > 1e-18) & (wanted > 1e-18)
+    np.divide(wanted, drawn, out=ratio, where=there)
+    result: Array = np.sqrt(ratio) * np.where(there, expansion(freedom), 1.0)
+    return result
+
+
+class Linear(NamedTuple):
+    """What `between_units` needs of means of means, at the estimate.
+
+    Shapes: items, raters, channels, prompts, cells by their first letters.
+    """
+
+    sums: Matrix
+    """Weighted values by item × channel and rater, (i·c, r), sparse."""
+    seen: Matrix
+    """Weights by item and rater, (i, r), sparse."""
+    of_item: Array
+    """(i, c)."""
+    of_prompt: Array
+    """(p, c)."""
+    of_cell: Array
+    """(cells, c)."""
+    members: Matrix
+    """(p, i), each row summing to 1 over the items counted."""
+    cells: Matrix
+    """(cells, p), likewise."""
+    cluster_of_prompt: Whole
+
+
+def between_units(linear: Linear) -> Between:
+    """Return the variances of every cell's means that scenes, raters and judgements make."""
+    n_items, n_channels = linear.of_item.shape
+    n_raters = linear.seen.shape[1]
+    n_cells = linear.of_cell.shape[0]
+    weight = np.asarray(linear.seen.sum(axis=1)).ravel()
+    scenes = np.zeros((n_cells, n_channels))
+    n_scenes = np.zeros(n_cells)
+    for cell in range(n_cells):
+        row = linear.cells[[cell], :].tocoo()
+        away = (linear.of_prompt[row.col] - linear.of_cell[cell]) * row.data[:, None]
+        _, cluster = np.unique(linear.cluster_of_prompt[row.col], return_inverse=True)
+        n_scenes[cell] = cluster.max(initial=-1) + 1
+        for channel in range(n_channels):
+            scenes[cell, channel] = (np.bincount(cluster, away[:, channel]) ** 2).sum()
+    # what each rater moves each item by
+    moved = np.asarray(linear.sums.todense()).reshape(n_items, n_channels, n_raters)
+    moved = moved - linear.of_item[:, :, None] * np.asarray(linear.seen.todense())[:, None, :]
+    moved /= np.where(weight > 0, weight, 1.0)[:, None, None]
+    of_cell = linear.cells @ linear.members
+    by_rater = np.asarray(of_cell @ moved.reshape(n_items, -1)).reshape(n_cells, n_channels, -1)
+    squared = np.asarray(of_cell.multiply(of_cell) @ (moved**2).sum(axis=2))
+    shares = linear.seen.multiply(1 / np.where(weight > 0, weight, 1.0)[:, None])
+    share = np.asarray((of_cell @ sparse.csr_array(shares)).todense())
+    leverage = (1 - share)[:, None, :]
+    moved_by = np.zeros_like(by_rater)
+    np.divide(by_rater**2, leverage, out=moved_by, where=leverage > 1e-6)
+    ones = np.ones((1, n_channels))
+    return Between(
+        scenes=scenes,
+        raters=moved_by.sum(axis=2),
+        judgements=squared,
+        n_scenes=n_scenes[:, None] * ones,
+        n_raters=1 / np.maximum((share**2).sum(axis=1), 1e-9)[:, None] * ones,
+    )

@@ -1,0 +1,151 @@
+"""Figures of everything a page may hold, for any home and any number of others, or with parts missing."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.records import Score
+from leaderboard.board import boards
+from leaderboard.figures import figures_of
+from leaderboard.site import section_html, write_site
+from leaderboard.tabulate import headline_table, markdown
+from leaderboard.weighting import weight_scores
+from leaderboard.words import LANGUAGES, words_in
+from tests.leaderboard.rich import rich_scores
+
+NAMES = [
+    "scores", "weightings", "strengths", "ratings-and-votes", "attributions", "triangle",
+    "excess-leak", "leak-differences", "language-gap", "agreement", "raters", "schools",
+    "human-or-model", "costs",
+]  # fmt: skip
+
+
+def drawn(scores: list[Score], language: str = "en") -> dict[str, str]:
+    """Figure → all its drawings as one text."""
+    (board,) = boards(scores)
+    return {
+        figure.name: "".join(panel.body for panel in figure.panels)
+        for figure in figures_of(board, words_in(language))
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_figure_is_drawn_and_well_formed(language: str) -> None:
+    found = drawn(rich_scores(), language)
+    assert list(found) == NAMES
+    for body in found.values():
+        ET.fromstring(f"<svg>{body}</svg>")  # noqa: S314 - our own
+        assert "nan" not in body
+
+
+@pytest.mark.parametrize("traditions", [("ours", "theirs"), tuple("vwxyz")])
+def test_nothing_is_written_for_three_traditions(
+    traditions: tuple[str, ...], tmp_path: Path
+) -> None:
+    scores = rich_scores(traditions=traditions)
+    found = drawn(scores)
+    assert list(found) == NAMES
+    # one triangle per other tradition when asked for home, and when asked for none
+    whole = 2 * (len(traditions) - 1) + (len(traditions) - 1)
+    (board,) = boards(scores)
+    triangle = next(f for f in figures_of(board, words_in("en")) if f.name == "triangle")
+    assert len(triangle.panels) == whole
+    assert found["triangle"].count("everything else") == whole
+    write_site(scores, tmp_path)
+
+
+@pytest.mark.parametrize("metric", sorted({score.metric for score in rich_scores()}))
+def test_a_page_is_made_whatever_is_missing(metric: str) -> None:
+    missing = [score for score in rich_scores() if score.metric != metric]
+    alone = [score for score in rich_scores() if score.metric == metric]
+    for scores in (missing, alone):
+        for board in boards(scores):
+            for language in LANGUAGES:
+                page = section_html(board, words_in(language))
+                assert not re.search(r"\bnan\b", page, re.IGNORECASE)
+
+
+def test_letters_stand_in_table_figure_and_markdown() -> None:
+    scores = rich_scores()
+    (board,) = boards(scores)
+    table = headline_table(board, words_in("en"))
+    assert [cells[0].letters for _, cells in table.rows] == ["a", "ab", "b", ""]
+    assert [cells[2].letters for _, cells in table.rows] == [""] * 4
+    assert "<sup>ab</sup>" in markdown(scores, words_in("en"))
+    assert drawn(scores)["scores"].count(">ab</tspan>") == 2
+    assert "share a letter" not in markdown(
+        [score for score in scores if score.metric != "ranked_above"], words_in("en")
+    )
+
+
+def test_the_order_follows_the_declared_weights() -> None:
+    scores = [
+        Score(metric="mean_score", criterion=criterion, model=model, value=value)
+        for model, values in {"a": (5, 1), "b": (3, 4)}.items()
+        for criterion, value in zip(("brush", "form"), values, strict=True)
+    ]
+    (equal,) = boards(scores + weight_scores(scores))
+    assert (equal.models, equal.declared) == (["b", "a"], False)
+    (declared,) = boards(scores + weight_scores(scores, {"brush": 9, "form": 1}))
+    assert (declared.models, declared.declared) == (["a", "b"], True)
+    told = markdown(scores + weight_scores(scores, {"brush": 9, "form": 1}), words_in("en"))
+    assert "the rubric declares: brush 90%, form 10%" in told
+    ranges = drawn(scores)["weightings"]
+    assert ranges.count("(1–2)") == 2
+
+
+def test_a_model_without_a_criterion_has_no_overall_score_and_stands_last() -> None:
+    scores = [s for s in rich_scores() if s.metric != "overall_score"]
+    scores = [s for s in scores if (s.metric, s.model, s.criterion) != ("mean_score", "a", "form")]
+    (board,) = boards(scores)
+    assert list(board.models) == ["b", "c", "a"]
+    assert "a criterion is missing" in markdown(scores, words_in("en"))
+
+
+def test_without_an_excess_the_raw_leak_is_drawn_with_the_reason() -> None:
+    scores = [
+        replace(s, value=float("nan"), low=float("nan"), high=float("nan"), reason="no references")
+        if s.metric == "excess_leak"
+        else s
+        for s in rich_scores()
+    ]
+    found = drawn(scores)
+    assert "raw-leak" in found
+    assert "excess-leak" not in found
+    (board,) = boards(scores)
+    figure = next(f for f in figures_of(board, words_in("zh")) if f.name == "raw-leak")
+    assert "无参照" in figure.caption
+
+
+def test_many_pairs_are_drawn_against_the_first_alone() -> None:
+    models = [f"m{number}" for number in range(8)]
+    (board,) = boards(rich_scores(models=models))
+    figure = next(f for f in figures_of(board, words_in("en")) if f.name == "leak-differences")
+    assert len(figure.scores) == 7 * 2
+    assert "against m0 alone" in figure.caption
+
+
+def test_costs_of_simulated_raters_are_not_called_simulated(tmp_path: Path) -> None:
+    scores = [
+        s if s.source == "run" else replace(s, method="simulated raters") for s in rich_scores()
+    ]
+    write_site(scores, tmp_path)
+    notes = {
+        path.name: "Simulated raters" in path.read_text(encoding="utf-8")
+        for path in (tmp_path / "figures").glob("*.en.svg")
+    }
+    assert notes.pop("costs.en.svg") is False
+    assert all(notes.values())
+
+
+def test_a_board_of_a_slice_has_its_rows_and_the_weights_of_the_whole() -> None:
+    whole = rich_scores()
+    part = rich_scores(models=("c", "a"), slice_="language=zh")
+    (board,) = boards(whole + part, slice_="language=zh")
+    assert list(board.models) == ["c", "a"]
+    assert board.weights == {"brush": 0.5, "form": 0.5}

@@ -1,0 +1,93 @@
+"""Ratings and votes together: more precise than either, and honest where they disagree."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.records import Score
+from leaderboard.joint import Readings, fuse, joint
+from leaderboard.scoring import score
+from tests.leaderboard.simulation import World
+
+
+def world() -> World:
+    quality = {"a": 3.8, "b": 3.4, "c": 3.0, "d": 2.9}
+    return World(
+        scenes=60, models={m: {} for m in quality}, quality=quality, criteria=["c"], right=0.9
+    )
+
+
+def scores_of(ratings: pd.DataFrame, votes: pd.DataFrame) -> list[Score]:
+    return joint(ratings, votes, rng=np.random.default_rng(0), resamples=300)
+
+
+def by_model(scores: list[Score], metric: str) -> dict[str, Score]:
+    return {s.model: s for s in scores if s.metric == metric}
+
+
+def test_both_together_are_no_less_precise_and_agree_where_they_should() -> None:
+    rng = np.random.default_rng(0)
+    ratings, votes = world().ratings(rng), world().votes(rng)
+    scores = scores_of(ratings, votes)
+    fused = by_model(scores, "joint_score")
+    alone = score({"ratings": ratings}, rng=np.random.default_rng(0), resamples=300)
+    means = by_model([s for s in alone if s.metric == "mean_score"], "mean_score")
+    assert set(fused) == set("abcd")
+    for model, found in fused.items():
+        assert found.low < found.value < found.high
+        assert found.value == pytest.approx(means[model].value, abs=0.15)
+    (fit,) = [s for s in scores if s.metric == "rating_vote_fit"]
+    assert fit.value > 0.05
+    gaps = by_model(scores, "rating_vote_gap")
+    assert all(s.low < 0 < s.high for s in gaps.values())
+    assert sum(s.value for s in gaps.values()) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_model_that_votes_love_and_ratings_do_not_is_found() -> None:
+    rng = np.random.default_rng(1)
+    ratings = world().ratings(rng)
+    other = world()
+    other.quality = {**other.quality, "d": 4.4}
+    scores = scores_of(ratings, other.votes(rng))
+    (fit,) = [s for s in scores if s.metric == "rating_vote_fit"]
+    assert fit.value < 1e-3
+    gaps = by_model(scores, "rating_vote_gap")
+    assert gaps["d"].low > 0
+
+
+def test_exact_readings_give_the_planted_scale() -> None:
+    rng = np.random.default_rng(2)
+    true = np.array([1.0, 0.2, -0.4, -0.8])
+    noise = rng.normal(0, 0.1, (2, 4, 400))
+    noise[:, :, 0] = 0
+    rated = 3 + true[:, None] + noise[0]
+    strength = 1.7 * true[:, None] + 1.7 * noise[1]
+    found = fuse(Readings(list("abcd"), rated, strength))
+    assert found.kappa == pytest.approx(1.7, rel=1e-3)
+    assert found.quality[:, 0] == pytest.approx(3 + true, abs=1e-3)
+    assert found.p == pytest.approx(1, abs=1e-3)
+    # two equal readings halve the variance of differences
+    ours, theirs = found.quality[0] - found.quality[1], rated[0] - rated[1]
+    assert ours[1:].std() / theirs[1:].std() == pytest.approx(0.5**0.5, rel=0.15)
+
+
+def test_votes_on_a_criterion_meet_its_ratings_only() -> None:
+    rng = np.random.default_rng(0)
+    ratings, votes = world().ratings(rng), world().votes(rng)
+    named = scores_of(ratings, votes.assign(criterion="c"))
+    assert {s.criterion for s in named} == {"c"}
+    assert scores_of(ratings, votes.assign(criterion="other")) == []
+    assert scores_of(ratings.assign(study="x"), votes) == []
+
+
+def test_two_models_cannot_disagree() -> None:
+    rng = np.random.default_rng(0)
+    small = World(scenes=10, models={"a": {}, "b": {}}, quality={"a": 3, "b": 2}, criteria=["c"])
+    (only,) = scores_of(small.ratings(rng), small.votes(rng))
+    assert only.metric == "rating_vote_fit"
+    assert math.isnan(only.value)
+    assert only.reason.startswith("needs three models")

@@ -1,0 +1,54 @@
+"""Ranks over all weightings, against a dense grid of weightings and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leaderboard.weighting import AHEAD, rank_ranges
+
+
+def on_a_grid(means: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks on all weightings whose weights are multiples of 1/steps, of three criteria."""
+    ranks = []
+    for first in range(steps + 1):
+        for second in range(steps + 1 - first):
+            weights = np.array([first, second, steps - first - second]) / steps
+            scores = means @ weights
+            ranks.append(1 + (scores[None, :] - scores[:, None] >= AHEAD).sum(axis=1))
+    return np.min(ranks, axis=0), np.max(ranks, axis=0)
+
+
+@given(st.integers(0, 10_000))
+def test_the_range_holds_every_rank_on_a_grid(seed: int) -> None:
+    means = np.random.default_rng(seed).uniform(1, 5, (6, 3)).round(2)
+    found = rank_ranges(means)
+    best, worst = on_a_grid(means, 40)
+    assert (found.best <= best).all()
+    assert (found.worst >= worst).all()
+
+
+def test_on_well_parted_means_the_grid_finds_the_same() -> None:
+    means = np.array([[5, 1, 3], [1, 5, 3], [3, 3, 3], [2, 2, 2], [1, 1, 1.0]])
+    found = rank_ranges(means)
+    best, worst = on_a_grid(means, 60)
+    assert found.best.tolist() == best.tolist() == [1, 1, 1, 3, 4]
+    assert found.worst.tolist() == worst.tolist() == [4, 4, 2, 4, 5]
+
+
+def test_a_model_ahead_on_every_criterion_is_first_whatever_the_weights() -> None:
+    found = rank_ranges(np.array([[4.0, 4.2], [3.0, 3.1], [3.1, 3.0]]))
+    assert found.best.tolist() == [1, 2, 2]
+    assert found.worst.tolist() == [1, 3, 3]
+
+
+@pytest.mark.parametrize("criteria", [1, 4])
+def test_equal_models_share_the_first_rank(criteria: int) -> None:
+    found = rank_ranges(np.full((3, criteria), 3.0))
+    assert found.best.tolist() == found.worst.tolist() == [1, 1, 1]
+
+
+def test_one_model_alone() -> None:
+    assert rank_ranges(np.array([[3.0, 2.0]])).worst.tolist() == [1]
