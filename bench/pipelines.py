@@ -16,7 +16,7 @@ import transformers
 
 from bench.errors import RequestError, WorkError
 from bench.plan import call_arguments
-from bench.records import Batch, ModelSpec
+from bench.records import Batch, Modality, ModelSpec
 
 # A note per image processor that torchvision is not installed: nothing that a user can act on
 transformers.utils.logging.set_verbosity_error()
@@ -94,6 +94,12 @@ def pipeline_class(spec: ModelSpec) -> str:
     return str(name)
 
 
+def makes(pipeline: str) -> Modality:
+    """Return what a pipeline class makes: its call takes a number of frames, or it does not."""
+    call = getattr(diffusers, pipeline).__call__
+    return "video" if "num_frames" in inspect.signature(call).parameters else "image"
+
+
 def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
     """Load a checkpoint from safetensors onto the device, without checker or watermark.
 
@@ -127,27 +133,52 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
     """Run one padded batch; each job draws its noise from a CPU generator of its own.
 
     Returns:
-        One picture per job: jobs × height × width × 3, in [0, 1].
+        One picture per job (jobs × height × width × 3) or one clip (jobs × frames × height ×
+        width × 3), in [0, 1].
 
     Raises:
-        WorkError: the pipeline gave another number of pictures than it was asked for.
+        WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
     jobs = list(batch.jobs) + [batch.jobs[-1]] * (batch.size - len(batch.jobs))
     generators = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
-    images: Sequence[Any] = pipeline(
+    negative = arguments.get("negative_prompt")
+    if isinstance(negative, str):  # some pipelines encode one text once, for a batch of one
+        arguments = {**arguments, "negative_prompt": [negative] * len(jobs)}
+    made = pipeline(
         prompt=[job.text for job in jobs],
         generator=generators,
         output_type="np",
         **arguments,
-    ).images
-    if len(images) != len(jobs):
-        raise WorkError(
-            f"{type(pipeline).__name__} gave {len(images)} pictures for {len(jobs)} jobs"
-        )
-    pictures = np.asarray(images)
-    if pictures.ndim != 4 or pictures.shape[3] != 3:
-        raise WorkError(f"{type(pipeline).__name__} gave no colour pictures: {pictures.shape}")
-    return pictures[: len(batch.jobs)]
+    )
+    outputs = np.asarray(made.frames if hasattr(made, "frames") else made.images)
+    name = type(pipeline).__name__
+    if len(outputs) != len(jobs):
+        raise WorkError(f"{name} gave {len(outputs)} outputs for {len(jobs)} jobs")
+    if outputs.ndim not in {4, 5} or outputs.shape[-1] != 3:
+        raise WorkError(f"{name} gave neither colour pictures nor clips: {outputs.shape}")
+    check_made(name, outputs.shape, arguments)
+    return outputs[: len(batch.jobs)]
+
+
+def check_made(name: str, shape: Sequence[int], arguments: Mapping[str, Any]) -> None:
+    """Refuse outputs of another size than was asked: some pipelines round it, saying nothing.
+
+    Args:
+        name: the pipeline's class, for the sentence.
+        shape: jobs × (frames ×) height × width × 3.
+        arguments: of the call.
+
+    Raises:
+        WorkError: the sizes differ.
+    """
+    came = {"width": shape[-2], "height": shape[-3]}
+    if len(shape) == 5:
+        came["num_frames"] = shape[1]
+    for argument, value in came.items():
+        if arguments.get(argument) not in {None, value}:
+            raise WorkError(
+                f"{name} cannot do {argument} {arguments[argument]}: it gave {value}; ask for that"
+            )
 
 
 def first_line(error: BaseException) -> str:

@@ -133,21 +133,27 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
 def _resolved_models(
     request: Request, suite: Suite, existing: Mapping[str, Any] | None
 ) -> dict[str, ModelSpec]:
-    if suite.modality != "image":
+    if suite.modality not in {"image", "video"}:
         raise RequestError(
-            f"suite {suite.name} asks for {suite.modality}; only image suites can be generated yet"
+            f"suite {suite.name} asks for {suite.modality}; pictures and clips can be generated"
         )
     models = {}
     pinned = {
         content["source"]: content["revision"] for content in (existing or {}).get("models", ())
     }
     for spec in load_models(list(request.models), pinned):
-        if spec.modality != suite.modality:
+        modality = pipelines.makes(pipelines.pipeline_class(spec))
+        if modality != suite.modality:
             raise RequestError(
-                f"model {spec.id} makes {spec.modality}, suite {suite.name} asks for {suite.modality}"
+                f"model {spec.id} makes {modality}s, suite {suite.name} asks for {suite.modality}s"
+            )
+        if modality == "video" and not spec.fps:
+            raise RequestError(
+                f"model {spec.id} says no frames per second: give it a YAML with fps (and frames)"
             )
         models[spec.id] = replace(
             spec,
+            modality=modality,
             dtype=pipelines.settle_dtype(spec),
             arguments={**spec.arguments, **(request.arguments or {})},
         )

@@ -1,0 +1,167 @@
+"""Clips end to end on tiny real checkpoints: made, kept, resumed, verified, loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from bench import clips, manifest, pipelines
+from bench.errors import RequestError, WorkError
+from bench.generate import generate
+from bench.records import Batch, Job, ModelSpec
+from bench.request import Request
+from bench.run import planned_run
+from tests import tiny_video
+from tests.conftest import suite_content, write_yaml
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for family in tiny_video.FAMILIES:
+        tiny_video.save(family, folder / family)
+    return folder
+
+
+@pytest.mark.parametrize("family", tiny_video.FAMILIES)
+def test_the_plain_call_makes_clips_and_a_batch_equals_single_draws(
+    checkpoints: Path, family: str
+) -> None:
+    arguments = {**tiny_video.FAMILIES[family][1], "num_inference_steps": 2}
+    spec = ModelSpec(family, str(checkpoints / family), "r", "video")
+    pipeline = pipelines.load(spec, {"default": "float32"})
+    jobs = tuple(
+        Job(str(seed), "s/t", "zh", text, family, seed)
+        for seed, text in enumerate(["秋江孤舟", "a lone boat"])
+    )
+    together = pipelines.draw(pipeline, Batch(family, 0, 3, jobs), arguments)
+    assert together.shape == (
+        2,
+        arguments["num_frames"],
+        arguments["height"],
+        arguments["width"],
+        3,
+    )
+    for number, job in enumerate(jobs):
+        alone = pipelines.draw(pipeline, Batch(family, 0, 1, (job,)), arguments)
+        assert np.abs(together[number] - alone[0]).max() < 1e-4
+    assert np.abs(together[0] - together[1]).max() > 0.01
+
+
+def test_frames_that_a_pipeline_rounds_silently_are_refused(checkpoints: Path) -> None:
+    spec = ModelSpec("cogvideox", str(checkpoints / "cogvideox"), "r", "video")
+    pipeline = pipelines.load(spec, {"default": "float32"})
+    arguments = {**tiny_video.FAMILIES["cogvideox"][1], "num_inference_steps": 1, "num_frames": 5}
+    batch = Batch("cogvideox", 0, 1, (Job("k", "s/t", "zh", "舟", "cogvideox", 0),))
+    with pytest.raises(WorkError, match="cannot do num_frames 5: it gave 8"):
+        pipelines.draw(pipeline, batch, arguments)
+
+
+def spec_file(folder: Path, family: str, checkpoint: Path, **more: Any) -> Path:
+    arguments = dict(tiny_video.FAMILIES[family][1])
+    size = {name: arguments.pop(name) for name in ("width", "height")}
+    content = {
+        "model": f"tiny-{family}",
+        "source": str(checkpoint),
+        "modality": "video",
+        "frames": arguments.pop("num_frames"),
+        "fps": 8,
+        "arguments": {**arguments, "num_inference_steps": 2},
+        **size,
+        **more,
+    }
+    path = folder / f"{family}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def asked(folder: Path, checkpoints: Path, **more: Any) -> Request:
+    suite = write_yaml(folder / "moving.yaml", suite_content() | {"modality": "video"})
+    model = spec_file(folder, "wan", checkpoints / "wan")
+    fields: dict[str, Any] = {
+        "suite": str(suite),
+        "models": (str(model),),
+        "languages": ("zh", "en"),
+        "seeds": (0,),
+        "batch_size": 3,
+    }
+    return Request(**fields | more)
+
+
+@pytest.fixture(scope="module")
+def finished(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Request]:
+    folder = tmp_path_factory.mktemp("clips")
+    request = asked(folder, checkpoints)
+    done = generate(request, folder / "run")
+    assert (done.made, done.failed, done.suspect) == (8, 0, 0)
+    return folder / "run", request
+
+
+def pixels_of(run: Path) -> dict[str, str]:
+    return {row["key"]: row["pixel_sha256"] for row in manifest.read_outputs(run)}
+
+
+def test_a_run_of_clips_is_whole(finished: tuple[Path, Request]) -> None:
+    run, _ = finished
+    assert manifest.verify(run) == []
+    row = manifest.read_outputs(run)[0]
+    assert (row["frames"], row["fps"], row["duration"]) == (5, 8, 0.625)
+    assert (row["width"], row["height"]) == (32, 32)
+    assert row["file_name"] == f"outputs/{row['key']}.mp4"
+    assert len(list(clips.read_frames(run / row["file_name"]))) == 5
+
+
+def test_clips_lost_and_made_again_have_the_same_pixels(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    generate(request, tmp_path / "again")
+    rows = (tmp_path / "again" / "metadata.jsonl").read_bytes().splitlines(keepends=True)
+    # as a kill leaves it: a batch's files written, its rows not
+    (tmp_path / "again" / "metadata.jsonl").write_bytes(b"".join(rows[:3]))
+    done = generate(request, tmp_path / "again")
+    assert (done.made, done.there_before) == (5, 3)
+    assert pixels_of(tmp_path / "again") == pixels_of(whole)
+    assert manifest.verify(tmp_path / "again") == []
+
+
+def test_a_run_of_clips_loads_as_a_hugging_face_dataset(finished: tuple[Path, Request]) -> None:
+    run, _ = finished
+    script = (
+        "import sys, datasets; d = datasets.load_dataset(sys.argv[1], split='train');"
+        "d = d.cast_column('video', datasets.Video(decode=False));"
+        "print(len(d), d[0]['video']['path'].endswith('.mp4'), d[0]['frames'])"
+    )
+    environment = os.environ | {"HF_DATASETS_CACHE": str(run.parent / "cache")}
+    command = [sys.executable, "-c", script, str(run)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["8", "True", "5"]
+
+
+def test_a_torn_clip_is_found(finished: tuple[Path, Request], tmp_path: Path) -> None:
+    run, request = finished
+    generate(request, tmp_path / "run")
+    name = manifest.read_outputs(run)[0]["file_name"]
+    torn = tmp_path / "run" / name
+    torn.write_bytes(torn.read_bytes()[:-200])
+    assert manifest.verify(tmp_path / "run") == [f"changed or torn: {name} does not have its hash"]
+
+
+def test_a_suite_of_clips_wants_a_model_of_clips_and_frames_per_second(
+    checkpoints: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    request = asked(tmp_path, checkpoints, models=(str(tiny_checkpoint),))
+    with pytest.raises(RequestError, match="tiny-sd makes images, suite tiny asks for videos"):
+        planned_run(request, tmp_path / "run")
+    request = asked(tmp_path, checkpoints, models=(str(checkpoints / "ltx"),))
+    with pytest.raises(RequestError, match="ltx says no frames per second"):
+        planned_run(request, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
