@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "diffusers", "transformers"}
-MAY_IMPORT_HEAVY = {"bench/pipelines.py", "bench/generate.py", "bench/run.py"}
+MAY_IMPORT_HEAVY = {
+    "bench/engine.py",
+    "bench/fast.py",
+    "bench/generate.py",
+    "bench/pipelines.py",
+    "bench/profiling.py",
+    "bench/run.py",
+}
 JOINERS = {"bench/cli.py", "bench/demo.py"}
 
 
