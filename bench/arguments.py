@@ -85,6 +85,12 @@ def _generate(generate: argparse.ArgumentParser) -> None:
     add("--targets", type=_names, help="only prompts of these traditions (default: all)")
     add("--limit", type=_positive, help="only the first N prompts")
     add("--batch-size", type=_positive, dest="batch_size", help="jobs per batch, fixed by the run")
+    add(
+        "--video-master",
+        dest="video_master",
+        choices=["ffv1"],
+        help="keep a lossless file beside each clip, in masters/",
+    )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")

@@ -59,8 +59,7 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
         run = settle(run, allow_mixed=allow_mixed)
         entered = {row["key"] for row in manifest.read_outputs(folder)}
         # what a row names but nobody finds is made again; its row stays
-        files = {file.stem for file in (folder / manifest.OUTPUTS).iterdir()}
-        finished = entered & files
+        finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
         planned = [job.key for batch in run.batches for job in batch.jobs]
         manifest.remove_unlisted(folder, planned, dict.fromkeys(finished))
         manifest.forget_failures(folder)
@@ -116,7 +115,7 @@ def _work_off(
             try:
                 pipeline = pipeline or pipelines.load(spec, spec.dtype)
                 began = time.monotonic()
-                images = pipelines.draw(pipeline, batch, call_arguments(spec))
+                images = pipelines.draw(pipeline, batch, call_arguments(spec, batch.frames))
             except Exception as raised:  # noqa: BLE001 - whatever one model raises, the others go on
                 error = (
                     str(raised) if isinstance(raised, WorkError) else pipelines.first_line(raised)

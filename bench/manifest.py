@@ -130,6 +130,12 @@ def opened(run: Path) -> Iterator[None]:
         yield
 
 
+def kept(run: Path, *, masters: bool) -> set[str]:
+    """Return the keys of which the run has the file, and where it keeps masters that too."""
+    keys = {file.stem for file in (run / OUTPUTS).iterdir()}
+    return keys & {file.stem for file in (run / MASTERS).glob("*")} if masters else keys
+
+
 def forget_failures(run: Path) -> None:
     """Empty `failures.jsonl`: every job in it is about to be tried again."""
     if (run / FAILURES).exists():

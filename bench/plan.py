@@ -73,22 +73,20 @@ def plan(
     for part in parts:
         prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
         for model in part.models:
-            fixed = _fixed_of_key(suite, models[model], pipelines[model], dtypes[model])
-            jobs = [
-                job
-                for job in _jobs(fixed, model, prompts, part.languages, part.seeds)
-                if job.key not in planned
-            ]
-            planned.update(job.key for job in jobs)
-            batches += [
-                Batch(
-                    model,
-                    len(batches) + number,
-                    batch_size,
-                    tuple(jobs[start : start + batch_size]),
-                )
-                for number, start in enumerate(range(0, len(jobs), batch_size))
-            ]
+            spec = models[model]
+            # a batch is of one shape: scenes that ask for a number of frames stand apart
+            for frames in dict.fromkeys(prompt.frames for prompt in prompts):
+                alike = [prompt for prompt in prompts if prompt.frames == frames]
+                fixed = _fixed_of_key(suite, spec, pipelines[model], dtypes[model], frames)
+                jobs = [
+                    job
+                    for job in _jobs(fixed, model, alike, part.languages, part.seeds)
+                    if job.key not in planned
+                ]
+                planned.update(job.key for job in jobs)
+                for start in range(0, len(jobs), batch_size):
+                    some = tuple(jobs[start : start + batch_size])
+                    batches.append(Batch(model, len(batches), batch_size, some, frames))
     return batches
 
 
@@ -123,7 +121,7 @@ def _jobs(
 
 
 def _fixed_of_key(
-    suite: Suite, spec: ModelSpec, pipeline: str, dtype: Mapping[str, str]
+    suite: Suite, spec: ModelSpec, pipeline: str, dtype: Mapping[str, str], frames: int | None
 ) -> dict[str, Any]:
     return {
         "suite": suite.name,
@@ -131,14 +129,18 @@ def _fixed_of_key(
         "revision": spec.revision,
         "pipeline": pipeline,
         "dtype": dict(dtype),
-        "arguments": call_arguments(spec),
+        "arguments": call_arguments(spec, frames),
     }
 
 
-def call_arguments(spec: ModelSpec) -> dict[str, Any]:
-    """Return what goes to the pipeline's call beside prompts and generators."""
+def call_arguments(spec: ModelSpec, frames: int | None = None) -> dict[str, Any]:
+    """Return what goes to the pipeline's call beside prompts and generators.
+
+    `frames` is what the scene asks for, where it does; else the model's own number holds.
+    """
     shape = {"width": spec.width, "height": spec.height, "num_frames": spec.frames}
-    return {**{name: value for name, value in shape.items() if value}, **spec.arguments}
+    asked = {**{name: value for name, value in shape.items() if value}, **spec.arguments}
+    return {**asked, "num_frames": frames} if frames else asked
 
 
 def _key(content: Mapping[str, Any]) -> str:

@@ -83,12 +83,14 @@ class Batch:
     """Jobs of one model and one shape: the unit of work, of resume and of distribution.
 
     `size` is fixed by the plan; a batch with fewer jobs is padded by repeating its last one.
+    `frames` is what its scenes ask for; None: the model's own number.
     """
 
     model: str
     index: int
     size: int
     jobs: tuple[Job, ...]
+    frames: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty or overfull batch."""

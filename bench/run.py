@@ -62,11 +62,21 @@ def planned_run(request: Request, folder: Path) -> Run:
     part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
     parts = [part]
     batch_size = request.batch_size or DEFAULT_BATCH_SIZE
+    master = request.video_master or ""
+    if master and suite.modality != "video":
+        raise RequestError(f"--video-master is for clips; suite {suite.name} asks for images")
     if existing:
         plan_keys = ("parts", "batch_size", "environment", "mixed")
         manifest.require_keys(folder, existing, plan_keys)
         _check_same(existing, suite, models, request.batch_size)
         batch_size = existing["batch_size"]
+        before = existing.get("video_master", "")
+        if request.video_master not in {None, before}:
+            raise ConflictError(
+                f"run {existing['run']} was begun {f'with {before}' if before else 'without'} "
+                "masters: give another --out, or leave --video-master as it was"
+            )
+        master = before
         parts = [Part.from_dict(content) for content in existing["parts"]]
         models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
         classes = {content["id"]: content["pipeline"] for content in existing["models"]} | classes
@@ -93,6 +103,7 @@ def planned_run(request: Request, folder: Path) -> Run:
             "traditions": list(suite.traditions),
         },
         "batch_size": batch_size,
+        "video_master": master,
         "planned": sum(len(batch.jobs) for batch in batches),
         "parts": [part.as_dict() for part in parts],
         "models": [

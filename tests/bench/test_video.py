@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from bench import clips, manifest, pipelines
-from bench.errors import RequestError, WorkError
+from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
 from bench.generate import generate
 from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
@@ -144,6 +145,47 @@ def test_a_run_of_clips_loads_as_a_hugging_face_dataset(finished: tuple[Path, Re
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["8", "True", "5"]
+
+
+def test_masters_hold_the_exact_frames_and_are_made_again_where_lost(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = tmp_path / "run"
+    request = replace(request, video_master="ffv1", languages=("zh",))
+    assert generate(request, run).made == 4
+    rows = manifest.read_outputs(run)
+    assert rows[0]["master"] == f"masters/{rows[0]['key']}.mkv"
+    assert manifest.verify(run) == []
+    assert pixels_of(run).items() <= pixels_of(whole).items()
+    (run / rows[1]["master"]).unlink()
+    assert manifest.verify(run) == [f"missing: {rows[1]['master']}"]
+    assert generate(replace(request, video_master=None), run).made == 1
+    assert manifest.verify(run) == []
+    with pytest.raises(ConflictError, match="begun without masters"):
+        planned_run(replace(request, languages=("zh", "en")), whole)
+
+
+def test_a_scene_may_ask_for_a_number_of_frames(checkpoints: Path, tmp_path: Path) -> None:
+    request = asked(tmp_path, checkpoints)
+    content = suite_content(scenes=3) | {"modality": "video"}
+    content["scenes"][1]["frames"] = 9
+    write_yaml(tmp_path / "moving.yaml", content)
+    run = planned_run(request, tmp_path / "run")
+    assert [(len(batch.jobs), batch.frames) for batch in run.batches] == [
+        (3, None),
+        (3, None),
+        (2, None),
+        (3, 9),
+        (1, 9),
+    ]
+    generate(request, tmp_path / "run")
+    frames = {row["prompt"]: row["frames"] for row in manifest.read_outputs(tmp_path / "run")}
+    assert (frames["boat-0/none"], frames["boat-1/none"]) == (5, 9)
+    assert manifest.verify(tmp_path / "run") == []
+    write_yaml(tmp_path / "moving.yaml", content | {"modality": "image"})
+    with pytest.raises(FileFormatError, match="'boat-1': frames are for suites of video only"):
+        planned_run(request, tmp_path / "run")
 
 
 def test_a_torn_clip_is_found(finished: tuple[Path, Request], tmp_path: Path) -> None:
