@@ -22,10 +22,13 @@ FAMILIES = frozenset(
     {
         "AuraFlowPipeline",
         "ChromaPipeline",
+        "CogVideoXPipeline",
         "CogView4Pipeline",
         "Flux2KleinPipeline",
         "FluxPipeline",
         "HunyuanDiTPipeline",
+        "HunyuanVideoPipeline",
+        "LTXPipeline",
         "Lumina2Pipeline",
         "PixArtSigmaPipeline",
         "QwenImagePipeline",
@@ -33,6 +36,7 @@ FAMILIES = frozenset(
         "StableDiffusion3Pipeline",
         "StableDiffusionPipeline",
         "StableDiffusionXLPipeline",
+        "WanPipeline",
         "ZImagePipeline",
     }
 )
@@ -60,9 +64,9 @@ def takes_fast_path(pipeline: Any) -> bool:
 class FastPath:
     """A pipeline whose text is encoded ahead and whose latents are decoded later."""
 
-    def __init__(self, pipeline: Any, arguments: Mapping[str, Any]) -> None:
-        """Take a pipeline over; `arguments` go to each call."""
-        self.pipeline, self.arguments = pipeline, dict(arguments)
+    def __init__(self, pipeline: Any) -> None:
+        """Take a pipeline over: from here on it is called through this object alone."""
+        self.pipeline = pipeline
         self._encode, self._decode = pipeline.encode_prompt, pipeline.vae.decode
         self._signature = inspect.signature(self._encode)
         self._encoded: dict[str, tuple[Any, ...]] = {}
@@ -71,23 +75,35 @@ class FastPath:
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
-    def encode(self, texts: Iterable[str], store: torch.device | str | None = None) -> None:
+    def encode(
+        self,
+        texts: Iterable[str],
+        arguments: Mapping[str, Any],
+        store: torch.device | str | None = None,
+    ) -> None:
         """Encode texts one by one, in place of those encoded before; keep the results on `store`.
 
         Each is a call of the pipeline that is left before noise is drawn: its own checks of size
         and arguments are passed before any work.
+
+        Args:
+            texts: distinct prompts.
+            arguments: of the pipeline's call.
+            store: a device; None leaves embeddings where they were made.
         """
         self._encoded.clear()
         self._shapes.clear()
         for text in texts:
             self._asked = []
             with _left_at(self.pipeline, "prepare_latents"):
-                self.pipeline(prompt=[text], **for_batch(self.arguments, 1))
+                self.pipeline(prompt=[text], **for_batch(arguments, 1))
             for key in self._asked:
                 self._encoded[key] = _moved(self._encoded[key], store)
             self._shapes[text] = tuple(_shape(self._encoded[key]) for key in self._asked)
 
-    def denoise(self, texts: Sequence[str], seeds: Sequence[int]) -> list[Latents]:
+    def denoise(
+        self, texts: Sequence[str], seeds: Sequence[int], arguments: Mapping[str, Any]
+    ) -> list[Latents]:
         """Denoise one batch; each sample draws its noise from a CPU generator of its own.
 
         Samples whose embeddings have one length go together: none is padded for its neighbours.
@@ -108,7 +124,7 @@ class FastPath:
                 self.pipeline(
                     prompt=[texts[index] for index in indices],
                     generator=generators,
-                    **for_batch(self.arguments, len(indices)),
+                    **for_batch(arguments, len(indices)),
                 )
             except _LatentsReady as ready:
                 found |= zip(indices, _apart(ready, len(indices)), strict=True)
@@ -117,7 +133,9 @@ class FastPath:
         return [found[index] for index in range(len(texts))]
 
     @torch.no_grad()
-    def decode(self, latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
+    def decode(
+        self, latents: Latents, arguments: Mapping[str, Any]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode one sample as its pipeline does.
 
         Returns:
@@ -132,20 +150,20 @@ class FastPath:
         else:
             decoded = decoded[:, :, 0] if decoded.ndim == 5 else decoded
             image = self.pipeline.image_processor.postprocess(
-                self._unbinned(decoded), output_type="pt"
+                self._unbinned(decoded, arguments), output_type="pt"
             )[0]
         image = image.float()
         pixels = (torch.nan_to_num(image, nan=0.0) * 255).round().to(torch.uint8)
         return pixels.movedim(-3, -1).contiguous(), torch.isfinite(image).all()
 
-    def _unbinned(self, decoded: torch.Tensor) -> torch.Tensor:
+    def _unbinned(self, decoded: torch.Tensor, arguments: Mapping[str, Any]) -> torch.Tensor:
         """Bring a picture made at a size of the family's list to the size that was asked for."""
         resize = getattr(self.pipeline.image_processor, "resize_and_crop_tensor", None)
         binning = inspect.signature(self.pipeline.__call__).parameters.get("use_resolution_binning")
-        width, height = self.arguments.get("width"), self.arguments.get("height")
+        width, height = arguments.get("width"), arguments.get("height")
         if resize is None or binning is None or not (width and height):
             return decoded
-        if not self.arguments.get("use_resolution_binning", binning.default):
+        if not arguments.get("use_resolution_binning", binning.default):
             return decoded
         resized: torch.Tensor = resize(decoded, width, height)
         return resized
