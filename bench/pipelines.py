@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import diffusers
@@ -17,6 +18,7 @@ import transformers
 from bench.errors import RequestError, WorkError
 from bench.plan import call_arguments
 from bench.records import Batch, Modality, ModelSpec
+from bench.sizes import check_asked, check_made
 
 # A note per image processor that torchvision is not installed: nothing that a user can act on
 transformers.utils.logging.set_verbosity_error()
@@ -34,6 +36,12 @@ OURS = frozenset(
     }
 )
 """Arguments of a pipeline's call that belong to the plan, not to a spec."""
+
+
+ALONE = frozenset({"GlmImagePipeline", "HeliosPyramidPipeline", "HunyuanImagePipeline"})
+"""Pipeline classes in which a job's neighbours in a batch decide its pixels: they draw from the
+first generator alone, or choose the guidance by whether any prompt of the batch holds a quotation.
+They are called for one job at a time."""
 
 
 def device_kind() -> str:
@@ -139,6 +147,11 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
     Raises:
         WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
+    name = type(pipeline).__name__
+    if name in ALONE and batch.size > 1:
+        singles = [replace(batch, size=1, jobs=(job,)) for job in batch.jobs]
+        return np.concatenate([draw(pipeline, single, arguments) for single in singles])
+    check_asked(pipeline, arguments)
     jobs = list(batch.jobs) + [batch.jobs[-1]] * (batch.size - len(batch.jobs))
     generators = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
     negative = arguments.get("negative_prompt")
@@ -151,34 +164,12 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
         **arguments,
     )
     outputs = np.asarray(made.frames if hasattr(made, "frames") else made.images)
-    name = type(pipeline).__name__
     if len(outputs) != len(jobs):
         raise WorkError(f"{name} gave {len(outputs)} outputs for {len(jobs)} jobs")
     if outputs.ndim not in {4, 5} or outputs.shape[-1] != 3:
         raise WorkError(f"{name} gave neither colour pictures nor clips: {outputs.shape}")
     check_made(name, outputs.shape, arguments)
     return outputs[: len(batch.jobs)]
-
-
-def check_made(name: str, shape: Sequence[int], arguments: Mapping[str, Any]) -> None:
-    """Refuse outputs of another size than was asked: some pipelines round it, saying nothing.
-
-    Args:
-        name: the pipeline's class, for the sentence.
-        shape: jobs × (frames ×) height × width × 3.
-        arguments: of the call.
-
-    Raises:
-        WorkError: the sizes differ.
-    """
-    came = {"width": shape[-2], "height": shape[-3]}
-    if len(shape) == 5:
-        came["num_frames"] = shape[1]
-    for argument, value in came.items():
-        if arguments.get(argument) not in {None, value}:
-            raise WorkError(
-                f"{name} cannot do {argument} {arguments[argument]}: it gave {value}; ask for that"
-            )
 
 
 def first_line(error: BaseException) -> str:

@@ -56,12 +56,23 @@ def test_the_plain_call_makes_clips_and_a_batch_equals_single_draws(
     assert np.abs(together[0] - together[1]).max() > 0.01
 
 
-def test_frames_that_a_pipeline_rounds_silently_are_refused(checkpoints: Path) -> None:
-    spec = ModelSpec("cogvideox", str(checkpoints / "cogvideox"), "r", "video")
+@pytest.mark.parametrize(
+    ("family", "frames", "sentence"),
+    [
+        # 5 frames are two latent ones, and CogVideoX decodes these to 8
+        ("cogvideox", 5, "cannot do num_frames 5: it gave 8"),
+        ("wan", 6, "WanPipeline cannot do 6 frames: ask for 5 or 9, a multiple of 4 and one more"),
+        ("ltx", 8, "cannot do 8 frames: ask for 5 or 9"),
+    ],
+)
+def test_frames_that_a_pipeline_would_round_silently_are_refused(
+    checkpoints: Path, family: str, frames: int, sentence: str
+) -> None:
+    spec = ModelSpec(family, str(checkpoints / family), "r", "video")
     pipeline = pipelines.load(spec, {"default": "float32"})
-    arguments = {**tiny_video.FAMILIES["cogvideox"][1], "num_inference_steps": 1, "num_frames": 5}
-    batch = Batch("cogvideox", 0, 1, (Job("k", "s/t", "zh", "舟", "cogvideox", 0),))
-    with pytest.raises(WorkError, match="cannot do num_frames 5: it gave 8"):
+    arguments = {**tiny_video.FAMILIES[family][1], "num_inference_steps": 1, "num_frames": frames}
+    batch = Batch(family, 0, 1, (Job("k", "s/t", "zh", "舟", family, 0),))
+    with pytest.raises(WorkError, match=sentence):
         pipelines.draw(pipeline, batch, arguments)
 
 
