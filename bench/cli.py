@@ -149,23 +149,26 @@ def _references_add(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from bench.models import add_model, list_models, load_model
+    from bench.models import add_model, describe, list_models
 
     if options.action == "add":
         for name in _some(options.names, "models add wants a hub id"):
             print(add_model(name, options.out))
         return 0
+    faults = 0
     for name in options.names or list_models():
-        spec = load_model(name)
-        print(
-            f"{spec.id}: {spec.modality}, revision {spec.revision[:12]}, "
-            f"{', '.join(spec.languages) or 'languages not stated'}, "
-            f"{spec.licence or 'licence not stated'}"
-        )
-        if options.action == "show":
-            for argument, value in spec.arguments.items():
-                print(f"  {argument}: {value}")
-    return 0
+        said, *more = describe(name)
+        if options.action == "check":
+            from bench.pipelines import check_spec
+
+            try:
+                check_spec(name)
+                said += "; fits the installed diffusers"
+            except RequestError as error:
+                faults += 1
+                said += f"; {error}"
+        print("\n".join([said, *more] if options.action == "show" else [said]))
+    return 1 if faults else 0
 
 
 def _study_new(options: argparse.Namespace) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import diffusers
@@ -16,6 +17,7 @@ import torch
 import transformers
 
 from bench.errors import RequestError, WorkError
+from bench.models import as_written, load_model, read_model_file
 from bench.plan import call_arguments
 from bench.records import Batch, Modality, ModelSpec
 from bench.sizes import check_asked, check_made
@@ -86,20 +88,54 @@ def pipeline_class(spec: ModelSpec) -> str:
             f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
         ) from error
     name = config["_class_name"]
+    check_call(spec.id, name, call_arguments(spec))
+    return str(name)
+
+
+def check_call(model: str, name: Any, arguments: Iterable[str]) -> None:
+    """Check that diffusers has the pipeline class `name`, and that its call takes the arguments.
+
+    Raises:
+        RequestError: it has not, or does not; the sentence names model and argument.
+    """
     pipeline = getattr(diffusers, name, None) if isinstance(name, str) else None
     if pipeline is None:
         raise RequestError(
-            f"model {spec.id} needs {name}, which diffusers {diffusers.__version__} does not have"
+            f"model {model} needs {name}, which diffusers {diffusers.__version__} does not have"
+        )
+    if wanted := _not_installed(pipeline):
+        raise RequestError(
+            f"model {model} needs {name}, which needs {wanted}: pip install {wanted}"
         )
     takes = inspect.signature(pipeline.__call__).parameters
-    for argument in call_arguments(spec):
+    for argument in arguments:
         if argument in OURS:
-            raise RequestError(f"model {spec.id}: {argument!r} belongs to the plan, not to a spec")
+            raise RequestError(f"model {model}: {argument!r} belongs to the plan, not to a spec")
         if argument not in takes:
-            raise RequestError(f"model {spec.id}: {name} takes no argument {argument!r}")
+            raise RequestError(f"model {model}: {name} takes no argument {argument!r}")
     if "prompt" not in takes or "generator" not in takes or "image" in _required(takes):
-        raise RequestError(f"model {spec.id}: {name} does not turn text into pictures")
-    return str(name)
+        raise RequestError(f"model {model}: {name} does not turn text into pictures")
+
+
+def check_spec(name: str) -> None:
+    """Hold a model's spec against the installed diffusers; the hub is asked only where it must be.
+
+    Raises:
+        RequestError: the class is not there, makes the other modality, or takes no such argument.
+    """
+    file, written = read_model_file(name), as_written(name)
+    if file and file.pipeline and written:
+        check_call(written.id, file.pipeline, call_arguments(written))
+        if makes(file.pipeline) != written.modality:
+            raise RequestError(
+                f"model {name}: {file.pipeline} makes {makes(file.pipeline)}s, the spec says "
+                f"{written.modality}"
+            )
+        settle_dtype(written)
+    else:
+        spec = load_model(name)
+        pipeline_class(spec)
+        settle_dtype(spec)
 
 
 def makes(pipeline: str) -> Modality:
@@ -124,7 +160,7 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
             spec.source,
             revision=_on_hub(spec),
             dtype=parts,
-            use_safetensors=True,
+            use_safetensors=None if spec.pickled_weights else True,
             **_left_out(spec),
         )
     except Exception as error:
@@ -180,6 +216,12 @@ def first_line(error: BaseException) -> str:
 
 def _on_hub(spec: ModelSpec) -> str | None:
     return None if os.path.isdir(spec.source) else spec.revision  # noqa: PTH112 - may be a hub id
+
+
+def _not_installed(pipeline: Any) -> str:
+    """Return the packages that stand between diffusers and a class that it only stands in for."""
+    wanted = getattr(pipeline, "_backends", ())
+    return " ".join(package for package in wanted if find_spec(package) is None)
 
 
 def _required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:

@@ -64,6 +64,7 @@ class ModelSpec:
     languages: tuple[str, ...] = ()
     licence: str = ""
     origin: str = ""
+    pickled_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from bench.suites import Suite, load_suite
 
 DEFAULT_BATCH_SIZE = 8
 
-_NO_PIXELS = {"source", "licence", "origin", "languages"}
+_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
 
 
@@ -192,10 +192,11 @@ def _check_same(
         spec = models.get(content["id"])
         if spec is None:
             continue
+        before = _spec_content(_spec_from(content))
         for field, value in _spec_content(spec).items():
-            if field not in _NO_PIXELS and value != content[field]:
+            if field not in _NO_PIXELS and value != before[field]:
                 raise ConflictError(
-                    f"run {name} has model {spec.id} with {field} {content[field]!r}, now "
+                    f"run {name} has model {spec.id} with {field} {before[field]!r}, now "
                     f"{value!r} is asked: give another --out"
                 )
 
