@@ -46,40 +46,74 @@ def _generate(options: argparse.Namespace) -> int:
     from bench.generate import generate
     from bench.request import request_from
     from bench.run import planned_run
+    from bench.speed import speed_line
 
     request, folder = request_from(options)
     if options.dry_run:
         run = planned_run(request, folder)
         jobs = sum(len(batch.jobs) for batch in run.batches)
+        sizes = sorted({tuning.batch_size for tuning in run.tunings.values()})
         print(
             f"{jobs} jobs of {len(run.models)} models in {len(run.batches)} batches of "
-            f"{run.content['batch_size']}; nothing was written"
+            f"{', '.join(map(str, sizes))}; nothing was written"
         )
         return 0
     done = generate(request, folder, allow_mixed=options.allow_mixed)
     print(
         f"{folder}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
-        f"{done.suspect} suspect, of {done.planned} planned, in {done.seconds:.0f} s"
+        f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
+        f"in {done.seconds:.0f} s"
     )
+    for row in done.speed:
+        print(speed_line(row))
     if done.failed:
         print(f"pinlu: {done.failed} jobs failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
         return 1
     return 0
 
 
+def _import(options: argparse.Namespace) -> int:
+    from bench.importing import import_outputs
+    from bench.records import ModelSpec
+
+    spec = ModelSpec(
+        options.model, "", options.revision, origin=options.origin, licence=options.licence
+    )
+    done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
+    for sentence in done.refused:
+        print(f"refused: {sentence}", file=sys.stderr)
+    if done.refused:
+        print(
+            f"pinlu: {len(done.refused)} refused, nothing was entered: put it right, run again",
+            file=sys.stderr,
+        )
+        return 2
+    left_out = f", {len(done.unlisted)} not in the table" if done.unlisted else ""
+    suspect = sum(output.status == "suspect" for output in done.entered)
+    print(
+        f"{options.run}: {len(done.entered)} entered, {done.there_before} there before, "
+        f"{suspect} suspect{left_out}"
+    )
+    return 0
+
+
 def _verify(options: argparse.Namespace) -> int:
+    from bench.cards import IMPORTED
     from bench.manifest import read_outputs, read_run, verify
 
-    planned = read_run(options.run).get("planned")
+    content = read_run(options.run)
+    planned = content.get("planned")
     faults = verify(options.run)
-    there = len(read_outputs(options.run))
+    elsewhere = {one["id"] for one in content["models"] if one.get("pipeline") == IMPORTED}
+    rows = read_outputs(options.run)
+    there = sum(row["model"] not in elsewhere for row in rows)
     if planned is not None and there < planned:
         faults.append(
             f"{planned - there} of {planned} planned outputs are not made: generate again"
         )
     for fault in faults:
         print(fault)
-    print(f"{options.run}: {there} outputs, {'nothing wrong' if not faults else 'see above'}")
+    print(f"{options.run}: {len(rows)} outputs, {'nothing wrong' if not faults else 'see above'}")
     return 1 if faults else 0
 
 
@@ -374,6 +408,7 @@ COMMANDS: dict[str, Command] = {
     "suites": _suites,
     "models": _models,
     "generate": _generate,
+    "import": _import,
     "verify": _verify,
     "references add": _references_add,
     "study new": _study_new,

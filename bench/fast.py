@@ -9,7 +9,7 @@ Imports torch.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +51,12 @@ class Latents:
     arguments: tuple[Any, ...]
     options: Mapping[str, Any]
 
+    def used_on(self, stream: torch.cuda.Stream | None) -> None:
+        """Keep this memory from being handed out anew before `stream` has read it."""
+        for value in (*self.arguments, *self.options.values()):
+            if stream and isinstance(value, torch.Tensor) and value.is_cuda:
+                value.record_stream(stream)
+
 
 def takes_fast_path(pipeline: Any) -> bool:
     """Say whether a loaded pipeline goes by the fast path."""
@@ -75,31 +81,30 @@ class FastPath:
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
-    def encode(
-        self,
-        texts: Iterable[str],
-        arguments: Mapping[str, Any],
-        store: torch.device | str | None = None,
-    ) -> None:
-        """Encode texts one by one, in place of those encoded before; keep the results on `store`.
-
-        Each is a call of the pipeline that is left before noise is drawn: its own checks of size
-        and arguments are passed before any work.
-
-        Args:
-            texts: distinct prompts.
-            arguments: of the pipeline's call.
-            store: a device; None leaves embeddings where they were made.
-        """
+    def forget(self) -> None:
+        """Drop what was encoded."""
         self._encoded.clear()
         self._shapes.clear()
-        for text in texts:
-            self._asked = []
-            with _left_at(self.pipeline, "prepare_latents"):
-                self.pipeline(prompt=[text], **for_batch(arguments, 1))
-            for key in self._asked:
-                self._encoded[key] = _moved(self._encoded[key], store)
-            self._shapes[text] = tuple(_shape(self._encoded[key]) for key in self._asked)
+
+    def encode(
+        self, text: str, arguments: Mapping[str, Any], store: torch.device | str | None = None
+    ) -> None:
+        """Encode one prompt ahead of its batches.
+
+        The pipeline is called and left before it draws noise: its own checks of size and arguments
+        are passed before any work.
+
+        Args:
+            text: the prompt.
+            arguments: of the pipeline's call.
+            store: the device to keep embeddings on; None leaves them where they were made.
+        """
+        self._asked = []
+        with _left_at(self.pipeline, "prepare_latents"):
+            self.pipeline(prompt=[text], **for_batch(arguments, 1))
+        for key in self._asked:
+            self._encoded[key] = _moved(self._encoded[key], store)
+        self._shapes[text] = tuple(_shape(self._encoded[key]) for key in self._asked)
 
     def denoise(
         self, texts: Sequence[str], seeds: Sequence[int], arguments: Mapping[str, Any]

@@ -6,9 +6,11 @@ languages); batches planned before are never cut anew, so that resuming gives th
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +51,19 @@ class Part:
         )
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector out: what a plan is made of lives on, all of it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def plan(
     suite: Suite,
     parts: Sequence[Part],
@@ -56,7 +71,7 @@ def plan(
     models: Mapping[str, ModelSpec],
     pipelines: Mapping[str, str],
     dtypes: Mapping[str, Mapping[str, str]],
-    batch_size: int,
+    batch_sizes: Mapping[str, int],
 ) -> list[Batch]:
     """Cut the jobs of all parts into batches: part by part, model by model, prompt by prompt.
 
@@ -66,7 +81,7 @@ def plan(
         models: specs by model id.
         pipelines: pipeline class by model id (part of a job's key).
         dtypes: dtype per part of the model, by model id (part of a job's key).
-        batch_size: jobs per batch.
+        batch_sizes: jobs per batch, by model id.
     """
     batches: list[Batch] = []
     planned: set[str] = set()
@@ -84,9 +99,10 @@ def plan(
                     if job.key not in planned
                 ]
                 planned.update(job.key for job in jobs)
-                for start in range(0, len(jobs), batch_size):
-                    some = tuple(jobs[start : start + batch_size])
-                    batches.append(Batch(model, len(batches), batch_size, some, frames))
+                size = batch_sizes[model]
+                for start in range(0, len(jobs), size):
+                    some = tuple(jobs[start : start + size])
+                    batches.append(Batch(model, len(batches), size, some, frames))
     return batches
 
 
@@ -116,8 +132,13 @@ def _jobs(
         for language in languages:
             text = prompt.text[language]
             asked = {**fixed, "prompt": prompt.id, "language": language, "text": text}
+            # all but the seed is hashed and written out once for all seeds
+            before, after = _around_seed(asked)
+            begun = hashlib.sha256(before)
             for seed in seeds:
-                yield Job(_key({**asked, "seed": seed}), prompt.id, language, text, model, seed)
+                key = begun.copy()
+                key.update(str(seed).encode() + after)
+                yield Job(key.hexdigest(), prompt.id, language, text, model, seed)
 
 
 def _fixed_of_key(
@@ -143,6 +164,11 @@ def call_arguments(spec: ModelSpec, frames: int | None = None) -> dict[str, Any]
     return {**asked, "num_frames": frames} if frames else asked
 
 
-def _key(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _around_seed(content: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return the canonical JSON of a job's content, up to its seed and after it."""
+    text = json.dumps(
+        {**content, "seed": 0}, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    # a quotation mark inside a string is written with a stroke before it: this stands once
+    before, mark, after = text.rpartition(',"seed":0,')
+    return (before + mark[:-2]).encode(), b"," + after.encode()

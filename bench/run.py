@@ -21,9 +21,8 @@ from bench.models import load_models
 from bench.plan import Part, plan
 from bench.records import Batch, ModelSpec
 from bench.request import Request
-from bench.suites import Suite, load_suite
-
-DEFAULT_BATCH_SIZE = 8
+from bench.suites import Suite, load_suite, select
+from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 
 _NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
@@ -34,12 +33,13 @@ class Run:
     """A planned run: what it asks, cut into batches, and the content of `run.yaml`.
 
     `asked` are the models of the present request: what others still lack waits for theirs, since
-    only a checkpoint that is named has been looked at anew.
+    only a checkpoint that is named has been looked at anew. `tunings` say how each model is run.
     """
 
     folder: Path
     suite: Suite
     models: Mapping[str, ModelSpec]
+    tunings: Mapping[str, Tuning]
     batches: Sequence[Batch]
     content: Mapping[str, Any]
     asked: frozenset[str]
@@ -61,6 +61,7 @@ def planned_run(request: Request, folder: Path) -> Run:
     classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
     part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
     parts = [part]
+    tunings: dict[str, Tuning] = {}
     batch_size = request.batch_size or DEFAULT_BATCH_SIZE
     master = request.video_master or ""
     if master and suite.modality != "video":
@@ -70,6 +71,7 @@ def planned_run(request: Request, folder: Path) -> Run:
         manifest.require_keys(folder, existing, plan_keys)
         _check_same(existing, suite, models, request.batch_size)
         batch_size = existing["batch_size"]
+        tunings = _tunings_of(existing)
         before = existing.get("video_master", "")
         if request.video_master not in {None, before}:
             raise ConflictError(
@@ -80,11 +82,14 @@ def planned_run(request: Request, folder: Path) -> Run:
         parts = [Part.from_dict(content) for content in existing["parts"]]
         models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
         classes = {content["id"]: content["pipeline"] for content in existing["models"]} | classes
+    for name in asked - tunings.keys():
+        tunings[name] = _tuning(models[name], suite, part, request, batch_size)
     dtypes = {name: spec.dtype for name, spec in models.items()}
+    sizes = {name: tuning.batch_size for name, tuning in tunings.items()}
 
     def batches_of(parts: Sequence[Part]) -> list[Batch]:
         return plan(
-            suite, parts, models=models, pipelines=classes, dtypes=dtypes, batch_size=batch_size
+            suite, parts, models=models, pipelines=classes, dtypes=dtypes, batch_sizes=sizes
         )
 
     batches = batches_of(parts)
@@ -107,12 +112,18 @@ def planned_run(request: Request, folder: Path) -> Run:
         "planned": sum(len(batch.jobs) for batch in batches),
         "parts": [part.as_dict() for part in parts],
         "models": [
-            {**_spec_content(spec), "pipeline": classes[name]} for name, spec in models.items()
+            {
+                **_spec_content(spec),
+                "pipeline": classes[name],
+                "path": pipelines.path_of(classes[name]),
+                "tuning": asdict(tunings[name]),
+            }
+            for name, spec in models.items()
         ],
         "environment": existing["environment"] if existing else None,
         "mixed": existing["mixed"] if existing else [],
     }
-    return Run(folder, suite, models, batches, content, asked)
+    return Run(folder, suite, models, tunings, batches, content, asked)
 
 
 def settle(run: Run, *, allow_mixed: bool) -> Run:
@@ -183,11 +194,13 @@ def _check_same(
             f"run {name} was made with another text of suite {existing['suite']['name']}: "
             "give another --out"
         )
-    if batch_size not in {None, existing["batch_size"]}:
-        raise ConflictError(
-            f"run {name} has batches of {existing['batch_size']}, and batches are never cut anew: "
-            "leave out --batch-size, or give another --out"
-        )
+    sizes = {one: tuning.batch_size for one, tuning in _tunings_of(existing).items()}
+    for had in [sizes.get(model, existing["batch_size"]) for model in models]:
+        if batch_size not in {None, had}:
+            raise ConflictError(
+                f"run {name} has batches of {had}, and batches are never cut anew: "
+                "leave out --batch-size, or give another --out"
+            )
     for content in existing["models"]:
         spec = models.get(content["id"])
         if spec is None:
@@ -199,6 +212,20 @@ def _check_same(
                     f"run {name} has model {spec.id} with {field} {before[field]!r}, now "
                     f"{value!r} is asked: give another --out"
                 )
+
+
+def _tuning(spec: ModelSpec, suite: Suite, part: Part, request: Request, batch_size: int) -> Tuning:
+    """Return how a model new to the run is run: as asked, else as measured, else by default."""
+    measured = stored(spec, pipelines.device_kind())
+    if request.batch_size or not measured:
+        return Tuning(batch_size)
+    prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
+    return choose(measured, len(prompts) * len(part.languages) * len(part.seeds))
+
+
+def _tunings_of(existing: Mapping[str, Any]) -> dict[str, Tuning]:
+    usual = {"batch_size": existing["batch_size"]}
+    return {one["id"]: Tuning(**one.get("tuning", usual)) for one in existing["models"]}
 
 
 def _environment(threads: int) -> dict[str, Any]:
@@ -233,5 +260,6 @@ def _spec_content(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _spec_from(content: Mapping[str, Any]) -> ModelSpec:
-    own = {name: value for name, value in content.items() if name != "pipeline"}
+    further = {"pipeline", "path", "tuning"}
+    own = {name: value for name, value in content.items() if name not in further}
     return ModelSpec(**{**own, "languages": tuple(content["languages"])})

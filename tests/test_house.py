@@ -14,6 +14,7 @@ HEAVY = {"torch", "diffusers", "transformers"}
 MAY_IMPORT_HEAVY = {
     "bench/engine.py",
     "bench/fast.py",
+    "bench/flops.py",
     "bench/generate.py",
     "bench/pipelines.py",
     "bench/profiling.py",
