@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("models"), help="where add writes the spec (models)"
     )
     _generate(command("generate", "make a run's outputs; run it again to resume"))
+    _import(command("import", "take in outputs made elsewhere, by closed models"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", type=Path, metavar="RUN")
     references = commands.add_parser("references", help="human-made works: add")
@@ -95,6 +96,18 @@ def _generate(generate: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+
+
+def _import(importing: argparse.ArgumentParser) -> None:
+    add = importing.add_argument
+    add("folder", type=Path, metavar="DIR", help="files scene--target--language--seed.ext")
+    add("--model", required=True, metavar="ID", help="what the model is to be called")
+    add("--run", type=Path, required=True, help="the run folder; a new one wants --suite")
+    add("--suite", help="the suite by whose prompts the outputs were made")
+    add("--csv", type=Path, metavar="FILE", help="table of the files: file,prompt,language,seed")
+    add("--revision", default="imported", help="the model's version or date (imported)")
+    add("--origin", default="", help="who made the model, where")
+    add("--licence", default="", help="on what terms the outputs may be shown")
 
 
 def _references(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> None:

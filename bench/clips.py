@@ -27,6 +27,8 @@ MASTERS = ("ffv1",)
 """The lossless forms in which a clip may be kept beside its H.264."""
 
 _BT709 = 1
+_UNSTATED = 2
+_LARGE = 720
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _BITEXACT = {"fflags": "+bitexact"}
 _SAME_BYTES = "threads=1:lookahead-threads=1:no-mbtree=1"
@@ -88,7 +90,7 @@ def write_ffv1(path: Path, frames: Frames, fps: float) -> None:
 
 
 def read_frames(path: Path) -> Iterator[Pixels]:
-    """Yield a clip's frames one by one, upright as they are stored: height × width × 3.
+    """Yield a clip's frames one by one, as they are stored: height × width × 3.
 
     Raises:
         WorkError: it has no video in it, or a frame does not decode.
@@ -102,10 +104,21 @@ def read_frames(path: Path) -> Iterator[Pixels]:
             for frame in file.decode(stream):
                 if frame.is_corrupt:
                     raise WorkError(f"{path} does not decode: frame {frame.pts} is torn")
-                plain = frame.reformat(format="rgb24", interpolation=_EXACT, threads=1)
+                plain = frame.reformat(
+                    format="rgb24",
+                    src_colorspace=_matrix(frame),
+                    interpolation=_EXACT,
+                    threads=1,
+                )
                 yield np.asarray(plain.to_ndarray(), np.uint8)
     except av.FFmpegError as error:
         raise WorkError(f"{path} does not decode as a clip: {error.strerror}") from error
+
+
+def _matrix(frame: av.VideoFrame) -> Colorspace | None:
+    """Return BT.709 where a large frame states no matrix, as players take it; else what it states."""
+    stated = int(frame.colorspace)
+    return Colorspace.ITU709 if stated == _UNSTATED and frame.height >= _LARGE else None
 
 
 def decoded(path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str]:
