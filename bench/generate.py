@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench import engine, manifest, pipelines
+from bench.cards import write_run_card
 from bench.errors import DeviceLostError, WorkError
 from bench.flops import ForwardCounter, matrix_rate
 from bench.keeper import Keeper
@@ -93,7 +94,7 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
                 speed += [row] if row else []
                 made, failed = made + keeper.made, failed + keeper.failed
                 suspect, cut = suspect + keeper.suspect, cut + too_long
-        _write_card(run)
+        write_run_card(run.folder)
     return Summary(
         planned=len(planned),
         made=made,
@@ -242,28 +243,3 @@ def _read_ahead(spec: ModelSpec | None) -> Iterator[None]:
 
 def _sentence(error: BaseException) -> str:
     return str(error) if isinstance(error, WorkError) else pipelines.first_line(error)
-
-
-def _write_card(run: Run) -> None:
-    rows = manifest.read_outputs(run.folder)
-    planned = sum(len(batch.jobs) for batch in run.batches)
-    lines = [
-        f"Made by Pinlu with suite `{run.suite.name}`, version {run.suite.version}, content hash",
-        f"`{run.suite.hash[:12]}`: {len(rows)} of {planned} planned outputs.",
-        "",
-        "| model | revision | outputs | suspect | licence |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for spec in run.models.values():
-        mine = [row for row in rows if row["model"] == spec.id]
-        suspect = sum(row["status"] == "suspect" for row in mine)
-        licence = spec.licence or "not stated"
-        lines.append(
-            f"| {spec.id} | `{spec.revision[:12]}` | {len(mine)} | {suspect} | {licence} |"
-        )
-    lines += [
-        "",
-        "`run.yaml` says what was asked and under which versions, `suite.yaml` is the suite as it",
-        'was. The noise of an output comes from `torch.Generator("cpu").manual_seed(seed)`.',
-    ]
-    manifest.write_card(run.folder, title=run.folder.resolve().name, text="\n".join(lines))

@@ -70,7 +70,8 @@ def planned_run(request: Request, folder: Path) -> Run:
         plan_keys = ("parts", "batch_size", "environment", "mixed")
         manifest.require_keys(folder, existing, plan_keys)
         _check_same(existing, suite, models, request.batch_size)
-        batch_size = existing["batch_size"]
+        if existing["parts"]:  # a run begun by an import has none, and no batches yet
+            batch_size = existing["batch_size"]
         tunings = _tunings_of(existing)
         before = existing.get("video_master", "")
         if request.video_master not in {None, before}:
@@ -195,7 +196,7 @@ def _check_same(
             "give another --out"
         )
     sizes = {one: tuning.batch_size for one, tuning in _tunings_of(existing).items()}
-    for had in [sizes.get(model, existing["batch_size"]) for model in models]:
+    for had in [sizes.get(model, existing["batch_size"]) for model in models if existing["parts"]]:
         if batch_size not in {None, had}:
             raise ConflictError(
                 f"run {name} has batches of {had}, and batches are never cut anew: "

@@ -343,16 +343,18 @@ def test_a_run_that_was_begun_by_import_can_be_generated_into_and_the_other_way_
     take(folder, run, suite)
     command = ["generate", "--suite", suite, "--models", str(tiny_checkpoint), "--out", str(run)]
     command += ["--languages", "zh", "--set", "num_inference_steps=1"]
-    command += ["--set", "height=64", "--set", "width=64"]
+    command += ["--set", "height=64", "--set", "width=64", "--batch-size", "3"]
     assert main(command) == 0
     picture(9).save(folder / "boat-1--none--en--7.png")
     assert len(take(folder, run).entered) == 1
     assert main(command) == 0
     assert main(["verify", str(run)]) == 0
     content = manifest.read_run(run)
-    assert [model["id"] for model in content["models"]] == ["tiny-sd", "closed-one"] or [
-        model["id"] for model in content["models"]
-    ] == ["closed-one", "tiny-sd"]
+    assert {model["id"] for model in content["models"]} == {"tiny-sd", "closed-one"}
+    assert content["batch_size"] == 3
+    assert (
+        "4 of 4 planned outputs, and 5 that were made elsewhere" in (run / "README.md").read_text()
+    )
     rows = [json.loads(line) for line in (run / "metadata.jsonl").read_text().splitlines()]
     assert sum(row["model"] == "closed-one" for row in rows) == 5
     assert sum(row["model"] == "tiny-sd" for row in rows) == 4
