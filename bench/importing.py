@@ -257,7 +257,6 @@ def _look(
             found = read_foreign(entry.path, suite.modality)
         except RefusedError as error:
             return "", str(error)
-        bar.advance(1)
         return pixel_hash(found.pixels), ""
 
     hashes: dict[str, str] = {}
@@ -266,6 +265,7 @@ def _look(
     with ThreadPoolExecutor(None if suite.modality == "image" else 1) as pool:
         for entry, (pixels, why) in zip(entries, pool.map(look, entries), strict=True):
             before = rows.get(entry.job.key)
+            bar.advance(1)
             fault = why or _fault_of(pixels, before, held)
             if fault:
                 refused.append(f"{entry.where} {fault}")
@@ -321,7 +321,7 @@ def _written(
         found = read_foreign(entry.path, suite.modality)
         if pixel_hash(found.pixels) != hashes[entry.job.key]:
             raise WorkError(f"{entry.path} changed while it was read: run again")
-        output = write_output(
+        return write_output(
             run,
             entry.job,
             found.pixels,
@@ -331,14 +331,16 @@ def _written(
             master=master,
             details={"device": IMPORTED},
         )
-        bar.advance(1)
-        return output
 
     with (
         progress("import", "files", len(entries)) as bar,
         ThreadPoolExecutor(None if suite.modality == "image" else 1) as pool,
     ):
-        return list(pool.map(write, entries))
+        outputs = []
+        for output in pool.map(write, entries):
+            outputs.append(output)
+            bar.advance(1)
+    return outputs
 
 
 def _new_run(run: Path, suite: Suite) -> dict[str, Any]:

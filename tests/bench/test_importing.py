@@ -17,6 +17,8 @@ from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.importing import Imported, import_outputs
 from bench.media import read_pixels
 from bench.records import ModelSpec
+from bench.suites import load_suite, select
+from raters.study import create
 from tests.conftest import suite_content, write_yaml
 
 CLOSED = ModelSpec("closed-one", "", "2026-11", origin="Somebody, Somewhere", licence="terms")
@@ -334,6 +336,33 @@ def test_the_command_says_what_it_did_and_what_it_refused(
     assert f"{run}: 4 entered, 0 there before, 0 suspect" in capsys.readouterr().out
     assert main(["verify", str(run)]) == 0
     assert f"{run}: 4 outputs, nothing wrong" in capsys.readouterr().out
+
+
+def test_closed_models_alone_make_a_study(tmp_path: Path) -> None:
+    prompts = select(load_suite("first-look"), ("zh",), limit=12)
+    run = tmp_path / "run"
+    for number, name in enumerate(["closed-one", "closed-two"]):
+        folder = tmp_path / name
+        folder.mkdir()
+        for seed, prompt in enumerate(prompts):
+            path = folder / f"{prompt.id.replace('/', '--')}--zh--0.png"
+            picture(100 * number + seed).save(path)
+        done = import_outputs(folder, ModelSpec(name, "", "imported"), run, suite="first-look")
+        assert len(done.entered) == len(prompts)
+    create("first-look", [run], references=None, out=tmp_path / "study")
+    key = (tmp_path / "study" / "sealed" / "key.jsonl").read_text(encoding="utf-8")
+    assert {json.loads(line)["model"] for line in key.splitlines()} == {"closed-one", "closed-two"}
+    assert manifest.verify(run) == []
+
+
+def test_clips_cannot_be_studied_yet_and_it_is_said(films: str, tmp_path: Path) -> None:
+    folder = tmp_path / "from-elsewhere"
+    folder.mkdir()
+    write_clip(folder / "boat-0--none--zh--0.mp4", 0)
+    take(folder, tmp_path / "run", films)
+    with pytest.raises(RequestError, match="holds videos: rooms show images so far"):
+        create("first-look", [tmp_path / "run"], references=None, out=tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_run_that_was_begun_by_import_can_be_generated_into_and_the_other_way_round(
