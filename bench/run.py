@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from bench import manifest, pipelines
+from bench import clips, manifest, pipelines
 from bench.errors import ConflictError, RequestError
 from bench.files import write_whole
 from bench.models import load_models
-from bench.plan import Part, plan
+from bench.plan import Part, call_arguments, plan
 from bench.records import Batch, ModelSpec
 from bench.request import Request
 from bench.suites import Suite, load_suite, select
@@ -174,12 +174,18 @@ def _resolved_models(
             raise RequestError(
                 f"model {spec.id} says no frames per second: give it a YAML with fps (and frames)"
             )
-        models[spec.id] = replace(
+        settled = replace(
             spec,
             modality=modality,
             dtype=pipelines.settle_dtype(spec),
             arguments={**spec.arguments, **(request.arguments or {})},
         )
+        asked = call_arguments(settled)
+        if modality == "video" and (
+            why := clips.check_size(asked.get("width", 0), asked.get("height", 0))
+        ):
+            raise RequestError(f"model {spec.id}: {why}")
+        models[spec.id] = settled
     return models
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -126,3 +127,19 @@ def test_what_does_not_decode_is_said(tmp_path: Path) -> None:
         list(clips.read_frames(path))
     with pytest.raises(WorkError, match=r"b\.mp4 does not decode as a clip: No such file"):
         list(clips.read_frames(tmp_path / "b.mp4"))
+
+
+def test_verify_finds_a_clip_that_its_row_names_truly_but_that_does_not_decode(
+    tmp_path: Path,
+) -> None:
+    with manifest.opened(tmp_path):
+        manifest.write_run(tmp_path, {"run": "r"})
+        row = write_output(tmp_path, job(), moving(), suite="s", suite_hash="h", fps=8)
+        whole = (tmp_path / row.file_name).read_bytes()
+        at = whole.index(b"mdat") + 4
+        (tmp_path / row.file_name).write_bytes(whole[:at] + bytes(len(whole) - at))
+        torn = replace(row, sha256=file_hash(tmp_path / row.file_name))
+        manifest.append_outputs(tmp_path, [torn])
+    faults = manifest.verify(tmp_path)
+    assert len(faults) == 1
+    assert "k.mp4 does not decode" in faults[0] or "has 0 frames" in faults[0]

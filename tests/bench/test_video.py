@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,27 @@ def test_a_run_of_clips_is_whole(finished: tuple[Path, Request]) -> None:
     assert len(list(clips.read_frames(run / row["file_name"]))) == 5
 
 
+def test_killed_in_the_middle_and_resumed_gives_the_same_frames(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = tmp_path / "killed"
+    command = [sys.executable, "-m", "bench", "generate", "--suite", request.suite]
+    command += ["--models", request.models[0], "--languages", "zh,en", "--batch-size", "3"]
+    command += ["--video-master", "ffv1", "--out", str(run)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    rows = run / "metadata.jsonl"
+    while not (rows.exists() and rows.read_bytes().count(b"\n") >= 3):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(pixels_of(run)) < 8
+    generate(replace(request, video_master="ffv1"), run)
+    assert pixels_of(run) == pixels_of(whole)
+    assert manifest.verify(run) == []
+
+
 def test_clips_lost_and_made_again_have_the_same_pixels(
     finished: tuple[Path, Request], tmp_path: Path
 ) -> None:
@@ -216,5 +239,8 @@ def test_a_suite_of_clips_wants_a_model_of_clips_and_frames_per_second(
         planned_run(request, tmp_path / "run")
     request = asked(tmp_path, checkpoints, models=(str(checkpoints / "ltx"),))
     with pytest.raises(RequestError, match="ltx says no frames per second"):
+        planned_run(request, tmp_path / "run")
+    request = asked(tmp_path, checkpoints, arguments={"width": 33})
+    with pytest.raises(RequestError, match="tiny-wan: 33×32 has an odd side"):
         planned_run(request, tmp_path / "run")
     assert not (tmp_path / "run").exists()
