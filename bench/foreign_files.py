@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,18 @@ def read_foreign(path: Path, modality: Modality) -> Foreign:
     return Foreign(_picture(path)) if modality == "image" else _clip(path)
 
 
+@contextmanager
+def picture_warnings() -> Iterator[None]:
+    """Keep what is odd about metadata to ourselves, since it is dropped; too many pixels are a fault.
+
+    For the main thread, around all reading: filters are not a thread's own.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
 def check_file(path: Path, modality: Modality) -> None:
     """Refuse what is no plain file of the right kind, without opening it."""
     if path.is_symlink():
@@ -79,13 +93,12 @@ def check_file(path: Path, modality: Modality) -> None:
 
 def _picture(path: Path) -> npt.NDArray[np.uint8]:
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("error")
+        with Image.open(path) as image:
             _check_picture(image)
             return np.asarray(plain_srgb(ImageOps.exif_transpose(image)))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise RefusedError(f"has too many pixels: bring it to {MOST_PIXELS:,} or fewer") from error
-    except (OSError, ValueError, SyntaxError, Warning) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise RefusedError(f"does not decode as a picture: {error}") from error
 
 

@@ -5,10 +5,8 @@ All or nothing: whatever is wrong is listed at once, and then no file is entered
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,19 +16,16 @@ import yaml
 
 from bench import manifest
 from bench.cards import IMPORTED, write_run_card
-from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import write_whole
-from bench.foreign_files import SUFFIXES, RefusedError, check_file, read_foreign
+from bench.foreign_files import RefusedError, picture_warnings, read_foreign
+from bench.import_entries import Entry, list_entries
 from bench.media import pixel_hash
 from bench.models import MODEL_ID_PATTERN
 from bench.outputs import write_output
 from bench.progress import Progress, progress
-from bench.reading import canonical_hash
-from bench.records import Job, ModelSpec, Output
+from bench.records import ModelSpec, Output
 from bench.suites import Suite, load_suite
-
-_COLUMNS = ("file", "prompt", "language", "seed")
-_SEPARATOR = "--"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +40,6 @@ class Imported:
     there_before: int
     refused: Sequence[str]
     unlisted: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A file and the job that it stands for; `where` names it in sentences."""
-
-    path: Path
-    where: str
-    job: Job
 
 
 def import_outputs(
@@ -90,7 +76,7 @@ def import_outputs(
         )
     model = _model_entry(spec, asked)
     _check_model(run, existing, model)
-    entries, refused, unlisted = _entries(folder, asked, model, table)
+    entries, refused, unlisted = list_entries(folder, asked, model, table)
     rows = {row["key"]: row for row in manifest.read_outputs(run)} if existing else {}
     with progress("look at", "files", len(entries)) as bar:
         hashes, more = _look(entries, asked, rows, bar)
@@ -137,112 +123,8 @@ def _check_model(run: Path, existing: Mapping[str, Any] | None, model: Mapping[s
             )
 
 
-def _entries(
-    folder: Path, suite: Suite, model: Mapping[str, Any], table: Path | None
-) -> tuple[list[_Entry], list[str], list[str]]:
-    """Return the files with their jobs, what was refused, and what the table leaves out."""
-    entries: list[_Entry] = []
-    refused: list[str] = []
-    seen: dict[str, str] = {}
-    listed = _rows_of(table) if table else _names_in(folder)
-    paths = set()
-    for where, name, prompt, language, seed in listed:
-        path = folder / name
-        paths.add(path)
-        try:
-            _check_inside(folder, path)
-            check_file(path, suite.modality)
-            job = _job(suite, model, prompt, language, seed)
-        except RefusedError as error:
-            refused.append(f"{where} {error}")
-            continue
-        if job.key in seen:
-            refused.append(f"{where} stands for what {seen[job.key]} stands for already")
-            continue
-        seen[job.key] = where
-        entries.append(_Entry(path, where, job))
-    if not entries and not refused:
-        raise RequestError(f"{table or folder} lists no file: there is nothing to import")
-    there = [file for file in _visible(folder) if file.suffix.lower() in SUFFIXES[suite.modality]]
-    unlisted = [file.name for file in there if file not in paths]
-    return entries, refused, unlisted
-
-
-def _names_in(folder: Path) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield where, file, prompt, language and seed of each file, from its name."""
-    for file in _visible(folder):
-        pieces = file.stem.split(_SEPARATOR)
-        scene, target, language, seed = pieces if len(pieces) == 4 else ("", "", "", "")
-        yield file.name, file.name, f"{scene}/{target}", language, seed
-
-
-def _rows_of(table: Path) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield where, file, prompt, language and seed of each row of the table.
-
-    Raises:
-        RequestError: the table cannot be read.
-        FileFormatError: a column is missing, or a row has too many.
-    """
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"cannot read {table}: {error}") from error
-    reader = csv.DictReader(io.StringIO(text))
-    missing = set(_COLUMNS).difference(reader.fieldnames or ())
-    if missing:
-        raise FileFormatError(
-            f"{table} has no column {min(missing)!r}; it wants {', '.join(_COLUMNS)}"
-        )
-    for number, row in enumerate(reader, start=2):
-        file, prompt, language, seed = ((row[column] or "").strip() for column in _COLUMNS)
-        yield f"{table.name}, line {number}: {file}", file, prompt, language, seed
-
-
-def _visible(folder: Path) -> list[Path]:
-    """Return what lies in the folder, without what systems leave there unasked."""
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if not file.name.startswith(".") and file.name not in {"Thumbs.db", "desktop.ini"}
-    )
-
-
-def _check_inside(folder: Path, path: Path) -> None:
-    if not path.parent.resolve().is_relative_to(folder.resolve()):
-        raise RefusedError("lies outside the folder")
-
-
-def _job(suite: Suite, model: Mapping[str, Any], name: str, language: str, seed: str) -> Job:
-    if name == "/":
-        raise RefusedError("is not named scene--target--language--seed: rename it, or give --csv")
-    prompt = suite.prompts.get(name)
-    if prompt is None:
-        raise RefusedError(f"is of the prompt {name!r}, which suite {suite.name} does not have")
-    if language not in prompt.text:
-        raise RefusedError(
-            f"is in the language {language!r}, in which {name} has no text; it has "
-            f"{', '.join(prompt.text)}"
-        )
-    if not (seed.isascii() and seed.isdecimal()):
-        raise RefusedError(f"has the seed {seed!r}, which is no whole number from 0")
-    content = {
-        "suite": suite.name,
-        "prompt": name,
-        "language": language,
-        "text": prompt.text[language],
-        "model": model["id"],
-        "revision": model["revision"],
-        "pipeline": IMPORTED,
-        "dtype": {},
-        "arguments": {},
-        "seed": int(seed),
-    }
-    key = canonical_hash(content)
-    return Job(key, name, language, prompt.text[language], model["id"], int(seed))
-
-
 def _look(
-    entries: Sequence[_Entry], suite: Suite, rows: Mapping[str, Mapping[str, Any]], bar: Progress
+    entries: Sequence[Entry], suite: Suite, rows: Mapping[str, Mapping[str, Any]], bar: Progress
 ) -> tuple[dict[str, str], list[str]]:
     """Decode every file once; return the pixel hash by key, and what was refused."""
     mine = {entry.job.model for entry in entries}
@@ -252,7 +134,7 @@ def _look(
         if row["model"] in mine
     }
 
-    def look(entry: _Entry) -> tuple[str, str]:
+    def look(entry: Entry) -> tuple[str, str]:
         try:
             found = read_foreign(entry.path, suite.modality)
         except RefusedError as error:
@@ -262,7 +144,8 @@ def _look(
     hashes: dict[str, str] = {}
     refused: list[str] = []
     # clips are large: one at a time
-    with ThreadPoolExecutor(None if suite.modality == "image" else 1) as pool:
+    workers = None if suite.modality == "image" else 1
+    with picture_warnings(), ThreadPoolExecutor(workers) as pool:
         for entry, (pixels, why) in zip(entries, pool.map(look, entries), strict=True):
             before = rows.get(entry.job.key)
             bar.advance(1)
@@ -290,7 +173,7 @@ def _enter(
     run: Path,
     suite: Suite,
     model: Mapping[str, Any],
-    entries: Sequence[_Entry],
+    entries: Sequence[Entry],
     hashes: Mapping[str, str],
     *,
     before: Iterable[str],
@@ -313,11 +196,11 @@ def _enter(
 
 
 def _written(
-    run: Path, suite: Suite, entries: Sequence[_Entry], hashes: Mapping[str, str], master: str
+    run: Path, suite: Suite, entries: Sequence[Entry], hashes: Mapping[str, str], master: str
 ) -> list[Output]:
     """Write the files; return their rows."""
 
-    def write(entry: _Entry) -> Output:
+    def write(entry: Entry) -> Output:
         found = read_foreign(entry.path, suite.modality)
         if pixel_hash(found.pixels) != hashes[entry.job.key]:
             raise WorkError(f"{entry.path} changed while it was read: run again")
@@ -333,6 +216,7 @@ def _written(
         )
 
     with (
+        picture_warnings(),
         progress("import", "files", len(entries)) as bar,
         ThreadPoolExecutor(None if suite.modality == "image" else 1) as pool,
     ):

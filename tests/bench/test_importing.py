@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 from pathlib import Path
 
 import av
@@ -388,3 +389,23 @@ def test_a_run_that_was_begun_by_import_can_be_generated_into_and_the_other_way_
     assert sum(row["model"] == "closed-one" for row in rows) == 5
     assert sum(row["model"] == "tiny-sd" for row in rows) == 4
     assert main([*command[:3], "--models", str(folder), *command[5:]]) == 2
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_half_entered(
+    folder: Path, suite: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    take(folder, run, suite)
+    picture(10, (64, 64)).save(folder / "boat-1--none--en--8.png")
+    picture(11, (640, 640)).save(folder / "boat-1--none--en--9.png")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            take(folder, run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert manifest.verify(run) == []
+    assert len(manifest.read_outputs(run)) == 4
+    assert len(take(folder, run).entered) == 2
+    assert manifest.verify(run) == []
