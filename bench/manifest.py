@@ -195,8 +195,7 @@ def _faults_of(run: Path, row: Mapping[str, Any]) -> list[str]:
     elif file_hash(run / name) != row["sha256"]:
         faults.append(f"changed or torn: {name} does not have its hash")
     elif row["frames"] is None:
-        if pixel_hash(read_pixels(run / name)) != row["pixel_sha256"]:
-            faults.append(f"changed: the pixels of {name} do not have their hash")
+        faults += _faults_of_picture(run, row, name)
     else:
         faults += _faults_of_clip(run, row, name, exact=False)
     if master and not (run / master).is_file():
@@ -204,6 +203,16 @@ def _faults_of(run: Path, row: Mapping[str, Any]) -> list[str]:
     elif master:
         faults += _faults_of_clip(run, row, master, exact=True)
     return faults
+
+
+def _faults_of_picture(run: Path, row: Mapping[str, Any], name: str) -> list[str]:
+    try:
+        pixels = read_pixels(run / name)
+    except WorkError as error:
+        return [f"torn: {error}"]
+    if pixel_hash(pixels) != row["pixel_sha256"]:
+        return [f"changed: the pixels of {name} do not have their hash"]
+    return []
 
 
 def _faults_of_clip(run: Path, row: Mapping[str, Any], name: str, *, exact: bool) -> list[str]:

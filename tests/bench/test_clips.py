@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,3 +145,21 @@ def test_verify_finds_a_clip_that_its_row_names_truly_but_that_does_not_decode(
     faults = manifest.verify(tmp_path)
     assert len(faults) == 1
     assert "k.mp4 does not decode" in faults[0] or "has 0 frames" in faults[0]
+
+
+@pytest.mark.parametrize("write", [clips.write_h264, clips.write_ffv1])
+def test_a_disk_that_is_full_is_an_error_to_the_last_byte(
+    tmp_path: Path, write: Callable[[Path, clips.Frames, float], None]
+) -> None:
+    path = tmp_path / "a"
+    write(path, moving(), 8)
+    whole = path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (100, whole // 2, whole - 1):
+        path.unlink()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                write(path, moving(), 8)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
