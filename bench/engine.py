@@ -207,10 +207,14 @@ class Engine:
             part.to("cuda" if name.startswith("text_encoder") == encoders else "cpu")
 
     def close(self) -> None:
-        """Free the device's memory."""
+        """Free the memory."""
+        large = sum(map(_bytes, self._modules.values())) > 2**28
+        if self.fast:
+            self.fast.let_go()
         self._modules.clear()
         self.fast = self.pipeline = None
-        gc.collect()
+        if large:
+            gc.collect()  # some parts and their hooks hold each other
         if self._stream:
             torch.cuda.empty_cache()
 

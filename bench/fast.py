@@ -81,6 +81,11 @@ class FastPath:
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
+    def let_go(self) -> None:
+        """Give the pipeline back as it was."""
+        self.forget()
+        del self.pipeline.encode_prompt, self.pipeline.vae.decode
+
     def forget(self) -> None:
         """Drop what was encoded."""
         self._encoded.clear()

@@ -15,6 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 MOST_SHAPES = 4
 """Shapes of input that are counted; rarer ones are taken to cost what these do on average."""
 
+_KNOWN: dict[Any, float] = {}
+"""Operations of a pass by class, configuration and shapes: a process counts each once."""
+
 _Call = tuple[torch.nn.Module, tuple[Any, ...], Mapping[str, Any]]
 
 
@@ -32,11 +35,7 @@ class ForwardCounter:
     def _note(
         self, module: torch.nn.Module, inputs: tuple[Any, ...], options: Mapping[str, Any]
     ) -> None:
-        leaves = tree_leaves([inputs, dict(options)])
-        shapes = (
-            id(module),
-            *(tuple(leaf.shape) for leaf in leaves if isinstance(leaf, torch.Tensor)),
-        )
+        shapes = (id(module), *_shapes([inputs, dict(options)]))
         self._times[shapes] += 1
         if shapes not in self._calls and len(self._calls) < 64:
             self._calls[shapes] = (module, *_on_meta((inputs, dict(options))))
@@ -44,7 +43,7 @@ class ForwardCounter:
     def total(self) -> float:
         """Return the operations of all passes so far; NaN where they cannot be counted."""
         common = [shapes for shapes, _ in self._times.most_common() if shapes in self._calls]
-        counted = {shapes: _flops(*self._calls[shapes]) for shapes in common[:MOST_SHAPES]}
+        counted = {shapes: _known_flops(*self._calls[shapes]) for shapes in common[:MOST_SHAPES]}
         times = sum(self._times[shapes] for shapes in counted)
         known = sum(self._times[shapes] * flops for shapes, flops in counted.items())
         return known * sum(self._times.values()) / times if times else float("nan")
@@ -73,6 +72,20 @@ def matrix_rate(dtype: torch.dtype) -> float:
 def _wait() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def _known_flops(module: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> float:
+    """Count one pass, or remember what one like it was counted at."""
+    sizes = _shapes([inputs, options])
+    key = (type(module), repr(sorted(module.config.items(), key=str)), sizes)
+    if key not in _KNOWN:
+        _KNOWN[key] = _flops(module, inputs, options)
+    return _KNOWN[key]
+
+
+def _shapes(values: Any) -> tuple[Any, ...]:
+    leaves = tree_leaves(values)
+    return tuple(tuple(leaf.shape) for leaf in leaves if isinstance(leaf, torch.Tensor))
 
 
 def _flops(module: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> float:

@@ -12,7 +12,9 @@ class Lengths:
 
     def __init__(self, pipeline: Any) -> None:
         """Watch every tokenizer of a loaded pipeline, from here on."""
-        self._pipeline = pipeline
+        takes = inspect.signature(type(pipeline).__call__).parameters
+        self._default = takes.get("max_sequence_length")
+        self._template = getattr(pipeline, "prompt_template_encode_start_idx", None)
         self._cuts: dict[int, list[str]] = {}
         self._kept: int | None = None
         for name, part in pipeline.components.items():
@@ -21,11 +23,9 @@ class Lengths:
 
     def expect(self, arguments: Mapping[str, Any]) -> None:
         """Take the arguments of the calls to come: Qwen-Image cuts embeddings, not tokens, by one."""
-        template = getattr(self._pipeline, "prompt_template_encode_start_idx", None)
-        takes = inspect.signature(type(self._pipeline).__call__).parameters
-        if template is not None and "max_sequence_length" in takes:
-            default = takes["max_sequence_length"].default
-            self._kept = template + arguments.get("max_sequence_length", default)
+        if self._template is not None and self._default is not None:
+            most = arguments.get("max_sequence_length", self._default.default)
+            self._kept = self._template + most
 
     def taken(self) -> dict[int, str]:
         """Return what was cut since the last time: place in the list of prompts → a sentence."""
