@@ -43,6 +43,9 @@ OURS = frozenset(
 """Arguments of a pipeline's call that belong to the plan, not to a spec."""
 
 
+_CHANGES_TEXT = ("clean_caption", "enable_prompt_rewrite", "use_pe")
+"""Arguments that let a pipeline clean a prompt, or have a language model write it anew."""
+
 ALONE = frozenset({"GlmImagePipeline", "HeliosPyramidPipeline", "HunyuanImagePipeline"})
 """Pipeline classes in which a job's neighbours in a batch decide its pixels: they draw from the
 first generator alone, or choose the guidance by whether any prompt of the batch holds a quotation.
@@ -150,6 +153,15 @@ def makes(pipeline: str) -> Modality:
 def path_of(name: str) -> str:
     """Return by which path a pipeline class makes outputs where memory allows: fast or plain."""
     return "fast" if name in FAMILIES else "plain"
+
+
+def as_it_stands(pipeline: str) -> dict[str, bool]:
+    """Return the arguments by which a class leaves prompts alone that it would clean or rewrite.
+
+    Cleaning also depends on what else is installed, and the text must not.
+    """
+    takes = inspect.signature(getattr(diffusers, pipeline).__call__).parameters
+    return {name: False for name in _CHANGES_TEXT if name in takes and takes[name].default is True}
 
 
 def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:

@@ -165,7 +165,8 @@ def _resolved_models(
         content["source"]: content["revision"] for content in (existing or {}).get("models", ())
     }
     for spec in load_models(list(request.models), pinned):
-        modality = pipelines.makes(pipelines.pipeline_class(spec))
+        name = pipelines.pipeline_class(spec)
+        modality = pipelines.makes(name)
         if modality != suite.modality:
             raise RequestError(
                 f"model {spec.id} makes {modality}s, suite {suite.name} asks for {suite.modality}s"
@@ -178,7 +179,11 @@ def _resolved_models(
             spec,
             modality=modality,
             dtype=pipelines.settle_dtype(spec),
-            arguments={**spec.arguments, **(request.arguments or {})},
+            arguments={
+                **pipelines.as_it_stands(name),
+                **spec.arguments,
+                **(request.arguments or {}),
+            },
         )
         asked = call_arguments(settled)
         if modality == "video" and (

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from bench import pipelines
 from bench.errors import WorkError
 from bench.records import Batch, Job
+from bench.request import Request
+from bench.run import planned_run
 from tests import tiny
 
 
@@ -16,6 +20,21 @@ def test_a_side_that_a_pipeline_would_round_is_refused_before_any_work() -> None
     batch = Batch("flux", 0, 1, (Job("k", "s/t", "zh", "舟", "flux", 0),))
     with pytest.raises(WorkError, match="cannot do width 34: it must be a multiple of 4"):
         pipelines.draw(flux, batch, arguments)
+
+
+def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(
+    tmp_path: Path, suite_path: Path
+) -> None:
+    assert pipelines.as_it_stands("PixArtSigmaPipeline") == {"clean_caption": False}
+    assert pipelines.as_it_stands("LongCatImagePipeline") == {"enable_prompt_rewrite": False}
+    assert pipelines.as_it_stands("ErnieImagePipeline") == {"use_pe": False}
+    assert pipelines.as_it_stands("FluxPipeline") == {}
+    model = str(tiny.save("pixart", tmp_path / "pixart"))
+    request = Request(str(suite_path), (model,), ("zh",), (0,))
+    run = planned_run(request, tmp_path / "run")
+    assert run.models["pixart"].arguments == {"clean_caption": False}
+    request = Request(str(suite_path), (model,), ("zh",), (0,), arguments={"clean_caption": True})
+    assert planned_run(request, tmp_path / "run").models["pixart"].arguments["clean_caption"]
 
 
 def test_classes_whose_batches_are_not_of_one_piece_are_called_for_one_job_at_a_time() -> None:
