@@ -16,6 +16,7 @@ from bench import clips, pipelines
 from bench.checkpoints import folder_revision
 from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
 from bench.models import (
+    add_model,
     as_written,
     describe,
     list_models,
@@ -130,17 +131,40 @@ def test_a_spec_that_names_another_class_than_its_checkpoint_is_refused(copy: Pa
         load_model(str(write_yaml(copy.parent / "m.yaml", content)))
 
 
-def test_without_the_hub_what_was_downloaded_before_is_pinned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "models--owner--model"
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    (cache / "snapshots" / commit).mkdir(parents=True)
-    (cache / "snapshots" / commit / "model_index.json").write_text("{}", encoding="utf-8")
-    (cache / "refs").mkdir()
-    (cache / "refs" / "main").write_text(commit, encoding="utf-8")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert load_model("owner/model").revision == commit
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache as it lies after a download of two models."""
+    for name in ("owner--model", "Qwen--Qwen-Image"):
+        cache = tmp_path / "hub" / f"models--{name}"
+        (cache / "snapshots" / COMMIT).mkdir(parents=True)
+        (cache / "snapshots" / COMMIT / "model_index.json").write_text("{}", encoding="utf-8")
+        (cache / "refs").mkdir()
+        (cache / "refs" / "main").write_text(COMMIT, encoding="utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("downloaded")
+def test_without_the_hub_what_was_downloaded_before_is_pinned() -> None:
+    assert load_model("owner/model").revision == COMMIT
+
+
+def test_a_shipped_spec_is_pinned_with_all_that_it_says(downloaded: Path) -> None:
+    path = add_model("qwen-image", downloaded / "mine")
+    pinned, shipped = read_model_file(str(path)), read_model_file("qwen-image")
+    assert pinned
+    assert shipped
+    assert pinned.revision == COMMIT
+    assert "revision" not in pinned.unchecked
+    assert pinned.arguments == shipped.arguments
+    assert load_model(str(path)).revision == COMMIT
+    with pytest.raises(ConflictError, match="there already"):
+        add_model("qwen-image", downloaded / "mine")
+    with pytest.raises(RequestError, match="only hub models are added"):
+        add_model("atelier-west", downloaded / "mine")
 
 
 def test_a_shipped_spec_is_described_without_the_hub() -> None:
