@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _generate(command("generate", "make a run's outputs; run it again to resume"))
     _import(command("import", "take in outputs made elsewhere, by closed models"))
+    _profile(command("profile", "measure a model on this device, and keep what suits it best"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", type=Path, metavar="RUN")
     references = commands.add_parser("references", help="human-made works: add")
@@ -108,6 +109,21 @@ def _import(importing: argparse.ArgumentParser) -> None:
     add("--revision", default="imported", help="the model's version or date (imported)")
     add("--origin", default="", help="who made the model, where")
     add("--licence", default="", help="on what terms the outputs may be shown")
+
+
+def _profile(profile: argparse.ArgumentParser) -> None:
+    profile.add_argument("model", metavar="MODEL", help="as for generate")
+    profile.add_argument(
+        "--batch-sizes", type=_counts, dest="batch_sizes", help="as in 1,2,4,8 (by the device)"
+    )
+    profile.add_argument(
+        "--compile",
+        type=_switches,
+        dest="compiled",
+        help="off, on or off,on (off on a CPU, both on a GPU)",
+    )
+    profile.add_argument("--steps", type=_positive, help="steps to measure (at most 10)")
+    profile.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
 def _references(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -200,6 +216,17 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT")
     return int(width), int(height)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_positive(piece) for piece in _names(text))
+
+
+def _switches(text: str) -> tuple[bool, ...]:
+    known = {"off": False, "on": True}
+    if not _names(text) or not known.keys() >= set(_names(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not off, on or off,on")
+    return tuple(known[name] for name in _names(text))
 
 
 def _positive(text: str) -> int:

@@ -97,6 +97,27 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _profile(options: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from bench.pipelines import has_gpu
+    from bench.profiling import profile, settled_spec, table
+    from bench.tuning import store
+
+    usual = ((1, 2, 4, 8, 16), (False, True)) if has_gpu() else ((1, 2, 4, 8), (False,))
+    spec = settled_spec(options.model)
+    found = profile(
+        spec, options.batch_sizes or usual[0], options.compiled or usual[1], options.steps
+    )
+    path = store(spec, found.device, found.options)
+    print(table(found))
+    print(f"kept in {path}: runs planned from now on go by it, --batch-size wins")
+    if options.json:
+        print(json.dumps(asdict(found)))
+    return 0
+
+
 def _verify(options: argparse.Namespace) -> int:
     from bench.cards import IMPORTED
     from bench.manifest import read_outputs, read_run, verify
@@ -409,6 +430,7 @@ COMMANDS: dict[str, Command] = {
     "models": _models,
     "generate": _generate,
     "import": _import,
+    "profile": _profile,
     "verify": _verify,
     "references add": _references_add,
     "study new": _study_new,

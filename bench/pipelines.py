@@ -59,6 +59,11 @@ def device_kind() -> str:
     return f"cpu {platform.machine()}"
 
 
+def has_gpu() -> bool:
+    """Say whether there is a device for which several tunings are worth trying."""
+    return torch.cuda.is_available()
+
+
 def settle_threads(threads: int | None) -> int:
     """Set the number of CPU threads (what the machine gives us by default) and return it."""
     ours = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)

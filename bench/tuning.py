@@ -81,11 +81,15 @@ def _read() -> Mapping[str, Any]:
 
 
 def _place(spec: ModelSpec, device: str) -> str:
-    """Return the name of a measurement: the model, for people, and a hash of all that it holds for."""
+    """Return the name of a measurement: the model, for people, and a hash of all that it holds for.
+
+    Of the call's arguments those that give outputs their shape: the others change all tunings alike.
+    """
+    arguments = call_arguments(spec)
     holds = {
         "revision": spec.revision,
         "dtype": dict(spec.dtype),
-        "arguments": call_arguments(spec),
+        "shape": [arguments.get(name) for name in ("width", "height", "num_frames")],
         "device": device,
     }
     text = json.dumps(holds, sort_keys=True)
