@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("models"), help="where add writes the spec (models)"
     )
     _generate(command("generate", "make a run's outputs; run it again to resume"))
+    _import(command("import", "take in outputs made elsewhere, by closed models"))
+    _profile(command("profile", "measure a model on this device, and keep what suits it best"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", type=Path, metavar="RUN")
     references = commands.add_parser("references", help="human-made works: add")
@@ -83,10 +85,43 @@ def _generate(generate: argparse.ArgumentParser) -> None:
     add("--targets", type=_names, help="only prompts of these traditions (default: all)")
     add("--limit", type=_positive, help="only the first N prompts")
     add("--batch-size", type=_positive, dest="batch_size", help="jobs per batch, fixed by the run")
+    add(
+        "--video-master",
+        dest="video_master",
+        choices=["ffv1"],
+        help="keep a lossless file beside each clip, in masters/",
+    )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+
+
+def _import(importing: argparse.ArgumentParser) -> None:
+    add = importing.add_argument
+    add("folder", type=Path, metavar="DIR", help="files scene--target--language--seed.ext")
+    add("--model", required=True, metavar="ID", help="what the model is to be called")
+    add("--run", type=Path, required=True, help="the run folder; a new one wants --suite")
+    add("--suite", help="the suite by whose prompts the outputs were made")
+    add("--csv", type=Path, metavar="FILE", help="table of the files: file,prompt,language,seed")
+    add("--revision", default="imported", help="the model's version or date (imported)")
+    add("--origin", default="", help="who made the model, where")
+    add("--licence", default="", help="on what terms the outputs may be shown")
+
+
+def _profile(profile: argparse.ArgumentParser) -> None:
+    profile.add_argument("model", metavar="MODEL", help="as for generate")
+    profile.add_argument(
+        "--batch-sizes", type=_counts, dest="batch_sizes", help="as in 1,2,4,8 (by the device)"
+    )
+    profile.add_argument(
+        "--compile",
+        type=_switches,
+        dest="compiled",
+        help="off, on or off,on (off on a CPU, both on a GPU)",
+    )
+    profile.add_argument("--steps", type=_positive, help="steps to measure (at most 10)")
+    profile.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
 def _references(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -230,6 +265,17 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT")
     return int(width), int(height)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_positive(piece) for piece in _names(text))
+
+
+def _switches(text: str) -> tuple[bool, ...]:
+    known = {"off": False, "on": True}
+    if not _names(text) or not known.keys() >= set(_names(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not off, on or off,on")
+    return tuple(known[name] for name in _names(text))
 
 
 def _positive(text: str) -> int:

@@ -50,40 +50,95 @@ def _generate(options: argparse.Namespace) -> int:
     from bench.generate import generate
     from bench.request import request_from
     from bench.run import planned_run
+    from bench.speed import speed_line
 
     request, folder = request_from(options)
     if options.dry_run:
         run = planned_run(request, folder)
         jobs = sum(len(batch.jobs) for batch in run.batches)
+        sizes = sorted({tuning.batch_size for tuning in run.tunings.values()})
         print(
             f"{jobs} jobs of {len(run.models)} models in {len(run.batches)} batches of "
-            f"{run.content['batch_size']}; nothing was written"
+            f"{', '.join(map(str, sizes))}; nothing was written"
         )
         return 0
     done = generate(request, folder, allow_mixed=options.allow_mixed)
     print(
         f"{folder}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
-        f"{done.suspect} suspect, of {done.planned} planned, in {done.seconds:.0f} s"
+        f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
+        f"in {done.seconds:.0f} s"
     )
+    for row in done.speed:
+        print(speed_line(row))
     if done.failed:
         print(f"pinlu: {done.failed} jobs failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
         return 1
     return 0
 
 
+def _import(options: argparse.Namespace) -> int:
+    from bench.importing import import_outputs
+    from bench.records import ModelSpec
+
+    spec = ModelSpec(
+        options.model, "", options.revision, origin=options.origin, licence=options.licence
+    )
+    done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
+    for sentence in done.refused:
+        print(f"refused: {sentence}", file=sys.stderr)
+    if done.refused:
+        print(
+            f"pinlu: {len(done.refused)} refused, nothing was entered: put it right, run again",
+            file=sys.stderr,
+        )
+        return 2
+    left_out = f", {len(done.unlisted)} not in the table" if done.unlisted else ""
+    suspect = sum(output.status == "suspect" for output in done.entered)
+    print(
+        f"{options.run}: {len(done.entered)} entered, {done.there_before} there before, "
+        f"{suspect} suspect{left_out}"
+    )
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from bench.pipelines import has_gpu
+    from bench.profiling import profile, settled_spec, table
+    from bench.tuning import store
+
+    usual = ((1, 2, 4, 8, 16), (False, True)) if has_gpu() else ((1, 2, 4, 8), (False,))
+    spec = settled_spec(options.model)
+    found = profile(
+        spec, options.batch_sizes or usual[0], options.compiled or usual[1], options.steps
+    )
+    path = store(spec, found.device, found.options)
+    print(table(found))
+    print(f"kept in {path}: runs planned from now on go by it, --batch-size wins")
+    if options.json:
+        print(json.dumps(asdict(found)))
+    return 0
+
+
 def _verify(options: argparse.Namespace) -> int:
+    from bench.cards import IMPORTED
     from bench.manifest import read_outputs, read_run, verify
 
-    planned = read_run(options.run).get("planned")
+    content = read_run(options.run)
+    planned = content.get("planned")
     faults = verify(options.run)
-    there = len(read_outputs(options.run))
+    elsewhere = {one["id"] for one in content["models"] if one.get("pipeline") == IMPORTED}
+    rows = read_outputs(options.run)
+    there = sum(row["model"] not in elsewhere for row in rows)
     if planned is not None and there < planned:
         faults.append(
             f"{planned - there} of {planned} planned outputs are not made: generate again"
         )
     for fault in faults:
         print(fault)
-    print(f"{options.run}: {there} outputs, {'nothing wrong' if not faults else 'see above'}")
+    print(f"{options.run}: {len(rows)} outputs, {'nothing wrong' if not faults else 'see above'}")
     return 1 if faults else 0
 
 
@@ -150,23 +205,26 @@ def _references_add(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from bench.models import add_model, list_models, load_model
+    from bench.models import add_model, describe, list_models
 
     if options.action == "add":
         for name in _some(options.names, "models add wants a hub id"):
             print(add_model(name, options.out))
         return 0
+    faults = 0
     for name in options.names or list_models():
-        spec = load_model(name)
-        print(
-            f"{spec.id}: {spec.modality}, revision {spec.revision[:12]}, "
-            f"{', '.join(spec.languages) or 'languages not stated'}, "
-            f"{spec.licence or 'licence not stated'}"
-        )
-        if options.action == "show":
-            for argument, value in spec.arguments.items():
-                print(f"  {argument}: {value}")
-    return 0
+        said, *more = describe(name)
+        if options.action == "check":
+            from bench.pipelines import check_spec
+
+            try:
+                check_spec(name)
+                said += "; fits the installed diffusers"
+            except RequestError as error:
+                faults += 1
+                said += f"; {error}"
+        print("\n".join([said, *more] if options.action == "show" else [said]))
+    return 1 if faults else 0
 
 
 def _study_new(options: argparse.Namespace) -> int:
@@ -540,6 +598,8 @@ COMMANDS: dict[str, Command] = {
     "suites": _suites,
     "models": _models,
     "generate": _generate,
+    "import": _import,
+    "profile": _profile,
     "verify": _verify,
     "references add": _references_add,
     "study new": _study_new,

@@ -5,6 +5,7 @@ PinluError                 one sentence that says what to do
 │   ├── FileFormatError    a file does not say what it should: names file, place and value
 │   └── ConflictError      the request contradicts what is already on disk
 └── WorkError              the work failed, wholly or in part: exit status 1
+    └── DeviceLostError    the device answers no more: nothing further can be done in this process
 """
 
 from __future__ import annotations
@@ -32,3 +33,7 @@ class ConflictError(RequestError):
 
 class WorkError(PinluError):
     """The work failed in part or whole; what was finished is kept."""
+
+
+class DeviceLostError(WorkError):
+    """The device answers no more; what was finished is kept."""

@@ -1,45 +1,53 @@
 """Generation: a run is worked off batch by batch; running again resumes.
 
-Imports torch through `bench.pipelines`.
+Imports torch through `bench.engine`.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import functools
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from itertools import groupby
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from bench import manifest, pipelines
-from bench.errors import WorkError
-from bench.media import encode_png, pixel_hash, to_pixels
+from bench import engine, manifest, pipelines
+from bench.cards import write_run_card
+from bench.errors import DeviceLostError, WorkError
+from bench.flops import ForwardCounter, matrix_rate
+from bench.keeper import Keeper
 from bench.plan import call_arguments
 from bench.progress import Progress, progress
-from bench.records import Batch, Job, ModelSpec, Output
+from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
 from bench.run import Run, planned_run, settle
+from bench.speed import speed_row, write_speed
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_T = TypeVar("_T")
+
+TEXTS_AT_ONCE = 256
+"""Distinct prompts encoded ahead of the batches that need them: at most about 1 GB of embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a call of `generate` did: counts of jobs, and seconds of wall time."""
+    """What a call of `generate` did: counts of jobs, and seconds of wall time.
+
+    `cut` are outputs whose prompt was longer than an encoder takes; `speed` has a row per model.
+    """
 
     planned: int
     made: int
     there_before: int
     failed: int
     suspect: int
+    cut: int
     seconds: float
+    speed: Sequence[Mapping[str, Any]]
 
 
 def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Summary:
@@ -53,17 +61,17 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
     Raises:
         RequestError: the request is wrong; nothing was begun.
         ConflictError: it contradicts what the run was made with.
-        WorkError: the disk is full, or cannot be written; what was finished is kept.
+        WorkError: the disk is full, or cannot be written; or the device answers no more. What was
+            finished is kept.
     """
     run = planned_run(request, folder)
     with manifest.opened(folder):
         run = settle(run, allow_mixed=allow_mixed)
         entered = {row["key"] for row in manifest.read_outputs(folder)}
         # what a row names but nobody finds is made again; its row stays
-        files = {file.stem for file in (folder / manifest.OUTPUTS).iterdir()}
-        finished = entered & files
+        finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
         planned = [job.key for batch in run.batches for job in batch.jobs]
-        manifest.remove_unlisted(folder, planned, dict.fromkeys(finished))
+        manifest.remove_unlisted(folder, planned, finished)
         manifest.forget_failures(folder)
         pending = [
             batch
@@ -72,159 +80,166 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
         ]
         began = time.monotonic()
         left = sum(job.key not in finished for batch in pending for job in batch.jobs)
-        with progress("generate", "images", left) as bar:
-            made = failed = suspect = 0
-            for model, batches in groupby(pending, key=lambda batch: batch.model):
-                outputs, failures = _work_off(
-                    run, run.models[model], batches, finished=finished, entered=entered, bar=bar
-                )
-                made += len(outputs)
-                failed += failures
-                suspect += sum(output.status == "suspect" for output in outputs)
-        _write_card(run)
+        by_model = [
+            (run.models[model], list(batches))
+            for model, batches in groupby(pending, key=lambda batch: batch.model)
+        ]
+        made = failed = suspect = cut = 0
+        speed = []
+        with progress("generate", f"{run.suite.modality}s", left) as bar:
+            _warn_of_languages(by_model, bar)
+            for (spec, batches), after in zip_longest(by_model, by_model[1:]):
+                with Keeper(run, entered, bar) as keeper, _read_ahead(after[0] if after else None):
+                    row, too_long = _work_off(run, spec, batches, keeper, finished)
+                speed += [row] if row else []
+                made, failed = made + keeper.made, failed + keeper.failed
+                suspect, cut = suspect + keeper.suspect, cut + too_long
+        write_run_card(run.folder)
     return Summary(
         planned=len(planned),
         made=made,
         there_before=len(finished.intersection(planned)),
         failed=failed,
         suspect=suspect,
+        cut=cut,
         seconds=time.monotonic() - began,
+        speed=speed,
     )
+
+
+def _warn_of_languages(
+    by_model: Sequence[tuple[ModelSpec, Sequence[Batch]]], bar: Progress
+) -> None:
+    for spec, batches in by_model:
+        asked = {job.language for batch in batches for job in batch.jobs}
+        for language in sorted(asked.difference(spec.languages) if spec.languages else ()):
+            bar.say(f"{spec.id} does not claim {language}: its outputs say so")
 
 
 def _work_off(
-    run: Run,
-    spec: ModelSpec,
-    batches: Iterable[Batch],
-    *,
-    finished: set[str],
-    entered: set[str],
-    bar: Progress,
-) -> tuple[list[Output], int]:
-    """Work off one model's batches; return the outputs made and the number of jobs that failed.
-
-    Jobs that are `finished` have their file, those `entered` their row.
-    """
-    outputs: list[Output] = []
-    failed = 0
-    pipeline: Any = None
-    broken = ""
-    for batch in batches:
-        missing = [job for job in batch.jobs if job.key not in finished]
-        images, error = None, broken
-        if not broken:
-            began = time.monotonic()
-            try:
-                pipeline = pipeline or pipelines.load(spec, spec.dtype)
-                began = time.monotonic()
-                images = pipelines.draw(pipeline, batch, call_arguments(spec))
-            except Exception as raised:  # noqa: BLE001 - whatever one model raises, the others go on
-                error = (
-                    str(raised) if isinstance(raised, WorkError) else pipelines.first_line(raised)
-                )
-                broken = "" if pipeline else error
-        if images is None:
-            _record(run.folder, failures=[{**asdict(job), "error": error} for job in missing])
-            failed += len(missing)
-        else:
-            seconds = (time.monotonic() - began) / len(batch.jobs)
-            made = _keep(run, batch, missing, images, seconds)
-            _record(run.folder, outputs=[one for one in made if one.key not in entered])
-            outputs += made
-        bar.advance(len(missing), spec.id)
-    return outputs, failed
-
-
-def _keep(
-    run: Run,
-    batch: Batch,
-    missing: Sequence[Job],
-    images: npt.NDArray[np.floating],
-    seconds: float,
-) -> list[Output]:
-    """Write a batch's files in parallel; their rows come after, in one write."""
-    device = run.content["environment"]["device"]
-
-    def write(job: Job, image: npt.NDArray[np.floating]) -> Output:
-        pixels, why = to_pixels(image)
-        content = encode_png(pixels)
-        manifest.write_output_file(run.folder, f"{job.key}.png", content)
-        return Output(
-            file_name=f"{manifest.OUTPUTS}/{job.key}.png",
-            key=job.key,
-            model=job.model,
-            prompt=job.prompt,
-            language=job.language,
-            text=job.text,
-            seed=job.seed,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            frames=None,
-            fps=None,
-            sha256=hashlib.sha256(content).hexdigest(),
-            pixel_sha256=pixel_hash(pixels),
-            status="suspect" if why else "ok",
-            suite=run.suite.name,
-            suite_hash=run.suite.hash,
-            note=why,
-            seconds=round(seconds, 6),
-            batch=batch.index,
-            batch_size=batch.size,
-            device=device,
-        )
-
-    wanted = {job.key for job in missing}
-    pairs = [
-        (job, image) for job, image in zip(batch.jobs, images, strict=True) if job.key in wanted
-    ]
-    try:
-        with ThreadPoolExecutor() as pool:
-            outputs = list(pool.map(lambda pair: write(*pair), pairs))
-    except OSError as error:
-        raise _stopped(run.folder, error) from error
-    return outputs
-
-
-def _record(
-    folder: Path, *, outputs: Sequence[Output] = (), failures: Sequence[Mapping[str, Any]] = ()
-) -> None:
-    try:
-        if outputs:
-            manifest.append_outputs(folder, outputs)
-        if failures:
-            manifest.append_failures(folder, failures)
-    except OSError as error:
-        raise _stopped(folder, error) from error
-
-
-def _stopped(folder: Path, error: OSError) -> WorkError:
-    full = error.errno in _FULL_DISK
-    what = "the disk is full or read-only" if full else (error.strerror or str(error))
-    return WorkError(
-        f"stopped: cannot write into {folder}: {what}; what was finished is kept, run again"
+    run: Run, spec: ModelSpec, batches: Sequence[Batch], keeper: Keeper, finished: set[str]
+) -> tuple[Mapping[str, Any] | None, int]:
+    """Work off one model's batches; return how fast that was, and how many prompts were cut."""
+    missing = _missing(batches, finished)
+    started = time.perf_counter()
+    worker = _tried(lambda: engine.Engine(pipelines.load(spec, spec.dtype), run.tunings[spec.id]))
+    if isinstance(worker, Exception):
+        for jobs in missing.values():
+            keeper.fail(jobs, _sentence(worker))
+        return None, 0
+    loaded = time.perf_counter()
+    if worker.placement != "whole":
+        keeper.say(f"{spec.id} is too large for the device: {worker.placement}, which is slower")
+    forwards = ForwardCounter(engine.denoisers(worker.pipeline))
+    engine.peak_memory()
+    said: set[str] = set()
+    for some in _by_texts(batches):
+        arguments = call_arguments(spec, some[0].frames)
+        texts = dict.fromkeys(job.text for batch in some for job in batch.jobs)
+        broken = _tried(functools.partial(worker.encode, texts, arguments))
+        for batch in some:
+            wanted = missing[batch.index]
+            work = functools.partial(worker.make, _padded(batch), arguments, wanted)
+            made = _tried(work) if broken is None else broken
+            if isinstance(made, Exception):
+                keeper.fail(wanted, _sentence(made))
+                continue
+            for text in worker.cut.keys() - said:
+                keeper.say(f"{spec.id}: {worker.cut[text]}: {text[:40]}…")
+            said |= worker.cut.keys()
+            keeper.keep(batch, made, wanted, _notes(spec, wanted, worker.cut))
+    keeper.settle()
+    seconds = time.perf_counter() - loaded
+    compiling = keeper.first_batch_beyond_the_rest() if worker.tuning.compile else 0.0
+    row = speed_row(
+        model=spec.id,
+        device=run.content["environment"]["device"],
+        path=worker.path,
+        placement=worker.placement,
+        batch_size=worker.tuning.batch_size,
+        compiled=worker.tuning.compile,
+        outputs=keeper.made,
+        seconds=seconds - compiling,
+        load_seconds=loaded - started,
+        compile_seconds=compiling,
+        spent={"text": worker.text_seconds, **keeper.spent},
+        flops=forwards.total(),
+        matrix_rate=matrix_rate(engine.work_dtype(worker.pipeline)),
+        peak_memory=engine.peak_memory(),
     )
+    write_speed(run.folder, row)
+    worker.close()
+    forwards.close()
+    return row, sum(job.text in said for jobs in missing.values() for job in jobs)
 
 
-def _write_card(run: Run) -> None:
-    rows = manifest.read_outputs(run.folder)
-    planned = sum(len(batch.jobs) for batch in run.batches)
-    lines = [
-        f"Made by Pinlu with suite `{run.suite.name}`, version {run.suite.version}, content hash",
-        f"`{run.suite.hash[:12]}`: {len(rows)} of {planned} planned outputs.",
-        "",
-        "| model | revision | outputs | suspect | licence |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for spec in run.models.values():
-        mine = [row for row in rows if row["model"] == spec.id]
-        suspect = sum(row["status"] == "suspect" for row in mine)
-        licence = spec.licence or "not stated"
-        lines.append(
-            f"| {spec.id} | `{spec.revision[:12]}` | {len(mine)} | {suspect} | {licence} |"
-        )
-    lines += [
-        "",
-        "`run.yaml` says what was asked and under which versions, `suite.yaml` is the suite as it",
-        'was. The noise of an output comes from `torch.Generator("cpu").manual_seed(seed)`.',
-    ]
-    manifest.write_card(run.folder, title=run.folder.resolve().name, text="\n".join(lines))
+def _tried(work: Callable[[], _T]) -> _T | Exception:
+    """Return what some work gives, or what went wrong: whatever one model raises, others go on."""
+    try:
+        return work()
+    except DeviceLostError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its sentence is entered for the jobs it concerns
+        return error
+
+
+def _missing(batches: Sequence[Batch], finished: set[str]) -> dict[int, list[Job]]:
+    """Return the jobs that have no output yet, by the batch's index."""
+    return {
+        batch.index: [job for job in batch.jobs if job.key not in finished] for batch in batches
+    }
+
+
+def _by_texts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Cut batches into runs of one shape with at most so many distinct prompts."""
+    some: list[Batch] = []
+    texts: set[str] = set()
+    for batch in batches:
+        more = texts | {job.text for job in batch.jobs}
+        if some and (len(more) > TEXTS_AT_ONCE or batch.frames != some[0].frames):
+            yield some
+            some, more = [], {job.text for job in batch.jobs}
+        some.append(batch)
+        texts = more
+    if some:
+        yield some
+
+
+def _padded(batch: Batch) -> list[Job]:
+    return [*batch.jobs, *[batch.jobs[-1]] * (batch.size - len(batch.jobs))]
+
+
+def _notes(spec: ModelSpec, jobs: Sequence[Job], cut: Mapping[str, str]) -> dict[str, str]:
+    """Return what must be said of outputs, by job key: a prompt cut, a language not claimed."""
+    notes: dict[str, str] = {}
+    for job in jobs:
+        said = [cut[job.text]] if job.text in cut else []
+        if spec.languages and job.language not in spec.languages:
+            said.append(f"the model does not claim {job.language}")
+        if said:
+            notes[job.key] = "; ".join(said)
+    return notes
+
+
+@contextmanager
+def _read_ahead(spec: ModelSpec | None) -> Iterator[None]:
+    """Have the next model's files fetched and read into the system's cache meanwhile.
+
+    Its parts are not built here: transformers sets torch's default dtype for the whole process
+    while it builds one, under the hands of the model at work.
+    """
+    stop = threading.Event()
+    if spec is None:
+        yield
+        return
+    thread = threading.Thread(target=pipelines.read_ahead, args=(spec, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) if isinstance(error, WorkError) else pipelines.first_line(error)

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field
 
+from bench.checkpoints import check_folder, folder_revision, refuse_pickles
 from bench.errors import ConflictError, RequestError
-from bench.files import file_hash, write_whole
+from bench.files import write_whole
 from bench.reading import ROOT, FileModel, check, read_yaml
 from bench.records import Modality, ModelSpec
 
 MODEL_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
-_PIPELINE_LIBRARIES = {"diffusers", "transformers"}
+
+_NOT_OF_A_SPEC = {"model", "source", "revision", "pipeline", "unchecked", "note"}
 
 
 class ModelFile(FileModel):
-    """A YAML in `configs/models/`. `source`: a hub id, or a folder relative to the file."""
+    """A YAML in `configs/models/`.
+
+    `source`: a hub id, or a folder relative to the file. Without a `revision` a run takes the
+    hub's newest when it begins, and records it. `pipeline`: the class that the checkpoint names.
+    `pickled_weights`: load weights that can run code. `unchecked`: what of this file its writer
+    could not hold against the publisher's own words.
+    """
 
     model: str = Field(pattern=MODEL_ID_PATTERN)
     source: str
     revision: str = ""
+    pipeline: str = ""
     modality: Modality = "image"
     dtype: dict[str, str] = Field(default_factory=dict)
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -39,7 +44,29 @@ class ModelFile(FileModel):
     languages: tuple[str, ...] = ()
     licence: str = ""
     origin: str = ""
+    pickled_weights: bool = False
+    unchecked: tuple[str, ...] = ()
     note: str = ""
+
+
+def read_model_file(name: str) -> ModelFile | None:
+    """Return the content of the YAML that `name` means (an id or a path); None where it is no YAML.
+
+    Nothing is looked for on the hub or in a checkpoint.
+
+    Raises:
+        FileFormatError: the YAML breaks the schema.
+    """
+    path = _yaml_of(name)
+    return check(read_yaml(path), ModelFile, path) if path else None
+
+
+def _yaml_of(name: str) -> Path | None:
+    path = Path(name)
+    known = ROOT / "configs" / "models" / f"{name}.yaml"
+    if path.suffix in {".yaml", ".yml"} and path.is_file():
+        return path
+    return known if known.is_file() and not path.is_dir() else None
 
 
 def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> ModelSpec:
@@ -54,13 +81,10 @@ def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> M
         FileFormatError: the YAML breaks the schema.
     """
     path = Path(name)
-    known = ROOT / "configs" / "models" / f"{name}.yaml"
     if path.is_dir():
         return _pinned(ModelFile(model=_base_name(path), source=str(path.resolve())), path)
-    if path.suffix in {".yaml", ".yml"} and path.is_file():
-        return _from_yaml(path, pinned)
-    if known.is_file():
-        return _from_yaml(known, pinned)
+    if spec_path := _yaml_of(name):
+        return _from_yaml(spec_path, pinned)
     if name.count("/") == 1 and not name.startswith((".", "/")):
         spec = ModelFile(model=name.split("/")[1], source=name)
         return _record(spec, name, pinned.get(name) or newest_revision(name))
@@ -96,17 +120,54 @@ def list_models() -> list[str]:
     return sorted(file.stem for file in (ROOT / "configs" / "models").glob("*.yaml"))
 
 
+def as_written(name: str) -> ModelSpec | None:
+    """Return the spec that a YAML of a hub model states, unpinned where it states no revision.
+
+    None where `name` means no such YAML. The hub is not asked.
+    """
+    file = read_model_file(name)
+    if file is None or not _is_hub_id(file.source):
+        return None
+    return _record(file, file.source, file.revision)
+
+
+def describe(name: str) -> list[str]:
+    """Return what `pinlu models` says of a model: one line, then its arguments and note.
+
+    A YAML is described as it stands, the hub is not asked.
+    """
+    file = read_model_file(name)
+    spec = as_written(name) or load_model(name)
+    size = f"{spec.width}×{spec.height}" if spec.width and spec.height else "its own size"
+    clip = f", {spec.frames} frames at {spec.fps:g} a second" if spec.frames and spec.fps else ""
+    unchecked = f"; unchecked: {', '.join(file.unchecked)}" if file and file.unchecked else ""
+    first = (
+        f"{spec.id}: {spec.modality}, {size}{clip}, revision {spec.revision[:12] or 'not pinned'}, "
+        f"{', '.join(spec.languages) or 'languages not stated'}, "
+        f"{spec.licence or 'licence not stated'}{unchecked}"
+    )
+    more = [f"{argument}: {value!r}" for argument, value in spec.arguments.items()]
+    more += [file.note] if file and file.note else []
+    return [first, *(f"  {line}" for line in more)]
+
+
 def newest_revision(hub_id: str) -> str:
-    """Return the commit that the hub calls newest.
+    """Return the commit that the hub calls newest; without the hub, that of the local cache.
+
+    A cluster's computing nodes often see no network: what was downloaded before serves there, and
+    its commit is as exact.
 
     Raises:
-        RequestError: the hub cannot be reached, or has no such model.
+        RequestError: the hub cannot be reached or has no such model, and the cache has none.
     """
-    from huggingface_hub import HfApi  # noqa: PLC0415 - only needed for models on the hub
+    from huggingface_hub import HfApi, try_to_load_from_cache  # noqa: PLC0415 - slow to import
 
     try:
         revision = HfApi().model_info(hub_id).sha
     except Exception as error:
+        cached = try_to_load_from_cache(hub_id, "model_index.json")
+        if isinstance(cached, str):
+            return Path(cached).parent.name
         raise RequestError(
             f"the hub did not answer for {hub_id!r}: {' '.join(str(error).split())[:200]}"
         ) from error
@@ -115,8 +176,11 @@ def newest_revision(hub_id: str) -> str:
     return revision
 
 
-def add_model(hub_id: str, out: Path) -> Path:
+def add_model(name: str, out: Path) -> Path:
     """Write a spec of a hub model into `out`, pinned to the newest revision; return its path.
+
+    `name` is a hub id, or that of a spec in `configs/models/` which names one: then the rest of
+    that spec is kept.
 
     Raises:
         RequestError: the hub cannot be reached, or has no such model.
@@ -124,65 +188,21 @@ def add_model(hub_id: str, out: Path) -> Path:
     """
     import yaml  # noqa: PLC0415 - reading goes by bench.reading; writing is rare
 
-    name = hub_id.rsplit("/", maxsplit=1)[-1]
-    path = out / f"{name}.yaml"
+    known = read_model_file(name)
+    if known is None:
+        spec: dict[str, Any] = {"model": name.rsplit("/", maxsplit=1)[-1], "source": name}
+    elif _is_hub_id(known.source):
+        spec = known.model_dump(mode="json", exclude_defaults=True)
+        spec["unchecked"] = [what for what in known.unchecked if what != "revision"]
+    else:
+        raise RequestError(f"{name} is a folder, pinned by its content: only hub models are added")
+    path = out / f"{spec['model']}.yaml"
     if path.exists():
         raise ConflictError(f"{path} is there already; remove it to pin the model anew")
-    spec = {"model": name, "source": hub_id, "revision": newest_revision(hub_id)}
+    spec["revision"] = newest_revision(spec["source"])
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(path, yaml.safe_dump(spec, sort_keys=False).encode())
+    write_whole(path, yaml.safe_dump(spec, allow_unicode=True, sort_keys=False).encode())
     return path
-
-
-def folder_revision(folder: Path) -> str:
-    """Return the hash of what decides a checkpoint's pixels: its files, without cards and dotfiles.
-
-    Hashes of large files are cached by path, size and time.
-    """
-    total = hashlib.sha256()
-    with _hash_cache() as cache:
-        for file in sorted(_checkpoint_files(folder)):
-            stat = file.stat()
-            place = f"{file.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-            if place not in cache:
-                cache[place] = file_hash(file)
-            total.update(f"{file.relative_to(folder).as_posix()}\0{cache[place]}\n".encode())
-    return total.hexdigest()
-
-
-def check_folder(folder: Path) -> str:
-    """Return the pipeline class of a checkpoint's folder.
-
-    Raises:
-        RequestError: no `model_index.json`, or code of its own that would have to be trusted.
-    """
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise RequestError(f"{folder} has no model_index.json: it is not a diffusers checkpoint")
-    try:
-        content = json.loads(index.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RequestError(f"{index} is not JSON: {error}") from error
-    name = content.get("_class_name") if isinstance(content, dict) else None
-    if isinstance(name, list):
-        _refuse_remote_code(folder, f"its pipeline is {name[0]}.py")
-    if not isinstance(name, str):
-        raise RequestError(f"{index} names no pipeline class")
-    for part, value in content.items():
-        if part.startswith("_") or not isinstance(value, list) or not any(value):
-            continue
-        if value[0] not in _PIPELINE_LIBRARIES and (folder / part / f"{value[0]}.py").is_file():
-            _refuse_remote_code(folder, f"its {part} is {value[0]}.py")
-        config = folder / part / "config.json"
-        if config.is_file() and "auto_map" in config.read_text(encoding="utf-8"):
-            _refuse_remote_code(folder, f"its {part} has an auto_map")
-    return name
-
-
-def _refuse_remote_code(folder: Path, why: str) -> None:
-    raise RequestError(
-        f"{folder} needs code of its own to be trusted ({why}): Pinlu runs no code from checkpoints"
-    )
 
 
 def _from_yaml(path: Path, pinned: Mapping[str, str]) -> ModelSpec:
@@ -190,14 +210,22 @@ def _from_yaml(path: Path, pinned: Mapping[str, str]) -> ModelSpec:
     folder = path.parent / file.source
     if folder.is_dir():
         return _pinned(file, folder)
-    if file.source.startswith((".", "/")) or file.source.count("/") != 1:
+    if not _is_hub_id(file.source):
         raise RequestError(f"{path}: source {file.source!r} is no folder and no hub id")
     revision = file.revision or pinned.get(file.source) or newest_revision(file.source)
     return _record(file, file.source, revision)
 
 
+def _is_hub_id(source: str) -> bool:
+    return source.count("/") == 1 and not source.startswith((".", "/"))
+
+
 def _pinned(file: ModelFile, folder: Path) -> ModelSpec:
-    check_folder(folder)
+    name = check_folder(folder)
+    if file.pipeline not in {"", name}:
+        raise ConflictError(f"{folder} is of class {name}, its spec says {file.pipeline}")
+    if not file.pickled_weights:
+        refuse_pickles(folder)
     revision = folder_revision(folder)
     if file.revision and file.revision != revision:
         raise ConflictError(
@@ -208,37 +236,9 @@ def _pinned(file: ModelFile, folder: Path) -> ModelSpec:
 
 
 def _record(file: ModelFile, source: str, revision: str) -> ModelSpec:
-    content = file.model_dump(exclude={"model", "source", "revision", "note"})
+    content = file.model_dump(exclude=_NOT_OF_A_SPEC)
     return ModelSpec(id=file.model, source=source, revision=revision, **content)
 
 
 def _base_name(folder: Path) -> str:
     return folder.resolve().name
-
-
-def _checkpoint_files(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        inside = file.relative_to(folder).parts
-        if (
-            file.is_file()
-            and file.suffix != ".md"
-            and not any(part.startswith(".") for part in inside)
-        ):
-            yield file
-
-
-@contextmanager
-def _hash_cache() -> Iterator[dict[str, str]]:
-    """File hashes by path, size and time, kept in the user's cache folder where it can be written."""
-    path = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pinlu" / "hashes.json"
-    try:
-        hashes: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        hashes = {}
-    before = len(hashes)
-    yield hashes
-    if len(hashes) > before:
-        # a cache that cannot be written costs time, nothing else
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, json.dumps(hashes).encode())

@@ -5,7 +5,11 @@ from __future__ import annotations
 import inspect
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -15,8 +19,11 @@ import torch
 import transformers
 
 from bench.errors import RequestError, WorkError
+from bench.fast import FAMILIES
+from bench.models import as_written, load_model, read_model_file
 from bench.plan import call_arguments
-from bench.records import Batch, ModelSpec
+from bench.records import Batch, Modality, ModelSpec
+from bench.sizes import check_asked, check_made
 
 # A note per image processor that torchvision is not installed: nothing that a user can act on
 transformers.utils.logging.set_verbosity_error()
@@ -36,11 +43,25 @@ OURS = frozenset(
 """Arguments of a pipeline's call that belong to the plan, not to a spec."""
 
 
+_CHANGES_TEXT = ("clean_caption", "enable_prompt_rewrite", "use_pe")
+"""Arguments that let a pipeline clean a prompt, or have a language model write it anew."""
+
+ALONE = frozenset({"GlmImagePipeline", "HeliosPyramidPipeline", "HunyuanImagePipeline"})
+"""Pipeline classes in which a job's neighbours in a batch decide its pixels: they draw from the
+first generator alone, or choose the guidance by whether any prompt of the batch holds a quotation.
+They are called for one job at a time."""
+
+
 def device_kind() -> str:
     """Return what the pixels depend on: the accelerator's name, or the CPU's architecture."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"cpu {platform.machine()}"
+
+
+def has_gpu() -> bool:
+    """Say whether there is a device for which several tunings are worth trying."""
+    return torch.cuda.is_available()
 
 
 def settle_threads(threads: int | None) -> int:
@@ -78,24 +99,78 @@ def pipeline_class(spec: ModelSpec) -> str:
             f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
         ) from error
     name = config["_class_name"]
-    pipeline = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if pipeline is None:
-        raise RequestError(
-            f"model {spec.id} needs {name}, which diffusers {diffusers.__version__} does not have"
-        )
-    takes = inspect.signature(pipeline.__call__).parameters
-    for argument in call_arguments(spec):
-        if argument in OURS:
-            raise RequestError(f"model {spec.id}: {argument!r} belongs to the plan, not to a spec")
-        if argument not in takes:
-            raise RequestError(f"model {spec.id}: {name} takes no argument {argument!r}")
-    if "prompt" not in takes or "generator" not in takes or "image" in _required(takes):
-        raise RequestError(f"model {spec.id}: {name} does not turn text into pictures")
+    check_call(spec.id, name, call_arguments(spec))
     return str(name)
 
 
+def check_call(model: str, name: Any, arguments: Iterable[str]) -> None:
+    """Check that diffusers has the pipeline class `name`, and that its call takes the arguments.
+
+    Raises:
+        RequestError: it has not, or does not; the sentence names model and argument.
+    """
+    pipeline = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if pipeline is None:
+        raise RequestError(
+            f"model {model} needs {name}, which diffusers {diffusers.__version__} does not have"
+        )
+    if wanted := _not_installed(pipeline):
+        raise RequestError(
+            f"model {model} needs {name}, which needs {wanted}: pip install {wanted}"
+        )
+    takes = inspect.signature(pipeline.__call__).parameters
+    for argument in arguments:
+        if argument in OURS:
+            raise RequestError(f"model {model}: {argument!r} belongs to the plan, not to a spec")
+        if argument not in takes:
+            raise RequestError(f"model {model}: {name} takes no argument {argument!r}")
+    if "prompt" not in takes or "generator" not in takes or "image" in _required(takes):
+        raise RequestError(f"model {model}: {name} does not turn text into pictures")
+
+
+def check_spec(name: str) -> None:
+    """Hold a model's spec against the installed diffusers; the hub is asked only where it must be.
+
+    Raises:
+        RequestError: the class is not there, makes the other modality, or takes no such argument.
+    """
+    file, written = read_model_file(name), as_written(name)
+    if file and file.pipeline and written:
+        check_call(written.id, file.pipeline, call_arguments(written))
+        if makes(file.pipeline) != written.modality:
+            raise RequestError(
+                f"model {name}: {file.pipeline} makes {makes(file.pipeline)}s, the spec says "
+                f"{written.modality}"
+            )
+        settle_dtype(written)
+    else:
+        spec = load_model(name)
+        pipeline_class(spec)
+        settle_dtype(spec)
+
+
+def makes(pipeline: str) -> Modality:
+    """Return what a pipeline class makes: its call takes a number of frames, or it does not."""
+    call = getattr(diffusers, pipeline).__call__
+    return "video" if "num_frames" in inspect.signature(call).parameters else "image"
+
+
+def path_of(name: str) -> str:
+    """Return by which path a pipeline class makes outputs where memory allows: fast or plain."""
+    return "fast" if name in FAMILIES else "plain"
+
+
+def as_it_stands(pipeline: str) -> dict[str, bool]:
+    """Return the arguments by which a class leaves prompts alone that it would clean or rewrite.
+
+    Cleaning also depends on what else is installed, and the text must not.
+    """
+    takes = inspect.signature(getattr(diffusers, pipeline).__call__).parameters
+    return {name: False for name in _CHANGES_TEXT if name in takes and takes[name].default is True}
+
+
 def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
-    """Load a checkpoint from safetensors onto the device, without checker or watermark.
+    """Read a checkpoint from safetensors into memory, without checker or watermark.
 
     Raises:
         WorkError: whatever the checkpoint raised, in one sentence.
@@ -110,7 +185,7 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
             spec.source,
             revision=_on_hub(spec),
             dtype=parts,
-            use_safetensors=True,
+            use_safetensors=None if spec.pickled_weights else True,
             **_left_out(spec),
         )
     except Exception as error:
@@ -120,34 +195,67 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
         pipeline.vae.enable_slicing()  # decoding one by one is what makes batches equal to singles
-    return pipeline.to("cuda") if torch.cuda.is_available() else pipeline
+    return pipeline
+
+
+def read_ahead(spec: ModelSpec, stop: threading.Event) -> None:
+    """Fetch a model's files, and read them into the system's cache where memory takes them.
+
+    Whatever goes wrong goes wrong again, and is said, when the model is loaded.
+    """
+    try:
+        folder = Path(spec.source)
+        if not folder.is_dir():
+            folder = Path(
+                diffusers.DiffusionPipeline.download(
+                    spec.source, revision=spec.revision, use_safetensors=True
+                )
+            )
+        files = sorted(folder.rglob("*.safetensors"))
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if sum(file.stat().st_size for file in files) > free // 2:
+            return
+        for path in files:
+            with path.open("rb") as file:
+                while not stop.is_set() and file.read(1 << 24):
+                    pass
+    except Exception:  # noqa: BLE001 - said when the model is loaded
+        return
 
 
 def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArray[np.floating]:
     """Run one padded batch; each job draws its noise from a CPU generator of its own.
 
     Returns:
-        One picture per job: jobs × height × width × 3, in [0, 1].
+        One picture per job (jobs × height × width × 3) or one clip (jobs × frames × height ×
+        width × 3), in [0, 1].
 
     Raises:
-        WorkError: the pipeline gave another number of pictures than it was asked for.
+        WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
+    name = type(pipeline).__name__
+    if name in ALONE and batch.size > 1:
+        singles = [replace(batch, size=1, jobs=(job,)) for job in batch.jobs]
+        return np.concatenate([draw(pipeline, single, arguments) for single in singles])
+    check_asked(pipeline, arguments)
     jobs = list(batch.jobs) + [batch.jobs[-1]] * (batch.size - len(batch.jobs))
     generators = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
-    images: Sequence[Any] = pipeline(
+    negative = arguments.get("negative_prompt")
+    if isinstance(negative, str):  # some pipelines encode one text once, for a batch of one
+        arguments = {**arguments, "negative_prompt": [negative] * len(jobs)}
+    made = pipeline(
         prompt=[job.text for job in jobs],
         generator=generators,
         output_type="np",
         **arguments,
-    ).images
-    if len(images) != len(jobs):
-        raise WorkError(
-            f"{type(pipeline).__name__} gave {len(images)} pictures for {len(jobs)} jobs"
-        )
-    pictures = np.asarray(images)
-    if pictures.ndim != 4 or pictures.shape[3] != 3:
-        raise WorkError(f"{type(pipeline).__name__} gave no colour pictures: {pictures.shape}")
-    return pictures[: len(batch.jobs)]
+    )
+    outputs = np.asarray(made.frames if hasattr(made, "frames") else made.images)
+    if len(outputs) != len(jobs):
+        raise WorkError(f"{name} gave {len(outputs)} outputs for {len(jobs)} jobs")
+    if outputs.ndim not in {4, 5} or outputs.shape[-1] != 3:
+        raise WorkError(f"{name} gave neither colour pictures nor clips: {outputs.shape}")
+    check_made(name, outputs.shape, arguments)
+    return outputs[: len(batch.jobs)]
 
 
 def first_line(error: BaseException) -> str:
@@ -158,6 +266,12 @@ def first_line(error: BaseException) -> str:
 
 def _on_hub(spec: ModelSpec) -> str | None:
     return None if os.path.isdir(spec.source) else spec.revision  # noqa: PTH112 - may be a hub id
+
+
+def _not_installed(pipeline: Any) -> str:
+    """Return the packages that stand between diffusers and a class that it only stands in for."""
+    wanted = getattr(pipeline, "_backends", ())
+    return " ".join(package for package in wanted if find_spec(package) is None)
 
 
 def _required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:

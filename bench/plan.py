@@ -6,9 +6,11 @@ languages); batches planned before are never cut anew, so that resuming gives th
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +51,19 @@ class Part:
         )
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector out: what a plan is made of lives on, all of it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def plan(
     suite: Suite,
     parts: Sequence[Part],
@@ -56,7 +71,7 @@ def plan(
     models: Mapping[str, ModelSpec],
     pipelines: Mapping[str, str],
     dtypes: Mapping[str, Mapping[str, str]],
-    batch_size: int,
+    batch_sizes: Mapping[str, int],
 ) -> list[Batch]:
     """Cut the jobs of all parts into batches: part by part, model by model, prompt by prompt.
 
@@ -66,29 +81,28 @@ def plan(
         models: specs by model id.
         pipelines: pipeline class by model id (part of a job's key).
         dtypes: dtype per part of the model, by model id (part of a job's key).
-        batch_size: jobs per batch.
+        batch_sizes: jobs per batch, by model id.
     """
     batches: list[Batch] = []
     planned: set[str] = set()
     for part in parts:
         prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
         for model in part.models:
-            fixed = _fixed_of_key(suite, models[model], pipelines[model], dtypes[model])
-            jobs = [
-                job
-                for job in _jobs(fixed, model, prompts, part.languages, part.seeds)
-                if job.key not in planned
-            ]
-            planned.update(job.key for job in jobs)
-            batches += [
-                Batch(
-                    model,
-                    len(batches) + number,
-                    batch_size,
-                    tuple(jobs[start : start + batch_size]),
-                )
-                for number, start in enumerate(range(0, len(jobs), batch_size))
-            ]
+            spec = models[model]
+            # a batch is of one shape: scenes that ask for a number of frames stand apart
+            for frames in dict.fromkeys(prompt.frames for prompt in prompts):
+                alike = [prompt for prompt in prompts if prompt.frames == frames]
+                fixed = _fixed_of_key(suite, spec, pipelines[model], dtypes[model], frames)
+                jobs = [
+                    job
+                    for job in _jobs(fixed, model, alike, part.languages, part.seeds)
+                    if job.key not in planned
+                ]
+                planned.update(job.key for job in jobs)
+                size = batch_sizes[model]
+                for start in range(0, len(jobs), size):
+                    some = tuple(jobs[start : start + size])
+                    batches.append(Batch(model, len(batches), size, some, frames))
     return batches
 
 
@@ -118,12 +132,17 @@ def _jobs(
         for language in languages:
             text = prompt.text[language]
             asked = {**fixed, "prompt": prompt.id, "language": language, "text": text}
+            # all but the seed is hashed and written out once for all seeds
+            before, after = _around_seed(asked)
+            begun = hashlib.sha256(before)
             for seed in seeds:
-                yield Job(_key({**asked, "seed": seed}), prompt.id, language, text, model, seed)
+                key = begun.copy()
+                key.update(str(seed).encode() + after)
+                yield Job(key.hexdigest(), prompt.id, language, text, model, seed)
 
 
 def _fixed_of_key(
-    suite: Suite, spec: ModelSpec, pipeline: str, dtype: Mapping[str, str]
+    suite: Suite, spec: ModelSpec, pipeline: str, dtype: Mapping[str, str], frames: int | None
 ) -> dict[str, Any]:
     return {
         "suite": suite.name,
@@ -131,16 +150,25 @@ def _fixed_of_key(
         "revision": spec.revision,
         "pipeline": pipeline,
         "dtype": dict(dtype),
-        "arguments": call_arguments(spec),
+        "arguments": call_arguments(spec, frames),
     }
 
 
-def call_arguments(spec: ModelSpec) -> dict[str, Any]:
-    """Return what goes to the pipeline's call beside prompts and generators."""
+def call_arguments(spec: ModelSpec, frames: int | None = None) -> dict[str, Any]:
+    """Return what goes to the pipeline's call beside prompts and generators.
+
+    `frames` is what the scene asks for, where it does; else the model's own number holds.
+    """
     shape = {"width": spec.width, "height": spec.height, "num_frames": spec.frames}
-    return {**{name: value for name, value in shape.items() if value}, **spec.arguments}
+    asked = {**{name: value for name, value in shape.items() if value}, **spec.arguments}
+    return {**asked, "num_frames": frames} if frames else asked
 
 
-def _key(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _around_seed(content: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return the canonical JSON of a job's content, up to its seed and after it."""
+    text = json.dumps(
+        {**content, "seed": 0}, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    # a quotation mark inside a string is written with a stroke before it: this stands once
+    before, mark, after = text.rpartition(',"seed":0,')
+    return (before + mark[:-2]).encode(), b"," + after.encode()

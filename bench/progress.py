@@ -17,6 +17,9 @@ class Progress(Protocol):
     def advance(self, count: int, note: str = "") -> None:
         """Say that `count` more are done; `note` is the piece of work now under way."""
 
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+
 
 class _Bar:
     def __init__(self, bar: tqdm[Any]) -> None:
@@ -27,6 +30,9 @@ class _Bar:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(count)
 
+    def say(self, text: str) -> None:
+        self.bar.write(f"pinlu: {text}", file=self.bar.fp)
+
 
 class _Lines:
     """A line at every tenth of the work, or when half a minute has gone by."""
@@ -35,6 +41,9 @@ class _Lines:
         self.what, self.unit, self.total, self.stream = what, unit, total, stream
         self.done, self.said_at_count = 0, 0
         self.began = self.said_at = time.monotonic()
+
+    def say(self, text: str) -> None:
+        print(f"pinlu: {text}", file=self.stream, flush=True)
 
     def advance(self, count: int, note: str = "") -> None:
         self.done += count

@@ -71,6 +71,7 @@ class ModelSpec:
     languages: tuple[str, ...] = ()
     licence: str = ""
     origin: str = ""
+    pickled_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,14 @@ class Batch:
     """Jobs of one model and one shape: the unit of work, of resume and of distribution.
 
     `size` is fixed by the plan; a batch with fewer jobs is padded by repeating its last one.
+    `frames` is what its scenes ask for; None: the model's own number.
     """
 
     model: str
     index: int
     size: int
     jobs: tuple[Job, ...]
+    frames: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty or overfull batch."""
@@ -106,7 +109,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One row of `metadata.jsonl`: the columns in the order in which they are written."""
+    """One row of `metadata.jsonl`: the columns in the order in which they are written.
+
+    Of clips `duration` is in seconds, and `master` the lossless file beside, where there is one.
+    """
 
     file_name: str
     key: str
@@ -129,6 +135,8 @@ class Output:
     batch: int | None = None
     batch_size: int | None = None
     device: str = ""
+    duration: float | None = None
+    master: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field
@@ -19,7 +19,11 @@ from bench.reading import FileModel, check, find_config, read_yaml
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `pinlu generate` is asked. `batch_size` None: what the run has, else the default."""
+    """What `pinlu generate` is asked.
+
+    `batch_size` None: what the run has, else the default. `video_master` None: what the run has,
+    else none; "ffv1" keeps a lossless file beside each clip.
+    """
 
     suite: str
     models: tuple[str, ...]
@@ -29,6 +33,7 @@ class Request:
     limit: int | None = None
     arguments: Mapping[str, Any] | None = None
     batch_size: int | None = None
+    video_master: str | None = None
 
 
 class RunFile(FileModel):
@@ -43,6 +48,7 @@ class RunFile(FileModel):
     limit: int | None = Field(default=None, ge=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
     batch_size: int | None = Field(default=None, ge=1)
+    video_master: Literal["ffv1"] | None = None
     out: Path | None = None
 
 
@@ -58,7 +64,8 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
     if options.run_yaml:
         path = find_config("runs", options.run_yaml)
         asked = check(read_yaml(path), RunFile, path).model_dump()
-    flags = ("suite", "models", "languages", "seeds", "targets", "limit", "batch_size", "out")
+    sizes = ("limit", "batch_size", "video_master")
+    flags = ("suite", "models", "languages", "seeds", "targets", *sizes, "out")
     asked |= {name: getattr(options, name) for name in flags if getattr(options, name) is not None}
     for name in ("suite", "models", "languages"):
         if not asked.get(name):
@@ -72,6 +79,7 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
         limit=asked.get("limit"),
         arguments={**asked.get("arguments", {}), **dict(map(_setting, options.set))},
         batch_size=asked.get("batch_size"),
+        video_master=asked.get("video_master"),
     )
     folder = asked.get("out") or (Path("runs") / asked["run"] if "run" in asked else None)
     if folder is None:

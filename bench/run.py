@@ -14,18 +14,17 @@ from typing import Any
 
 import yaml
 
-from bench import manifest, pipelines
+from bench import clips, manifest, pipelines
 from bench.errors import ConflictError, RequestError
 from bench.files import write_whole
 from bench.models import load_models
-from bench.plan import Part, plan
+from bench.plan import Part, call_arguments, plan
 from bench.records import Batch, ModelSpec
 from bench.request import Request
-from bench.suites import Suite, load_suite
+from bench.suites import Suite, load_suite, select
+from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 
-DEFAULT_BATCH_SIZE = 8
-
-_NO_PIXELS = {"source", "licence", "origin", "languages"}
+_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
 
 
@@ -34,12 +33,13 @@ class Run:
     """A planned run: what it asks, cut into batches, and the content of `run.yaml`.
 
     `asked` are the models of the present request: what others still lack waits for theirs, since
-    only a checkpoint that is named has been looked at anew.
+    only a checkpoint that is named has been looked at anew. `tunings` say how each model is run.
     """
 
     folder: Path
     suite: Suite
     models: Mapping[str, ModelSpec]
+    tunings: Mapping[str, Tuning]
     batches: Sequence[Batch]
     content: Mapping[str, Any]
     asked: frozenset[str]
@@ -61,20 +61,36 @@ def planned_run(request: Request, folder: Path) -> Run:
     classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
     part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
     parts = [part]
+    tunings: dict[str, Tuning] = {}
     batch_size = request.batch_size or DEFAULT_BATCH_SIZE
+    master = request.video_master or ""
+    if master and suite.modality != "video":
+        raise RequestError(f"--video-master is for clips; suite {suite.name} asks for images")
     if existing:
         plan_keys = ("parts", "batch_size", "environment", "mixed")
         manifest.require_keys(folder, existing, plan_keys)
         _check_same(existing, suite, models, request.batch_size)
-        batch_size = existing["batch_size"]
+        if existing["parts"]:  # a run begun by an import has none, and no batches yet
+            batch_size = existing["batch_size"]
+        tunings = _tunings_of(existing)
+        before = existing.get("video_master", "")
+        if request.video_master not in {None, before}:
+            raise ConflictError(
+                f"run {existing['run']} was begun {f'with {before}' if before else 'without'} "
+                "masters: give another --out, or leave --video-master as it was"
+            )
+        master = before
         parts = [Part.from_dict(content) for content in existing["parts"]]
         models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
         classes = {content["id"]: content["pipeline"] for content in existing["models"]} | classes
+    for name in asked - tunings.keys():
+        tunings[name] = _tuning(models[name], suite, part, request, batch_size)
     dtypes = {name: spec.dtype for name, spec in models.items()}
+    sizes = {name: tuning.batch_size for name, tuning in tunings.items()}
 
     def batches_of(parts: Sequence[Part]) -> list[Batch]:
         return plan(
-            suite, parts, models=models, pipelines=classes, dtypes=dtypes, batch_size=batch_size
+            suite, parts, models=models, pipelines=classes, dtypes=dtypes, batch_sizes=sizes
         )
 
     batches = batches_of(parts)
@@ -93,15 +109,22 @@ def planned_run(request: Request, folder: Path) -> Run:
             "traditions": list(suite.traditions),
         },
         "batch_size": batch_size,
+        "video_master": master,
         "planned": sum(len(batch.jobs) for batch in batches),
         "parts": [part.as_dict() for part in parts],
         "models": [
-            {**_spec_content(spec), "pipeline": classes[name]} for name, spec in models.items()
+            {
+                **_spec_content(spec),
+                "pipeline": classes[name],
+                "path": pipelines.path_of(classes[name]),
+                "tuning": asdict(tunings[name]),
+            }
+            for name, spec in models.items()
         ],
         "environment": existing["environment"] if existing else None,
         "mixed": existing["mixed"] if existing else [],
     }
-    return Run(folder, suite, models, batches, content, asked)
+    return Run(folder, suite, models, tunings, batches, content, asked)
 
 
 def settle(run: Run, *, allow_mixed: bool) -> Run:
@@ -133,24 +156,41 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
 def _resolved_models(
     request: Request, suite: Suite, existing: Mapping[str, Any] | None
 ) -> dict[str, ModelSpec]:
-    if suite.modality != "image":
+    if suite.modality not in {"image", "video"}:
         raise RequestError(
-            f"suite {suite.name} asks for {suite.modality}; only image suites can be generated yet"
+            f"suite {suite.name} asks for {suite.modality}; pictures and clips can be generated"
         )
     models = {}
     pinned = {
         content["source"]: content["revision"] for content in (existing or {}).get("models", ())
     }
     for spec in load_models(list(request.models), pinned):
-        if spec.modality != suite.modality:
+        name = pipelines.pipeline_class(spec)
+        modality = pipelines.makes(name)
+        if modality != suite.modality:
             raise RequestError(
-                f"model {spec.id} makes {spec.modality}, suite {suite.name} asks for {suite.modality}"
+                f"model {spec.id} makes {modality}s, suite {suite.name} asks for {suite.modality}s"
             )
-        models[spec.id] = replace(
+        if modality == "video" and not spec.fps:
+            raise RequestError(
+                f"model {spec.id} says no frames per second: give it a YAML with fps (and frames)"
+            )
+        settled = replace(
             spec,
+            modality=modality,
             dtype=pipelines.settle_dtype(spec),
-            arguments={**spec.arguments, **(request.arguments or {})},
+            arguments={
+                **pipelines.as_it_stands(name),
+                **spec.arguments,
+                **(request.arguments or {}),
+            },
         )
+        asked = call_arguments(settled)
+        if modality == "video" and (
+            why := clips.check_size(asked.get("width", 0), asked.get("height", 0))
+        ):
+            raise RequestError(f"model {spec.id}: {why}")
+        models[spec.id] = settled
     return models
 
 
@@ -166,21 +206,38 @@ def _check_same(
             f"run {name} was made with another text of suite {existing['suite']['name']}: "
             "give another --out"
         )
-    if batch_size not in {None, existing["batch_size"]}:
-        raise ConflictError(
-            f"run {name} has batches of {existing['batch_size']}, and batches are never cut anew: "
-            "leave out --batch-size, or give another --out"
-        )
+    sizes = {one: tuning.batch_size for one, tuning in _tunings_of(existing).items()}
+    for had in [sizes.get(model, existing["batch_size"]) for model in models if existing["parts"]]:
+        if batch_size not in {None, had}:
+            raise ConflictError(
+                f"run {name} has batches of {had}, and batches are never cut anew: "
+                "leave out --batch-size, or give another --out"
+            )
     for content in existing["models"]:
         spec = models.get(content["id"])
         if spec is None:
             continue
+        before = _spec_content(_spec_from(content))
         for field, value in _spec_content(spec).items():
-            if field not in _NO_PIXELS and value != content[field]:
+            if field not in _NO_PIXELS and value != before[field]:
                 raise ConflictError(
-                    f"run {name} has model {spec.id} with {field} {content[field]!r}, now "
+                    f"run {name} has model {spec.id} with {field} {before[field]!r}, now "
                     f"{value!r} is asked: give another --out"
                 )
+
+
+def _tuning(spec: ModelSpec, suite: Suite, part: Part, request: Request, batch_size: int) -> Tuning:
+    """Return how a model new to the run is run: as asked, else as measured, else by default."""
+    measured = stored(spec, pipelines.device_kind())
+    if request.batch_size or not measured:
+        return Tuning(batch_size)
+    prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
+    return choose(measured, len(prompts) * len(part.languages) * len(part.seeds))
+
+
+def _tunings_of(existing: Mapping[str, Any]) -> dict[str, Tuning]:
+    usual = {"batch_size": existing["batch_size"]}
+    return {one["id"]: Tuning(**one.get("tuning", usual)) for one in existing["models"]}
 
 
 def _environment(threads: int) -> dict[str, Any]:
@@ -215,5 +272,6 @@ def _spec_content(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _spec_from(content: Mapping[str, Any]) -> ModelSpec:
-    own = {name: value for name, value in content.items() if name != "pipeline"}
+    further = {"pipeline", "path", "tuning"}
+    own = {name: value for name, value in content.items() if name not in further}
     return ModelSpec(**{**own, "languages": tuple(content["languages"])})

@@ -175,6 +175,8 @@ def _find(name: str) -> Path:
 
 
 def _prompts_of(scene: SceneFile, header: SuiteFile, where: Path) -> list[Prompt]:
+    if scene.frames and header.modality != "video":
+        raise FileFormatError(f"{where}: scene {scene.id!r}: frames are for suites of video only")
     for target, texts in scene.prompts.items():
         if target not in {*header.traditions, NEUTRAL}:
             known = ", ".join([*header.traditions, NEUTRAL])

@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Path:
             pixels = np.full((4, 5, 3), 40 * number, np.uint8)
             pixels[0, 0] = 200
             content = encode_png(pixels)
-            manifest.write_output_file(tmp_path, f"k{number}.png", content)
+            manifest.write_output_file(tmp_path, f"outputs/k{number}.png", content)
             output = Output(
                 file_name=f"outputs/k{number}.png",
                 key=f"k{number}",
@@ -58,6 +58,21 @@ def test_what_is_missing_torn_or_foreign_is_named(run: Path) -> None:
         "changed or torn: outputs/k1.png does not have its hash",
         "foreign: outputs/mine.png is in no row",
     ]
+
+
+def test_a_file_whose_hash_holds_but_that_does_not_decode_is_named_among_the_faults(
+    run: Path,
+) -> None:
+    rows = list(read_rows(run / "metadata.jsonl"))
+    torn = (run / "outputs" / "k1.png").read_bytes()[:40]
+    (run / "outputs" / "k1.png").write_bytes(torn)
+    rows[1]["sha256"] = hashlib.sha256(torn).hexdigest()
+    (run / "metadata.jsonl").unlink()
+    append_rows(run / "metadata.jsonl", rows)
+    faults = manifest.verify(run)
+    assert len(faults) == 1
+    assert faults[0].startswith("torn: ")
+    assert "k1.png does not decode as a picture" in faults[0]
 
 
 def test_a_row_twice_or_lame_is_an_error_that_names_the_line(run: Path) -> None:

@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import diffusers
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from bench.errors import ConflictError, FileFormatError, RequestError
-from bench.models import folder_revision, list_models, load_model, load_models
+from bench import clips, pipelines
+from bench.checkpoints import folder_revision
+from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.models import (
+    add_model,
+    as_written,
+    describe,
+    list_models,
+    load_model,
+    load_models,
+    read_model_file,
+)
+from bench.plan import call_arguments
 from tests.conftest import write_yaml
 
 
@@ -85,9 +102,177 @@ def test_a_hub_that_does_not_answer_is_said() -> None:
         load_model("owner/model")
 
 
+def test_pickled_weights_are_refused_unless_asked_for(copy: Path) -> None:
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(
+        RequestError, match=r"pickled weights only \(unet/diffusion_pytorch_model\.bin\)"
+    ):
+        load_model(str(copy))
+    content = {"model": "old", "source": "a-model", "pickled_weights": True}
+    spec = load_model(str(write_yaml(copy.parent / "old.yaml", content)))
+    assert spec.pickled_weights
+
+
+def test_pickled_weights_load_where_they_are_asked_for(copy: Path) -> None:
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+    content = {"model": "old", "source": "a-model", "pickled_weights": True}
+    spec = load_model(str(write_yaml(copy.parent / "old.yaml", content)))
+    assert pipelines.load(spec, {"default": "float32"}).unet is not None
+    with pytest.raises(WorkError, match="old does not load"):
+        pipelines.load(replace(spec, pickled_weights=False), {"default": "float32"})
+
+
+def test_a_spec_that_names_another_class_than_its_checkpoint_is_refused(copy: Path) -> None:
+    content = {"model": "m", "source": "a-model", "pipeline": "FluxPipeline"}
+    with pytest.raises(ConflictError, match="is of class StableDiffusionPipeline, its spec says"):
+        load_model(str(write_yaml(copy.parent / "m.yaml", content)))
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache as it lies after a download of two models."""
+    for name in ("owner--model", "Qwen--Qwen-Image"):
+        cache = tmp_path / "hub" / f"models--{name}"
+        (cache / "snapshots" / COMMIT).mkdir(parents=True)
+        (cache / "snapshots" / COMMIT / "model_index.json").write_text("{}", encoding="utf-8")
+        (cache / "refs").mkdir()
+        (cache / "refs" / "main").write_text(COMMIT, encoding="utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("downloaded")
+def test_without_the_hub_what_was_downloaded_before_is_pinned() -> None:
+    assert load_model("owner/model").revision == COMMIT
+
+
+def test_a_shipped_spec_is_pinned_with_all_that_it_says(downloaded: Path) -> None:
+    path = add_model("qwen-image", downloaded / "mine")
+    pinned, shipped = read_model_file(str(path)), read_model_file("qwen-image")
+    assert pinned
+    assert shipped
+    assert pinned.revision == COMMIT
+    assert "revision" not in pinned.unchecked
+    assert pinned.arguments == shipped.arguments
+    assert load_model(str(path)).revision == COMMIT
+    with pytest.raises(ConflictError, match="there already"):
+        add_model("qwen-image", downloaded / "mine")
+    with pytest.raises(RequestError, match="only hub models are added"):
+        add_model("atelier-west", downloaded / "mine")
+
+
+def test_a_shipped_spec_is_described_without_the_hub() -> None:
+    first, *more = describe("qwen-image")
+    assert "revision not pinned" in first
+    assert "unchecked: revision" in first
+    assert "  true_cfg_scale: 4.0" in more
+    with pytest.raises(RequestError, match="the hub did not answer for 'Qwen/Qwen-Image'"):
+        load_model("qwen-image")
+    assert load_model("qwen-image", {"Qwen/Qwen-Image": "abc"}).revision == "abc"
+
+
+def test_an_argument_that_the_class_does_not_take_is_found_without_the_hub(tmp_path: Path) -> None:
+    content = {"model": "m", "source": "a/b", "pipeline": "FluxPipeline", "width": 64}
+    path = write_yaml(tmp_path / "m.yaml", content | {"arguments": {"cfg_scale": 3}})
+    with pytest.raises(RequestError, match="m: FluxPipeline takes no argument 'cfg_scale'"):
+        pipelines.check_spec(str(path))
+    path = write_yaml(tmp_path / "m.yaml", content | {"modality": "video"})
+    with pytest.raises(RequestError, match="FluxPipeline makes images, the spec says video"):
+        pipelines.check_spec(str(path))
+    path = write_yaml(tmp_path / "m.yaml", content | {"pipeline": "NoPipeline"})
+    with pytest.raises(RequestError, match="needs NoPipeline, which diffusers"):
+        pipelines.check_spec(str(path))
+
+
+SIDES = {
+    # of what a side must be a multiple: the autoencoder's factor times the patch of the denoiser
+    "CogVideoXPipeline": 16,
+    "CogView4Pipeline": 16,
+    "Flux2KleinPipeline": 16,
+    "Flux2Pipeline": 16,
+    "FluxPipeline": 16,
+    "GlmImagePipeline": 32,
+    "HunyuanDiTPipeline": 16,
+    "HunyuanImagePipeline": 64,
+    "HunyuanVideo15Pipeline": 16,
+    "KolorsPipeline": 8,
+    "LTXPipeline": 32,
+    "Lumina2Pipeline": 16,
+    "MochiPipeline": 16,
+    "PixArtSigmaPipeline": 16,
+    "QwenImagePipeline": 16,
+    "SanaPipeline": 32,
+    "StableDiffusion3Pipeline": 16,
+    "StableDiffusionPipeline": 8,
+    "StableDiffusionXLPipeline": 8,
+    "WanPipeline": 32,
+    "ZImagePipeline": 16,
+}
+FRAMES = {
+    "CogVideoXPipeline": 8,
+    "HunyuanVideo15Pipeline": 4,
+    "LTXPipeline": 8,
+    "MochiPipeline": 6,
+    "WanPipeline": 4,
+}
+
+
+def call_of(pipeline: str) -> set[str]:
+    """The names that a class's call takes; of a stand-in (a package is missing) from its source."""
+    found = getattr(diffusers, pipeline)
+    if not hasattr(found, "_backends"):
+        return set(inspect.signature(found.__call__).parameters)
+    family = pipeline.removesuffix("Pipeline").lower()
+    source = Path(diffusers.__file__).parent / "pipelines" / family / f"pipeline_{family}.py"
+    calls = [
+        part
+        for whole in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(whole, ast.ClassDef) and whole.name == pipeline
+        for part in whole.body
+        if isinstance(part, ast.FunctionDef) and part.name == "__call__"
+    ]
+    return {argument.arg for argument in calls[0].args.args}
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_every_shipped_spec_is_good(name: str) -> None:
-    spec = load_model(name)
-    assert spec.id == name
-    assert spec.licence
-    assert spec.languages
+    file = read_model_file(name)
+    assert file is not None
+    assert file.model == name
+    assert file.licence
+    assert file.languages
+    assert file.origin
+    assert "negative_prompt" not in file.arguments or not file.arguments["negative_prompt"].strip()
+    spec = as_written(name)
+    if spec is None:
+        assert load_model(name).id == name
+        return
+    assert file.revision or "revision" in file.unchecked
+    assert file.width
+    assert file.height
+    assert file.width % SIDES[file.pipeline] == file.height % SIDES[file.pipeline] == 0
+    takes = call_of(file.pipeline)
+    assert set(call_arguments(spec)) <= takes
+    assert ("num_frames" in takes) == (file.modality == "video")
+    assert file.arguments["num_inference_steps"] > 0
+    if file.modality == "video":
+        assert file.frames
+        assert file.frames % FRAMES[file.pipeline] == 1
+        assert clips.check_size(file.width, file.height) == ""
+        assert file.fps == file.arguments.get("frame_rate", file.fps)
+    elif not hasattr(getattr(diffusers, file.pipeline), "_backends"):
+        pipelines.check_spec(name)
+
+
+def test_there_is_a_spec_for_the_open_models_that_matter() -> None:
+    files = [read_model_file(name) for name in list_models()]
+    open_models = [file for file in files if file and file.origin != "Pinlu"]
+    assert sum(file.modality == "image" for file in open_models) >= 18
+    assert sum(file.modality == "video" for file in open_models) >= 9
+    assert sum("China" in file.origin for file in open_models) >= 14

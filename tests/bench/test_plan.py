@@ -24,7 +24,7 @@ def cut(suite: Suite, parts: list[Part], size: int = 3) -> list[Batch]:
         models=MODELS,
         pipelines=dict.fromkeys(MODELS, "APipeline"),
         dtypes={name: {"default": "float32"} for name in MODELS},
-        batch_size=size,
+        batch_sizes=dict.fromkeys(MODELS, size),
     )
 
 
@@ -60,7 +60,7 @@ def test_whatever_decides_the_pixels_changes_the_key_and_the_path_does_not(
                 models={spec.id: spec},
                 pipelines={spec.id: pipeline},
                 dtypes={spec.id: {"default": dtype}},
-                batch_size=1,
+                batch_sizes={spec.id: 1},
             )[0]
             .jobs[0]
             .key

@@ -1,0 +1,344 @@
+"""A loaded model at work: placed on the device, batch after batch, outputs on their way to the host.
+
+On a GPU nothing here waits for the device: pictures are decoded on a stream of their own while the
+next batch is denoised, and whoever writes them waits for theirs. Imports torch.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy.typing as npt
+import torch
+
+from bench import pipelines
+from bench.errors import DeviceLostError, WorkError
+from bench.fast import FastPath, takes_fast_path
+from bench.lengths import Lengths
+from bench.records import Batch, Job
+from bench.sizes import check_asked, check_made
+from bench.tuning import Tuning
+
+Placement = Literal["whole", "encoders apart", "parts in turn", "layers in turn"]
+"""How a model lies on the device; all but the first are for want of memory."""
+
+ROOM = 0.8
+"""The share of a device's memory that weights may take; the rest is for the work itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One output on its way to the host; `ready` is the moment at which it is there."""
+
+    pixels: torch.Tensor | npt.NDArray[Any]
+    finite: torch.Tensor | None = None
+    ready: Any = None
+
+    def on_host(self) -> tuple[npt.NDArray[Any], str]:
+        """Wait for the pixels; return them, and why they are suspect ("" where they are not)."""
+        if self.ready is not None:
+            with _told_apart():
+                self.ready.synchronize()
+        if isinstance(self.pixels, torch.Tensor):
+            finite = self.finite is None or bool(self.finite)
+            return self.pixels.numpy(), "" if finite else "values that are not numbers"
+        return self.pixels, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a batch gave: an output per job that was wanted, and how it was made."""
+
+    pictures: Mapping[str, Picture]
+    size: int
+    note: str
+    spans: Sequence[tuple[str, Any, Any]] = field(repr=False)
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds on the device by stage, once the outputs are on the host."""
+        spent: dict[str, float] = {}
+        for stage, start, end in self.spans:
+            spent[stage] = spent.get(stage, 0.0) + _between(start, end)
+        return spent
+
+
+class Engine:
+    """One model, loaded and placed. Call it from one thread."""
+
+    def __init__(self, pipeline: Any, tuning: Tuning) -> None:
+        """Place a pipeline that was read and make it ready to work."""
+        self.pipeline, self.tuning = pipeline, tuning
+        self.placement = place(pipeline)
+        in_turn = self.placement in {"parts in turn", "layers in turn"}
+        self.fast = FastPath(pipeline) if takes_fast_path(pipeline) and not in_turn else None
+        self.text_seconds = 0.0
+        self.cut: dict[str, str] = {}
+        """Prompts that an encoder did not take whole, and how much of them it took."""
+        self._lengths = Lengths(pipeline)
+        self._at_once: int | None = None
+        self._stream: torch.cuda.Stream | None = None
+        if torch.cuda.is_available():
+            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._modules = {
+            name: part
+            for name, part in pipeline.components.items()
+            if isinstance(part, torch.nn.Module)
+        }
+        if tuning.compile:
+            compile_parts(pipeline)
+
+    @property
+    def path(self) -> str:
+        """Return by which path pictures are made: "fast" or "plain"."""
+        return "fast" if self.fast else "plain"
+
+    def encode(self, texts: Iterable[str], arguments: Mapping[str, Any]) -> None:
+        """Encode these texts ahead of their batches; those before are forgotten."""
+        if self.fast is None:
+            return
+        began = time.perf_counter()
+        apart = self.placement == "encoders apart"
+        check_asked(self.pipeline, arguments)
+        self.fast.forget()
+        self._lengths.expect(arguments)
+        with _told_apart():
+            if apart:
+                self._put(encoders=True)
+            for text in texts:
+                self.fast.encode(text, arguments, store="cpu" if apart else None)
+                if cuts := self._lengths.taken():
+                    self.cut[text] = ", ".join(cuts.values())
+            if apart:
+                self._put(encoders=False)
+        if self._stream:
+            torch.cuda.synchronize()
+        self.text_seconds += time.perf_counter() - began
+
+    def make(
+        self, jobs: Sequence[Job], arguments: Mapping[str, Any], wanted: Iterable[Job]
+    ) -> Made:
+        """Make a padded batch, at most as many at once as memory takes.
+
+        Args:
+            jobs: the batch, padded; each draws its noise from a CPU generator of its own.
+            arguments: of the pipeline's call.
+            wanted: the jobs whose outputs are asked for.
+
+        Raises:
+            DeviceLostError: the device answers no more.
+            WorkError: there is no memory for a single output, or the pipeline misbehaves.
+        """
+        keys = {job.key for job in wanted}
+        while True:
+            at_once = min(self._at_once or len(jobs), len(jobs))
+            with _told_apart():
+                made = self._tried(jobs, arguments, keys, at_once)
+            if made is not None:
+                return made
+            # here the exception, and with it the frames that held tensors, is gone
+            gc.collect()
+            if self._stream:
+                torch.cuda.empty_cache()
+            if at_once == 1:
+                raise WorkError("out of memory with a single output: ask for a smaller size")
+            self._at_once = (at_once + 1) // 2
+
+    def _tried(
+        self, jobs: Sequence[Job], arguments: Mapping[str, Any], wanted: set[str], at_once: int
+    ) -> Made | None:
+        pictures: dict[str, Picture] = {}
+        spans: list[tuple[str, Any, Any]] = []
+        try:
+            for start in range(0, len(jobs), at_once):
+                piece = jobs[start : start + at_once]
+                pictures |= self._piece(piece, arguments, wanted, spans)
+        except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                return None
+            raise
+        note = ""
+        if at_once < len(jobs):
+            note = f"out of memory with {len(jobs)} at once: made {at_once} at once"
+        return Made(pictures, at_once, note, spans)
+
+    def _piece(
+        self,
+        jobs: Sequence[Job],
+        arguments: Mapping[str, Any],
+        wanted: set[str],
+        spans: list[tuple[str, Any, Any]],
+    ) -> dict[str, Picture]:
+        texts, seeds = [job.text for job in jobs], [job.seed for job in jobs]
+        began = _mark()
+        if self.fast is None:
+            self._lengths.expect(arguments)
+            outputs = pipelines.draw(
+                self.pipeline, Batch(jobs[0].model, 0, len(jobs), tuple(jobs)), arguments
+            )
+            spans.append(("denoise", began, _mark()))
+            cuts = self._lengths.taken()
+            self.cut |= {jobs[index].text: cut for index, cut in cuts.items() if index < len(jobs)}
+            return {job.key: Picture(one) for job, one in zip(jobs, outputs, strict=True)}
+        latents = self.fast.denoise(texts, seeds, arguments)
+        spans.append(("denoise", began, _mark()))
+        pictures: dict[str, Picture] = {}
+        if self._stream:
+            self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream) if self._stream else nullcontext():
+            began = _mark()
+            for job, one in zip(jobs, latents, strict=True):
+                if job.key in wanted and job.key not in pictures:  # padding repeats a job
+                    one.used_on(self._stream)
+                    pixels, finite = self.fast.decode(one, arguments)
+                    check_made(type(self.pipeline).__name__, (1, *pixels.shape), arguments)
+                    pictures[job.key] = _sent(pixels, finite)
+            spans.append(("decode", began, _mark()))
+        return pictures
+
+    def _put(self, *, encoders: bool) -> None:
+        """Put the encoders on the device and the rest on the host, or the other way round."""
+        for name, part in self._modules.items():
+            part.to("cuda" if name.startswith("text_encoder") == encoders else "cpu")
+
+    def close(self) -> None:
+        """Free the memory."""
+        large = sum(map(_bytes, self._modules.values())) > 2**28
+        if self.fast:
+            self.fast.let_go()
+        self._modules.clear()
+        self.fast = self.pipeline = None
+        if large:
+            gc.collect()  # some parts and their hooks hold each other
+        if self._stream:
+            torch.cuda.empty_cache()
+
+
+def place(pipeline: Any) -> Placement:
+    """Put a pipeline on the device, whole where memory allows; return how it lies."""
+    if not torch.cuda.is_available():
+        return "whole"
+    modules = {n: p for n, p in pipeline.components.items() if isinstance(p, torch.nn.Module)}
+    sizes = {name: _bytes(part) for name, part in modules.items()}
+    how = placement(
+        sizes, int(ROOM * torch.cuda.mem_get_info()[0]), apart=takes_fast_path(pipeline)
+    )
+    if how == "whole":
+        pipeline.to("cuda")
+    elif how == "parts in turn":
+        pipeline.enable_model_cpu_offload()
+    elif how == "layers in turn":
+        pipeline.enable_sequential_cpu_offload()
+    return how
+
+
+def placement(sizes: Mapping[str, int], room: int, *, apart: bool) -> Placement:
+    """Decide how a model's parts lie on a device.
+
+    Args:
+        sizes: bytes of weights by the part's name.
+        room: bytes of the device that weights may take.
+        apart: the text encoders can be put aside while the rest works.
+    """
+    encoders = sum(size for name, size in sizes.items() if name.startswith("text_encoder"))
+    rest = sum(sizes.values()) - encoders
+    if encoders + rest <= room:
+        return "whole"
+    if apart and max(encoders, rest) <= room:
+        return "encoders apart"
+    return "parts in turn" if max(sizes.values()) <= room else "layers in turn"
+
+
+def compile_parts(pipeline: Any) -> None:
+    """Compile the denoisers' repeated blocks and the decoder of pictures, channels last.
+
+    Blocks rather than whole models: seconds to compile instead of a minute, at nearly the speed.
+    """
+    for denoiser in denoisers(pipeline):
+        if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
+            denoiser.to(memory_format=torch.channels_last)
+        if getattr(denoiser, "_repeated_blocks", None):
+            denoiser.compile_repeated_blocks()
+    decoder: Any = getattr(pipeline.vae, "decoder", None)
+    # a decoder of clips keeps frames between its calls, which a compiled one would not see
+    if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
+        pipeline.vae.to(memory_format=torch.channels_last)
+        decoder.compile()
+
+
+def denoisers(pipeline: Any) -> list[Any]:
+    """Return the parts that denoise: one, in some models one for each half of the way."""
+    names = ("unet", "transformer", "transformer_2")
+    parts = [getattr(pipeline, name, None) for name in names]
+    return [part for part in parts if isinstance(part, torch.nn.Module)]
+
+
+def work_dtype(pipeline: Any) -> torch.dtype:
+    """Return the dtype in which a model denoises."""
+    dtype: torch.dtype = denoisers(pipeline)[0].dtype if denoisers(pipeline) else torch.float32
+    return dtype
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory ran out, on whatever device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def peak_memory() -> int:
+    """Return the most bytes held since the last call: of the GPU, else of this process so far."""
+    if torch.cuda.is_available():
+        peak = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        return peak
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Tell a device that is lost, after which nothing works, from a batch that failed."""
+    try:
+        yield
+    except torch.AcceleratorError as error:
+        raise DeviceLostError(
+            f"stopped: the device answers no more ({pipelines.first_line(error)}); what was "
+            "finished is kept, run again"
+        ) from error
+
+
+def _sent(pixels: torch.Tensor, finite: torch.Tensor) -> Picture:
+    """Send an output to the host without waiting for it."""
+    if pixels.device.type == "cpu":
+        return Picture(pixels, finite)
+    there = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
+    there_finite = torch.empty((), dtype=torch.bool, pin_memory=True)
+    there.copy_(pixels, non_blocking=True)
+    there_finite.copy_(finite, non_blocking=True)
+    ready = torch.cuda.current_stream().record_event()
+    return Picture(there, there_finite, ready)
+
+
+def _mark() -> Any:
+    if not torch.cuda.is_available():
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
+
+
+def _between(start: Any, end: Any) -> float:
+    if isinstance(start, float):
+        return float(end - start)
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1000
+
+
+def _bytes(module: torch.nn.Module) -> int:
+    tensors = [*module.parameters(), *module.buffers()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,176 @@
+"""Outputs behind the device's back: files are written by a bounded pool, rows in the plan's order."""
+
+from __future__ import annotations
+
+import errno
+import os
+import statistics
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from bench import manifest
+from bench.errors import WorkError
+from bench.outputs import write_output
+from bench.progress import Progress
+from bench.records import Batch, Job, Output
+
+if TYPE_CHECKING:
+    from bench.engine import Made, Picture
+    from bench.run import Run
+
+_T = TypeVar("_T")
+
+WAITING = 2
+"""Batches whose files may be on their way while the next is made: so memory stays flat."""
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch on its way to the disk."""
+
+    batch: Batch
+    made: Made
+    files: Sequence[tuple[Job, Future[Output]]]
+
+
+class Keeper:
+    """Writes the outputs of batches; counts them. A context: on leaving it, all that is due is kept.
+
+    Errors of the disk are raised by whichever call meets them, as WorkError; files that are not
+    whole are never given their name, and rows are written after their files, one write per batch.
+    """
+
+    def __init__(self, run: Run, entered: set[str], bar: Progress) -> None:
+        """Write into `run`; jobs that are `entered` have a row and keep it."""
+        self._run, self._entered, self._bar = run, entered, bar
+        self._pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
+        self._due: deque[_Batch] = deque()
+        self.made = self.suspect = self.failed = 0
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        """Seconds on the device by stage, of what was kept."""
+        self._seconds: list[float] = []
+        self.say = bar.say
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Keep what is due, also when the work was broken off; drop what has not begun."""
+        try:
+            while self._due and not isinstance(error, WorkError):
+                self._settle()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def keep(
+        self, batch: Batch, made: Made, missing: Sequence[Job], notes: Mapping[str, str]
+    ) -> None:
+        """Have a batch's missing outputs written; waits when too many are on their way.
+
+        `notes` are said of outputs, by job key.
+        """
+        began = time.perf_counter()
+        files = [
+            (job, self._pool.submit(self._write, batch, job, made.pictures[job.key], notes))
+            for job in missing
+        ]
+        self._due.append(_Batch(batch, made, files))
+        while len(self._due) > WAITING or (self._due and _is_done(self._due[0])):
+            self._settle()
+        self.spent["waiting for files"] += time.perf_counter() - began
+
+    def fail(self, jobs: Sequence[Job], error: str) -> None:
+        """Enter jobs that failed."""
+        rows = [{**asdict(job), "error": error} for job in jobs]
+        self._to_disk(lambda: manifest.append_failures(self._run.folder, rows))
+        self.failed += len(jobs)
+        self._bar.advance(len(jobs), jobs[0].model if jobs else "")
+
+    def settle(self) -> None:
+        """Wait until everything due is kept."""
+        while self._due:
+            self._settle()
+
+    def first_batch_beyond_the_rest(self) -> float:
+        """Return how much longer the first batch took than later ones do: what compiling took."""
+        first, *rest = self._seconds or [0.0]
+        return max(0.0, first - statistics.median(rest)) if rest else 0.0
+
+    def _write(self, batch: Batch, job: Job, picture: Picture, notes: Mapping[str, str]) -> Output:
+        pixels, why = picture.on_host()
+        output = write_output(
+            self._run.folder,
+            job,
+            pixels,
+            suite=self._run.suite.name,
+            suite_hash=self._run.suite.hash,
+            why=why,
+            fps=self._run.models[job.model].fps,
+            master=self._run.content["video_master"],
+            details={"batch": batch.index, "device": self._run.content["environment"]["device"]},
+        )
+        said = [note for note in (output.note, notes.get(job.key, "")) if note]
+        return replace(output, note="; ".join(said))
+
+    def _settle(self) -> None:
+        """Wait for the oldest batch's files and enter its rows."""
+        due = self._due.popleft()
+        outputs, broken = [], []
+        for job, file in due.files:
+            try:
+                outputs.append(self._to_disk(file.result))
+            except ValueError as wrong:  # not a picture, or a clip that cannot be a file
+                broken.append((job, str(wrong)))
+        spent = due.made.seconds()
+        self._seconds.append(sum(spent.values()))
+        for stage, taken in spent.items():
+            self.spent[stage] += taken
+        seconds = sum(spent.values()) / len(due.batch.jobs)
+        rows = [
+            replace(
+                output,
+                seconds=round(seconds, 6),
+                batch_size=due.made.size,
+                note="; ".join(note for note in (output.note, due.made.note) if note),
+            )
+            for output in outputs
+        ]
+        new = [row for row in rows if row.key not in self._entered]
+        self._to_disk(lambda: manifest.append_outputs(self._run.folder, new) if new else None)
+        self.made += len(rows)
+        self.suspect += sum(row.status == "suspect" for row in rows)
+        self._bar.advance(len(rows), due.batch.model)
+        for job, error in broken:
+            self.fail([job], error)
+
+    def _to_disk(self, write: Callable[[], _T]) -> _T:
+        try:
+            return write()
+        except OSError as error:
+            raise _stopped(self._run.folder, error) from error
+
+
+def _is_done(due: _Batch) -> bool:
+    return all(file.done() for _, file in due.files)
+
+
+def _stopped(folder: Path, error: OSError) -> WorkError:
+    full = error.errno in _FULL_DISK
+    what = "the disk is full or read-only" if full else (error.strerror or str(error))
+    return WorkError(
+        f"stopped: cannot write into {folder}: {what}; what was finished is kept, run again"
+    )

@@ -1,0 +1,88 @@
+"""How fast a model was made to work: one row per model and call of generate, in `speed.jsonl`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.files import append_rows
+
+SPEED = "speed.jsonl"
+"""Rows with the keys of `speed_row`; later calls of generate add theirs."""
+
+
+def speed_row(
+    *,
+    model: str,
+    device: str,
+    path: str,
+    placement: str,
+    batch_size: int,
+    compiled: bool,
+    outputs: int,
+    seconds: float,
+    load_seconds: float,
+    compile_seconds: float,
+    spent: Mapping[str, float],
+    flops: float,
+    matrix_rate: float,
+    peak_memory: int,
+) -> dict[str, Any]:
+    """Return a row: times in seconds, rates per second, NaN as None with a reason.
+
+    Args:
+        model: its id.
+        device: the kind of device.
+        path: "fast" or "plain".
+        placement: how the weights lay on the device.
+        batch_size: outputs at once.
+        compiled: whether parts were compiled.
+        outputs: how many were kept.
+        seconds: wall time from the loaded model to the last row, compiling left out.
+        load_seconds: to read the weights and place them.
+        compile_seconds: of the first batch beyond what later ones took; 0 where nothing compiles.
+        spent: seconds on the device by stage.
+        flops: floating-point operations of the denoiser; NaN where they could not be counted.
+        matrix_rate: operations per second of a large matrix product on this device.
+        peak_memory: bytes.
+    """
+    counted = flops == flops and flops > 0  # noqa: PLR0124 - NaN is unlike itself
+    device_seconds = sum(spent.get(stage, 0.0) for stage in ("text", "denoise", "decode"))
+    return {
+        "model": model,
+        "device": device,
+        "path": path,
+        "placement": placement,
+        "batch_size": batch_size,
+        "compiled": compiled,
+        "outputs": outputs,
+        "seconds": round(seconds, 3),
+        "outputs_per_second": outputs / seconds if seconds else None,
+        "device_seconds_per_output": device_seconds / outputs if outputs else None,
+        "load_seconds": round(load_seconds, 3),
+        "compile_seconds": round(compile_seconds, 3),
+        "seconds_by_stage": {stage: round(taken, 4) for stage, taken in spent.items()},
+        "teraflop_per_output": flops / outputs / 1e12 if counted and outputs else None,
+        "matrix_teraflops": matrix_rate / 1e12,
+        "matrix_share": flops / seconds / matrix_rate if counted and seconds else None,
+        "reason": "" if counted else "the denoiser's operations could not be counted",
+        "peak_memory_bytes": peak_memory,
+    }
+
+
+def write_speed(run: Path, row: Mapping[str, Any]) -> None:
+    """Add a row to the run's `speed.jsonl`."""
+    append_rows(run / SPEED, [row])
+
+
+def speed_line(row: Mapping[str, Any]) -> str:
+    """Return a row as one line for people."""
+    share = row["matrix_share"]
+    rate, per_output = row["outputs_per_second"], row["device_seconds_per_output"]
+    return (
+        f"{row['model']}: {rate or 0:.2f} outputs/s, {per_output or 0:.3f} device seconds each, "
+        f"{'share of the matrix rate not known' if share is None else f'{share:.0%} of the matrix rate'}, "
+        f"batches of {row['batch_size']}, loaded in {row['load_seconds']:.1f} s, "
+        f"{row['peak_memory_bytes'] / 2**30:.1f} GiB"
+    )

@@ -1,0 +1,169 @@
+"""What happens when something gives out: memory, the device, a prompt's room, a claim."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from bench import manifest, pipelines
+from bench.engine import placement
+from bench.errors import DeviceLostError
+from bench.generate import generate
+from bench.request import Request
+from tests.conftest import suite_content, write_yaml
+
+SMALL = {"num_inference_steps": 2, "height": 64, "width": 64}
+
+
+def asked(suite: Path, *models: Path, **more: Any) -> Request:
+    fields: dict[str, Any] = {
+        "suite": str(suite),
+        "models": tuple(map(str, models)),
+        "languages": ("zh", "en"),
+        "seeds": (0, 1),
+        "arguments": SMALL,
+        "batch_size": 8,
+    }
+    return Request(**fields | more)
+
+
+def loads_with(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> None:
+    """Have every pipeline that is loaded changed by a hook on its real parts."""
+    load = pipelines.load
+
+    def changed(*arguments: Any) -> Any:
+        pipeline = load(*arguments)
+        change(pipeline)
+        return pipeline
+
+    monkeypatch.setattr(pipelines, "load", changed)
+
+
+def holding(most: int) -> Callable[[Any], None]:
+    """A device that has memory for so many samples at once (guidance doubles them)."""
+
+    def hook(_module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        if inputs[0].shape[0] > 2 * most:
+            raise torch.OutOfMemoryError("out of memory")
+
+    return lambda pipeline: pipeline.unet.register_forward_pre_hook(hook)
+
+
+def test_a_batch_that_memory_does_not_take_is_split_and_its_rows_say_so(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asked(suite_path, tiny_checkpoint)
+    generate(request, tmp_path / "whole")
+    loads_with(monkeypatch, holding(2))
+    done = generate(request, tmp_path / "run")
+    assert (done.made, done.failed) == (16, 0)
+    rows = manifest.read_outputs(tmp_path / "run")
+    assert {row["batch_size"] for row in rows} == {2}
+    assert {row["note"] for row in rows} == {"out of memory with 8 at once: made 2 at once"}
+    assert [row["key"] for row in rows] == [
+        row["key"] for row in manifest.read_outputs(tmp_path / "whole")
+    ]
+
+
+def test_no_memory_for_a_single_output_is_said(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads_with(monkeypatch, holding(0))
+    done = generate(asked(suite_path, tiny_checkpoint), tmp_path / "run")
+    assert (done.made, done.failed) == (0, 16)
+    assert "smaller size" in manifest.read_failures(tmp_path / "run")[0]["error"]
+
+
+def test_a_device_that_is_lost_stops_the_run_and_running_again_goes_on(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asked(suite_path, tiny_checkpoint, batch_size=2)
+    generate(request, tmp_path / "whole")
+    calls = []
+
+    def lost(_module: Any, _inputs: Any) -> None:
+        calls.append(1)
+        if len(calls) > 6:
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    with monkeypatch.context() as patch:
+        loads_with(patch, lambda pipeline: pipeline.unet.register_forward_pre_hook(lost))
+        with pytest.raises(DeviceLostError, match="run again") as caught:
+            generate(request, tmp_path / "run")
+    assert caught.value.exit_status == 1
+    assert not any((tmp_path / "run" / ".state" / "tmp").iterdir())
+    done = generate(request, tmp_path / "run")
+    assert done.there_before + done.made == 16
+
+    def pixels(name: str) -> dict[str, str]:
+        rows = manifest.read_outputs(tmp_path / name)
+        return {row["key"]: row["pixel_sha256"] for row in rows}
+
+    assert pixels("run") == pixels("whole")
+
+
+def test_a_prompt_longer_than_the_encoder_takes_is_made_and_said(
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = copy.deepcopy(suite_content(1))
+    content["scenes"][0]["prompts"]["chinese"]["zh"] = "一叶扁舟" * 40
+    suite = write_yaml(tmp_path / "long.yaml", content)
+    done = generate(asked(suite, tiny_checkpoint), tmp_path / "run")
+    assert (done.made, done.cut) == (8, 2)
+    rows = manifest.read_outputs(tmp_path / "run")
+    long = [row for row in rows if (row["prompt"], row["language"]) == ("boat-0/chinese", "zh")]
+    said = {row["note"] for row in long}
+    assert said == {"tokenizer cut the prompt from 482 tokens to 256"}
+    assert {row["status"] for row in rows} == {"ok"}
+    assert sum(bool(row["note"]) for row in rows) == 2
+    assert capsys.readouterr().err.count("cut the prompt") == 1
+
+
+def test_a_language_that_the_model_does_not_claim_is_warned_of_and_recorded(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = {"model": "sd", "source": str(tiny_checkpoint), "languages": ["en"]}
+    path = write_yaml(tmp_path / "sd.yaml", spec)
+    generate(asked(suite_path, path), tmp_path / "run")
+    notes = {row["language"]: row["note"] for row in manifest.read_outputs(tmp_path / "run")}
+    assert notes == {"zh": "the model does not claim zh", "en": ""}
+    assert "sd does not claim zh" in capsys.readouterr().err
+
+
+def test_how_fast_it_went_is_in_the_run(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done = generate(asked(suite_path, tiny_checkpoint), run)
+    (row,) = [json.loads(line) for line in (run / "speed.jsonl").read_text().splitlines()]
+    assert row == dict(done.speed[0])
+    assert (row["model"], row["path"], row["outputs"]) == ("tiny-sd", "fast", 16)
+    assert row["teraflop_per_output"] > 0
+    assert 0 < row["matrix_share"] < 1
+    assert row["outputs_per_second"] > 0
+    settled = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))["models"][0]
+    assert settled["path"] == "fast"
+    assert settled["tuning"] == {"batch_size": 8, "compile": False}
+    generate(asked(suite_path, tiny_checkpoint), run)
+    assert len((run / "speed.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("room", "apart", "how"),
+    [
+        (40, True, "whole"),
+        (30, True, "encoders apart"),
+        (30, False, "parts in turn"),
+        (19, True, "layers in turn"),
+    ],
+)
+def test_where_memory_is_short_parts_take_turns(room: int, apart: bool, how: str) -> None:
+    sizes = {"text_encoder": 9, "text_encoder_2": 3, "transformer": 20, "vae": 1}
+    assert placement(sizes, room, apart=apart) == how

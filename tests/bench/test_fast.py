@@ -1,0 +1,92 @@
+"""The fast path gives what the plain call gives, in every family that it claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bench import pipelines
+from bench.fast import FAMILIES, FastPath, for_batch, takes_fast_path
+from bench.records import ModelSpec
+from tests import tiny_families, tiny_video
+
+IMAGES, CLIPS = tiny_families.FAMILIES, tiny_video.FAMILIES
+TEXTS = [
+    "秋江孤舟，远山如黛，一叶扁舟泊于芦苇之间，天际有雁阵南飞",
+    "a lone boat",
+    "月下孤松",
+    "a lone boat",
+    "a bird above the river at dusk",
+    "月下孤松",
+]
+SEEDS = [0, 1, 2, 3, 4, 5]
+STEPS = {"num_inference_steps": 2}
+
+
+def loaded(family: str, folder: Path, dtype: str = "float32", **arguments: Any) -> Any:
+    (tiny_families if family in IMAGES else tiny_video).save(family, folder)
+    spec = ModelSpec("m", str(folder), "r", dtype={"default": dtype}, arguments=arguments)
+    return pipelines.load(spec, spec.dtype)
+
+
+def plain(pipeline: Any, indices: list[int], arguments: dict[str, Any]) -> dict[int, np.ndarray]:
+    """Make samples by one plain call; indices into TEXTS and SEEDS."""
+    made = pipeline(
+        prompt=[TEXTS[one] for one in indices],
+        generator=[torch.Generator("cpu").manual_seed(SEEDS[one]) for one in indices],
+        **for_batch(arguments, len(indices)),
+    )
+    pictures = np.asarray(made.frames if hasattr(made, "frames") else made.images)
+    return dict(zip(indices, (pictures * 255).round().astype(np.uint8), strict=True))
+
+
+def by_fast_path(
+    fast: FastPath, arguments: dict[str, Any], batches: list[list[int]]
+) -> dict[int, np.ndarray]:
+    """Make the samples of the batches; indices into TEXTS and SEEDS."""
+    made = {}
+    for batch in batches:
+        texts, seeds = [TEXTS[one] for one in batch], [SEEDS[one] for one in batch]
+        for index, latents in zip(batch, fast.denoise(texts, seeds, arguments), strict=True):
+            pixels, finite = fast.decode(latents, arguments)
+            assert finite
+            made[index] = pixels.numpy()
+    return made
+
+
+def levels_apart(pictures: dict[int, np.ndarray], others: dict[int, np.ndarray]) -> float:
+    return max(np.abs(pictures[one].astype(float) - others[one]).max() for one in pictures)
+
+
+# Chroma uses a class of diffusers by a name that is going away
+@pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("family", [*IMAGES, *CLIPS])
+def test_the_fast_path_gives_what_plain_calls_give(family: str, dtype: str, tmp_path: Path) -> None:
+    arguments = (IMAGES | CLIPS)[family][1] | STEPS
+    pipeline = loaded(family, tmp_path / family, dtype)
+    assert takes_fast_path(pipeline)
+    everyone = list(range(len(TEXTS)))
+    singles = {one: plain(pipeline, [one], arguments)[one] for one in everyone}
+    plain_batch = plain(pipeline, everyone, arguments)
+    fast = FastPath(pipeline)
+    for text in dict.fromkeys(TEXTS):
+        fast.encode(text, arguments)
+    alone = by_fast_path(fast, arguments, [[one] for one in everyone])
+    assert levels_apart(alone, singles) == 0
+    batched = by_fast_path(fast, arguments, [everyone])
+    # rounding in larger products; random weights blow it up in bf16, in plain calls alike
+    allowed = 1 if dtype == "float32" else max(4, levels_apart(plain_batch, singles))
+    assert levels_apart(batched, singles) <= allowed
+    assert np.abs(batched[1].astype(int) - batched[3]).max() > 4  # the same text, another seed
+    assert np.abs(batched[0].astype(int) - singles[2]).max() > 4
+
+
+@pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
+def test_every_family_claimed_is_tested() -> None:
+    built = {type(build()).__name__ for build, _ in (IMAGES | CLIPS).values()}
+    assert built == FAMILIES

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import pipelines
+from bench.cli import main
+from bench.errors import ConflictError
+from bench.generate import generate
+from bench.profiling import settled_spec
+from bench.tuning import Measured, Tuning, choose, store, stored
+from tests.bench.test_engine import asked
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@given(
+    seconds=st.lists(st.floats(0.01, 10), min_size=2, max_size=5), outputs=st.integers(1, 10_000)
+)
+def test_the_tuning_chosen_is_the_soonest(seconds: list[float], outputs: int) -> None:
+    options = [
+        Measured(Tuning(2**number, compile=number % 2 == 1), one, 30.0 * (number % 2))
+        for number, one in enumerate(seconds)
+    ]
+    chosen = choose(options, outputs)
+    times = {option.tuning: option.seconds_for(outputs) for option in options}
+    assert times[chosen] == min(times.values())
+
+
+def test_compiling_is_chosen_where_there_is_work_enough() -> None:
+    options = [
+        Measured(Tuning(8), 1.0, 0.0),
+        Measured(Tuning(8, compile=True), 0.5, 100.0),
+    ]
+    assert not choose(options, 64).compile
+    assert choose(options, 640).compile
+
+
+def test_a_profile_is_measured_kept_and_gone_by(
+    cache: Path,
+    tiny_checkpoint: Path,
+    suite_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec = {
+        "model": "sd",
+        "source": str(tiny_checkpoint),
+        "width": 64,
+        "height": 64,
+        "arguments": {"num_inference_steps": 4},
+    }
+    model = tmp_path / "sd.yaml"
+    model.write_text(yaml.safe_dump(spec), encoding="utf-8")
+    command = ["profile", str(model), "--batch-sizes", "1,4", "--steps", "2", "--json"]
+    assert main(command) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    found = json.loads(last)
+    assert [(row["batch_size"], row["compile"]) for row in found["rows"]] == [
+        (1, False),
+        (4, False),
+    ]
+    assert (found["steps"], found["measured_steps"]) == (4, 2)
+    row = found["rows"][0]
+    assert 0 < row["matrix_share"] < 1
+    assert row["outputs_per_second"] > 0
+    assert row["seconds_per_output"]["denoise"] > 0
+    assert (cache / "pinlu" / "profiles.json").is_file()
+
+    # what is kept decides the plan of a run that begins now, and of no other
+    resolved, device = settled_spec(str(model)), pipelines.device_kind()
+    assert len(stored(resolved, device)) == 2
+    store(resolved, device, [Measured(Tuning(3), 0.1, 0.0), Measured(Tuning(1), 0.3, 0.0)])
+    request = asked(suite_path, model, batch_size=None, arguments={"num_inference_steps": 2})
+    generate(request, tmp_path / "run")
+    settled = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text(encoding="utf-8"))
+    assert settled["models"][0]["tuning"] == {"batch_size": 3, "compile": False}
+    store(resolved, device, [Measured(Tuning(5), 0.1, 0.0)])
+    assert generate(request, tmp_path / "run").made == 0
+    wins = asked(suite_path, model, batch_size=8, arguments={"num_inference_steps": 2})
+    with pytest.raises(ConflictError, match="batches of 3"):
+        generate(wins, tmp_path / "run")
+    generate(wins, tmp_path / "other")
+    settled = yaml.safe_load((tmp_path / "other" / "run.yaml").read_text(encoding="utf-8"))
+    assert settled["models"][0]["tuning"]["batch_size"] == 8
+
+
+def test_what_a_profile_is_asked_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["profile", "m", "--compile", "perhaps"])
+    assert left.value.code == 2
+    assert "off, on" in capsys.readouterr().err
