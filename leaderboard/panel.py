@@ -145,10 +145,11 @@ def repeats(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
     """Yield `intra_rater` and `intra_rater_kappa` of hidden repeats, per criterion and rater.
 
     The share of repeats that equal the first rating, and Cohen's κ with quadratic weights; over
-    all raters, and by rater (in `group`).
+    all raters, and by rater (in `group`). "Not applicable" agrees with itself alone; κ takes the
+    pairs of two values.
 
     Args:
-        rows: ratings of one study, hidden repeats and first ratings.
+        rows: ratings of one study, hidden repeats and first ratings, applicable or not.
         blank: carries study, slice and confidence.
     """
     key = ["rater", "item", "criterion"]
@@ -169,12 +170,11 @@ def repeats(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
             yield replace(
                 at,
                 metric="intra_rater",
-                value=float((found["value"] == found["value_first"]).mean()),
+                value=float(_equal(found["value"], found["value_first"]).mean()),
                 method="exact agreement of hidden repeats with the first rating; no interval",
             )
-            kappa = _weighted_kappa(
-                found["value_first"].to_numpy(np.float64), found["value"].to_numpy(np.float64)
-            )
+            both = found[["value_first", "value"]].dropna().to_numpy(np.float64)
+            kappa = _weighted_kappa(both[:, 0], both[:, 1])
             yield replace(
                 at,
                 metric="intra_rater_kappa",
@@ -184,8 +184,14 @@ def repeats(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
             )
 
 
+def _equal(first: pd.Series, second: pd.Series) -> pd.Series:
+    return (first == second) | (first.isna() & second.isna())
+
+
 def _weighted_kappa(first: Array, second: Array) -> float:
     """Return 1 − E(x − y)² / E over independent margins (Cohen 1968)."""
+    if not len(first):
+        return float("nan")
     by_chance = first.var() + second.var() + (first.mean() - second.mean()) ** 2
     if by_chance <= 0:
         return float("nan")

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import NOT_APPLICABLE, Score
+from bench.records import Score
 from leaderboard.agreement import agreement
+from leaderboard.applicability import applicability, say_left_out
 from leaderboard.detection import detection
 from leaderboard.joint import joint
 from leaderboard.languages import leak_gaps, score_gaps
@@ -86,10 +87,12 @@ def score(
     given, votes = tables.get("ratings"), tables.get("votes")
     ratings = None if given is None else applicable(given)
     if given is not None and ratings is not None:
-        scores += _not_applicable(given, confidence, by)
+        shares = list(applicability(given, confidence, by))
+        scores += shares
         scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
-        scores += _quality(ratings, children["ratings"], options, weights)
-        for study, slice_, rows in parts(ratings, by):
+        quality = list(_quality(ratings, children["ratings"], options, weights))
+        scores += say_left_out(quality, shares)
+        for study, slice_, rows in parts(given, by):
             scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
     if votes is not None:
         scores += rank(
@@ -201,28 +204,6 @@ def _quality(
             yield from rater_scores(chosen, at)
             of = [s for s in means if (s.metric, s.criterion) == (MEAN_SCORE, criterion)]
             yield from ordinal_check(chosen[chosen["model"] != ""], of, at)
-
-
-def _not_applicable(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
-    """Yield `not_applicable_share` per criterion that was ever answered so, by model."""
-    for study, slice_, rows in parts(first_time(ratings), by):
-        said = rows.assign(lacks=rows[NOT_APPLICABLE] == "true")
-        criteria = distinct(said[said["lacks"]]["criterion"])
-        for (criterion, model), found in said.groupby(["criterion", "model"]):
-            if criterion in criteria:
-                yield Score(
-                    study=study,
-                    slice=slice_,
-                    metric="not_applicable_share",
-                    criterion=str(criterion),
-                    model=str(model),
-                    value=float(found["lacks"].mean()),
-                    confidence=confidence,
-                    n_items=int(found["item"].nunique()),
-                    n_raters=int(found["rater"].nunique()),
-                    n_values=len(found),
-                    method="share of answers; no interval",
-                )
 
 
 def _agreement_on_labels(

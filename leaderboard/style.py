@@ -37,6 +37,11 @@ from leaderboard.shares import Counts, Shares, counted, find_home, find_traditio
 from leaderboard.tables import ASPECTS
 
 NOT_DISTINCT = "none of its scenes is distinct"
+INDICES = (
+    "raw_leak", "excess_leak", "mirror_asymmetry", "choice_bias", "excess_blur", "neutral_default",
+    "corrected_mixture",
+)  # fmt: skip
+"""What is computed per model and other tradition."""
 LEAST_REFERENCES = 30
 LARGEST_CONDITION = 5.0
 
@@ -78,7 +83,7 @@ def style(
             blank = Score(study=study, slice=slice_, criterion=aspect, confidence=confidence)
             enters = confirmatory(seen) | slice_.startswith("diagnosticity=")
             found = _without_distinct(seen, enters, traditions, blank)
-            if (seen[enters]["model"] != REFERENCE).any():
+            if enters.any():
                 shares = shares_of(seen[enters], traditions, rng, resamples)
                 found += _indices(shares, replace(blank, method=_method(shares, resamples)))
                 found += _sensitivity(seen[enters], traditions, rng, resamples, blank)
@@ -93,13 +98,13 @@ def style(
 def _without_distinct(
     seen: pd.DataFrame, enters: NDArray[np.bool_], traditions: Sequence[str], blank: Score
 ) -> list[Score]:
-    """Return a refusal of the leaks of each model of which no scene is distinct."""
+    """Return a refusal of every index of each model of which no scene is distinct."""
     models = distinct(seen["model"], without={REFERENCE, *seen[enters]["model"]})
     return [
         replace(blank, metric=metric, model=model, group=other, reason=NOT_DISTINCT)
         for model in models
         for other in traditions[1:]
-        for metric in ("raw_leak", "excess_leak")
+        for metric in INDICES
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,13 +79,68 @@ def test_not_applicable_enters_no_mean_and_is_counted() -> None:
     frame = check_ratings(pd.DataFrame([*rows, *more]), "memory")
     scores = scores_of({"ratings": frame})
     apart = [s for s in scores if s.metric in {"rows", "not_applicable_share"}]
-    rest = [s for s in scores if s not in apart]
+    said = "; 10% of answers not applicable"
+    rest = [replace(s, method=s.method.removesuffix(said)) for s in scores if s not in apart]
     without = [s for s in scores_of({"ratings": plain}) if s.metric != "rows"]
     assert list(map(str, rest)) == list(map(str, without))
+    assert [s.model for s in scores if s.method.endswith(said)] == ["a"]
     shares = {s.model: s.value for s in apart if s.metric == "not_applicable_share"}
     assert shares == {"a": pytest.approx(2 / 20), "b": 0}
     rows_of = {s.group: s.value for s in apart if s.metric == "rows"}
     assert (rows_of[""], rows_of["used"], rows_of["not_applicable"]) == (38, 36, 2)
+
+
+def test_a_model_never_applicable_is_named_and_refused() -> None:
+    rows = [
+        {
+            "rater": rater,
+            "item": f"{model}{number}",
+            "criterion": criterion,
+            "value": None if (model, criterion) == ("a", "y") else 2.0 + number % 3,
+            "not_applicable": (model, criterion) == ("a", "y"),
+            "model": model,
+            "prompt": f"p{number}",
+        }
+        for rater in ("r", "s")
+        for model in ("a", "b")
+        for criterion in ("x", "y")
+        for number in range(6)
+    ]
+    frame = check_ratings(pd.DataFrame(rows), "memory")
+    scores = scores_of({"ratings": frame})
+    reasons = {
+        (s.metric, s.group): s.reason
+        for s in scores
+        if (s.criterion, s.model) == ("y", "a") and s.metric in {"mean_score", "rank"}
+    }
+    assert reasons == {
+        ("mean_score", ""): "never applicable",
+        ("rank", "mean_score"): "never applicable",
+    }
+    nowhere = frame[frame["criterion"] == "y"].assign(not_applicable="true", value=np.nan)
+    scores = scores_of({"ratings": pd.concat([frame[frame["criterion"] == "x"], nowhere])})
+    (alpha,) = [s for s in scores if (s.metric, s.criterion) == ("alpha", "y")]
+    assert alpha.reason == "never applicable"
+
+
+def test_a_repeat_that_becomes_not_applicable_is_a_disagreement() -> None:
+    rows = [
+        {
+            "rater": "r",
+            "item": item,
+            "criterion": "c",
+            "value": value,
+            "not_applicable": value is None,
+            "model": "a",
+            "prompt": item,
+            "occasion": occasion,
+        }
+        for item, values in {"1": (3, None), "2": (None, None), "3": (2, 2), "4": (4, 5)}.items()
+        for occasion, value in enumerate(values)
+    ]
+    scores = scores_of({"ratings": check_ratings(pd.DataFrame(rows), "memory")})
+    (again,) = [s for s in scores if s.metric == "intra_rater" and s.group == ""]
+    assert (again.value, again.n_values) == (0.5, 4)
 
 
 def test_mean_scores_and_ranks_find_the_planted_order() -> None:

@@ -13,7 +13,7 @@ from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.mixture import corrected_mixture
 from leaderboard.resampling import NOTHING_VARIES
-from leaderboard.style import style
+from leaderboard.style import INDICES, style
 from leaderboard.tables import check_attributions
 from tests.leaderboard.simulation import World
 
@@ -142,7 +142,9 @@ def test_a_model_without_a_distinct_scene_is_refused_and_named() -> None:
     frame.loc[frame["model"] != REFERENCE, "diagnosticity"] = "shared"
     scores = scores_of(frame, home="persian")
     assert one(scores, "excess_leak", "a", "mughal").reason == "none of its scenes is distinct"
-    assert one(scores, "raw_leak", "a", "mughal").reason == "none of its scenes is distinct"
+    for metric in INDICES:
+        assert one(scores, metric, "a", "mughal").reason == "none of its scenes is distinct"
+    assert one(scores, "discrimination", "", "mughal").value == pytest.approx(0.75)
 
 
 def test_an_unknown_diagnosticity_names_file_row_and_value() -> None:
