@@ -63,8 +63,9 @@ class Made:
     def seconds(self) -> dict[str, float]:
         """Return the seconds on the device by stage, once the outputs are on the host."""
         spent: dict[str, float] = {}
-        for stage, start, end in self.spans:
-            spent[stage] = spent.get(stage, 0.0) + _between(start, end)
+        with _told_apart():
+            for stage, start, end in self.spans:
+                spent[stage] = spent.get(stage, 0.0) + _between(start, end)
         return spent
 
 

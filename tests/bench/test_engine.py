@@ -13,10 +13,13 @@ import torch
 import yaml
 
 from bench import manifest, pipelines
-from bench.engine import placement
+from bench.engine import Engine, placement
 from bench.errors import DeviceLostError
 from bench.generate import generate
+from bench.records import ModelSpec
 from bench.request import Request
+from bench.tuning import Tuning
+from tests import tiny_families
 from tests.conftest import suite_content, write_yaml
 
 SMALL = {"num_inference_steps": 2, "height": 64, "width": 64}
@@ -124,6 +127,17 @@ def test_a_prompt_longer_than_the_encoder_takes_is_made_and_said(
     assert {row["status"] for row in rows} == {"ok"}
     assert sum(bool(row["note"]) for row in rows) == 2
     assert capsys.readouterr().err.count("cut the prompt") == 1
+
+
+def test_what_qwen_image_cuts_from_embeddings_is_said_too(tmp_path: Path) -> None:
+    folder = tiny_families.save("qwen-image", tmp_path / "qwen")
+    spec = ModelSpec("m", str(folder), "r")
+    worker = Engine(pipelines.load(spec, {"default": "float32"}), Tuning(1))
+    arguments = tiny_families.FAMILIES["qwen-image"][1] | {"max_sequence_length": 256}
+    worker.encode(["月下孤松", "一叶扁舟" * 30], arguments)
+    # its template counts too: 34 tokens of it are dropped, the rest must fit
+    assert list(worker.cut) == ["一叶扁舟" * 30]
+    assert worker.cut["一叶扁舟" * 30].endswith("tokens to 290")
 
 
 def test_a_language_that_the_model_does_not_claim_is_warned_of_and_recorded(
