@@ -79,7 +79,9 @@ def agreement(
     scores: list[Score] = []
     for study, slice_, rows in parts(first_time(ratings), by):
         simulated = is_simulated(rows)
-        (item, items), (rater, raters) = codes(rows["item"]), codes(rows["rater"])
+        item, items = codes(rows["item"])
+        rater, raters = codes(rows["rater"])
+        item, rater = item.astype(np.int32), rater.astype(np.int32)
         value = rows["value"].to_numpy(dtype=np.float64)
         which, criteria = codes(rows["criterion"])
         for code, criterion in enumerate(criteria):
@@ -95,6 +97,7 @@ def agreement(
             unit, there = _without_gaps(item[chosen], len(items))
             who, those = _without_gaps(rater[chosen], len(raters))
             given, values = pd.factorize(value[chosen], sort=True)
+            given = given.astype(np.int32)
             ratings_ = Ratings(unit, who, given, values, len(there), len(those))
             found = _of_criterion(ratings_, [raters[place] for place in those], blank)
             scores += say_simulated(found) if simulated else found
@@ -104,7 +107,7 @@ def agreement(
 def _without_gaps(code: Whole, size: int) -> tuple[Whole, Whole]:
     """Return codes of what occurs, from 0, and which of the `size` old codes they were."""
     there = np.bincount(code, minlength=size) > 0
-    return (np.cumsum(there) - 1)[code], np.flatnonzero(there)
+    return (np.cumsum(there) - 1).astype(np.int32)[code], np.flatnonzero(there)
 
 
 def _of_criterion(everything: Ratings, raters: Sequence[str], blank: Score) -> list[Score]:
