@@ -22,6 +22,8 @@ from leaderboard.languages import leak_gaps, score_gaps
 from leaderboard.panel import ordinal_check, rater_scores, repeats
 from leaderboard.quality import MEAN_SCORE, mean_scores
 from leaderboard.ranking import rank
+from leaderboard.scales import scale_structure
+from leaderboard.schools import schools
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
@@ -179,6 +181,12 @@ def _quality(
         if len(named):
             means = list(mean_scores(named, blank, rng, options.resamples, weights))
             yield from means
+        simulated = is_simulated(rows)
+        beside = [
+            *scale_structure(rows, blank, rng, options.resamples),
+            *schools(rows, blank, rng, options.resamples),
+        ]
+        yield from say_simulated(beside) if simulated else beside
         for criterion in distinct(rows["criterion"]):
             at = replace(blank, criterion=criterion)
             chosen = rows[rows["criterion"] == criterion]
