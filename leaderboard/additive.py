@@ -49,11 +49,15 @@ def fit_additive(item: Whole, rater: Whole, value: Array) -> AdditiveFit:
         rater: likewise.
         value: shape (n,).
     """
-    seen, given = incidence(item, rater, value)
+    centred = value - value.mean()
+    seen, given = incidence(item, rater, centred)
     bias, connected = solve_biases(seen, given)
-    corrected = value - bias[rater]
-    residual = corrected - (np.bincount(item, corrected) / np.bincount(item))[item]
-    return AdditiveFit(bias, float(residual @ residual), connected)
+    # Σ (x − b)² less what the items explain, from sums over cells
+    per_rater, sums = np.bincount(rater), np.asarray(given.sum(axis=0)).ravel()
+    whole = float(centred @ centred - 2 * bias @ sums + per_rater @ bias**2)
+    of_items = np.asarray(given.sum(axis=1)).ravel() - seen @ bias
+    explained = float((of_items**2 / np.bincount(item)).sum())
+    return AdditiveFit(bias, max(whole - explained, 0.0), connected)
 
 
 def incidence(item: Whole, rater: Whole, value: Array) -> tuple[Matrix, Matrix]:
@@ -101,7 +105,6 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
         return Components(nan, nan, nan, "fewer than two raters")
     if n_items < 2:
         return Components(nan, nan, nan, "fewer than two items")
-    value = value - value.mean()
     fit = fit_additive(item, rater, value)
     free = n - n_items - n_raters + 1
     if not fit.connected:
@@ -118,6 +121,6 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
 
 def _sum_within(group: Whole, value: Array) -> float:
     """Return the sum of squares about the groups' means."""
-    sizes = np.bincount(group)
-    sums = np.bincount(group, value)
-    return float(value @ value - (sums**2 / np.maximum(sizes, 1)).sum())
+    centred = value - value.mean()
+    sums = np.bincount(group, centred)
+    return float(centred @ centred - (sums**2 / np.maximum(np.bincount(group), 1)).sum())

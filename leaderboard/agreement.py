@@ -82,8 +82,10 @@ def agreement(
         item, items = codes(rows["item"])
         rater, raters = codes(rows["rater"])
         item, rater = item.astype(np.int32), rater.astype(np.int32)
-        value = rows["value"].to_numpy(dtype=np.float64)
+        value, values = pd.factorize(rows["value"].to_numpy(dtype=np.float64), sort=True)
+        value = value.astype(np.int32)
         which, criteria = codes(rows["criterion"])
+        which = which.astype(np.int16 if len(criteria) < 2**15 else np.int64)
         for code, criterion in enumerate(criteria):
             level = levels.get(criterion, "ordinal") if isinstance(levels, Mapping) else levels
             blank = Score(
@@ -96,9 +98,9 @@ def agreement(
             chosen = slice(None) if len(criteria) == 1 else np.flatnonzero(which == code)
             unit, there = _without_gaps(item[chosen], len(items))
             who, those = _without_gaps(rater[chosen], len(raters))
-            given, values = pd.factorize(value[chosen], sort=True)
-            given = given.astype(np.int32)
-            ratings_ = Ratings(unit, who, given, values, len(there), len(those))
+            given, which_values = _without_gaps(value[chosen], len(values))
+            domain = values[which_values]
+            ratings_ = Ratings(unit, who, given, domain, len(there), len(those))
             found = _of_criterion(ratings_, [raters[place] for place in those], blank)
             scores += say_simulated(found) if simulated else found
     return scores
@@ -107,6 +109,8 @@ def agreement(
 def _without_gaps(code: Whole, size: int) -> tuple[Whole, Whole]:
     """Return codes of what occurs, from 0, and which of the `size` old codes they were."""
     there = np.bincount(code, minlength=size) > 0
+    if there.all():
+        return code, np.arange(size)
     return (np.cumsum(there) - 1).astype(np.int32)[code], np.flatnonzero(there)
 
 
@@ -120,13 +124,14 @@ def _of_criterion(everything: Ratings, raters: Sequence[str], blank: Score) -> l
         n_values=len(pairable.unit),
     )
     reason = _degenerate(everything, pairable, blank.level)
+    intraclass = _intraclass(everything, blank)  # before the sums below: each wants its memory
     few = len(values) <= MOST_VALUES
     groups = grouped(everything) if few else None
     same = pairable.n_units == everything.n_units
     of_pairable = groups if same else (grouped(pairable) if few and not reason else None)
     scores = _alphas(pairable, of_pairable, names, counted, reason)
     scores += _shares_and_ac2(everything, groups, counted, reason)
-    scores += _intraclass(everything, blank)
+    scores += intraclass
     scores += _marginals(everything, blank)
     return scores
 
