@@ -194,6 +194,9 @@ def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
         default="ordinal",
         help="level of measurement (ordinal)",
     )
+    agreement.add_argument(
+        "--scale", type=_scale, help="lowest and highest value, as in 1-5: others are errors"
+    )
     rank = command("rank", "strengths and ranks from votes")
     _tables(rank, "rater,prompt,left,right,winner")
     style = command("style", "style bias from attributions")
@@ -254,6 +257,17 @@ def _output(scoring: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+
+
+def _scale(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    try:
+        found = float(low), float(high)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not LOWEST-HIGHEST, as in 1-5") from error
+    if not found[0] < found[1]:
+        raise argparse.ArgumentTypeError(f"{text} is not LOWEST-HIGHEST, as in 1-5")
+    return found
 
 
 def _numbers(text: str) -> tuple[int, ...]:

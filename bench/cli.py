@@ -327,7 +327,8 @@ def _agreement(options: argparse.Namespace) -> int:
     from leaderboard.agreement import agreement
     from leaderboard.tables import read_ratings
 
-    scores = agreement(read_ratings(options.tables), levels=options.level, by=options.by)
+    ratings = read_ratings(options.tables, scale=options.scale)
+    scores = agreement(ratings, levels=options.level, by=options.by)
     return _give(scores, options)
 
 

@@ -7,14 +7,20 @@ items has b_j = −.5. The same fit gives the variance components behind the int
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 Array = NDArray[np.float64]
-Whole = NDArray[np.int64]
+Whole = NDArray[np.signedinteger[Any]]
+
+
+Matrix = Any
+"""Dense or sparse; scipy's types do not follow its products."""
+
+_MOST_DENSE = 20_000_000
 
 
 class AdditiveFit(NamedTuple):
@@ -43,22 +49,48 @@ def fit_additive(item: Whole, rater: Whole, value: Array) -> AdditiveFit:
         rater: likewise.
         value: shape (n,).
     """
-    n_items, n_raters = int(item.max()) + 1, int(rater.max()) + 1
-    per_item = np.bincount(item, minlength=n_items).astype(np.float64)
-    item_mean = np.bincount(item, value, n_items) / per_item
-    within = value - item_mean[item]
+    centred = value - value.mean()
+    seen, given = incidence(item, rater, centred)
+    bias, connected = solve_biases(seen, given)
+    # Σ (x − b)² less what the items explain, from sums over cells
+    per_rater, sums = np.bincount(rater), np.asarray(given.sum(axis=0)).ravel()
+    whole = float(centred @ centred - 2 * bias @ sums + per_rater @ bias**2)
+    of_items = np.asarray(given.sum(axis=1)).ravel() - seen @ bias
+    explained = float((of_items**2 / np.bincount(item)).sum())
+    return AdditiveFit(bias, max(whole - explained, 0.0), connected)
 
-    seen = sparse.csr_array((np.ones(len(item)), (item, rater)), shape=(n_items, n_raters))
-    together = (seen.T @ sparse.diags_array(1 / per_item) @ seen).toarray()
-    system = np.diag(np.bincount(rater, minlength=n_raters).astype(np.float64)) - together
-    target = np.bincount(rater, within, n_raters)
+
+def incidence(item: Whole, rater: Whole, value: Array) -> tuple[Matrix, Matrix]:
+    """Return how often, and how high in all, each item was rated by each rater, (items, raters).
+
+    Dense where a fifth of the cells is filled, else sparse; both multiply alike.
+    """
+    shape = (int(item.max()) + 1, int(rater.max()) + 1)
+    cells = shape[0] * shape[1]
+    if cells <= min(5 * len(item), _MOST_DENSE):
+        cell = item.astype(np.int64) * shape[1] + rater
+        seen = np.bincount(cell, minlength=cells).astype(np.float64)
+        return seen.reshape(shape), np.bincount(cell, value, cells).reshape(shape)
+    # the rows are strictly ordered once, for both
+    given = sparse.csr_array((value, (item, rater)), shape=shape)
+    ones = sparse.csr_array((np.ones(len(item)), (item, rater)), shape=shape)
+    return ones, given
+
+
+def solve_biases(seen: Matrix, given: Matrix) -> tuple[Array, bool]:
+    """Return least-squares biases with mean 0, and whether all raters are comparable."""
+    per_item = np.asarray(seen.sum(axis=1)).ravel()
+    per_rater = np.asarray(seen.sum(axis=0)).ravel()
+    item_mean = np.asarray(given.sum(axis=1)).ravel() / per_item
+    if isinstance(seen, np.ndarray):
+        together = seen.T @ (seen / per_item[:, None])
+    else:
+        together = (seen.T @ sparse.diags_array(1 / per_item) @ seen).toarray()
+    system = np.diag(per_rater) - together
+    target = np.asarray(given.sum(axis=0)).ravel() - seen.T @ item_mean
     bias = np.asarray(np.linalg.lstsq(system, target, rcond=1e-10)[0], dtype=np.float64)
-    bias -= bias.mean()
-
-    corrected = value - bias[rater]
-    residual = corrected - (np.bincount(item, corrected, n_items) / per_item)[item]
     links = np.linalg.matrix_rank(system, tol=1e-8 * max(1.0, float(system.max())))
-    return AdditiveFit(bias, float(residual @ residual), bool(links == n_raters - 1))
+    return bias - bias.mean(), bool(links == len(bias) - 1)
 
 
 def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
@@ -73,7 +105,6 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
         return Components(nan, nan, nan, "fewer than two raters")
     if n_items < 2:
         return Components(nan, nan, nan, "fewer than two items")
-    value = value - value.mean()
     fit = fit_additive(item, rater, value)
     free = n - n_items - n_raters + 1
     if not fit.connected:
@@ -90,6 +121,6 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
 
 def _sum_within(group: Whole, value: Array) -> float:
     """Return the sum of squares about the groups' means."""
-    sizes = np.bincount(group)
-    sums = np.bincount(group, value)
-    return float(value @ value - (sums**2 / np.maximum(sizes, 1)).sum())
+    centred = value - value.mean()
+    sums = np.bincount(group, centred)
+    return float(centred @ centred - (sums**2 / np.maximum(np.bincount(group), 1)).sum())

@@ -86,9 +86,13 @@ def agreement(
     scores: list[Score] = []
     for study, slice_, rows in parts(first_time(applicable(ratings)), by):
         simulated = is_simulated(rows)
-        (item, items), (rater, raters) = codes(rows["item"]), codes(rows["rater"])
-        value = rows["value"].to_numpy(dtype=np.float64)
+        item, items = codes(rows["item"])
+        rater, raters = codes(rows["rater"])
+        item, rater = item.astype(np.int32), rater.astype(np.int32)
+        value, values = pd.factorize(rows["value"].to_numpy(dtype=np.float64), sort=True)
+        value = value.astype(np.int32)
         which, criteria = codes(rows["criterion"])
+        which = which.astype(np.int16 if len(criteria) < 2**15 else np.int64)
         for code, criterion in enumerate(criteria):
             level = levels.get(criterion, "ordinal") if isinstance(levels, Mapping) else levels
             blank = Score(
@@ -101,8 +105,9 @@ def agreement(
             chosen = slice(None) if len(criteria) == 1 else np.flatnonzero(which == code)
             unit, there = _without_gaps(item[chosen], len(items))
             who, those = _without_gaps(rater[chosen], len(raters))
-            given, values = pd.factorize(value[chosen], sort=True)
-            ratings_ = Ratings(unit, who, given, values, len(there), len(those))
+            given, which_values = _without_gaps(value[chosen], len(values))
+            domain = values[which_values]
+            ratings_ = Ratings(unit, who, given, domain, len(there), len(those))
             found = _of_criterion(ratings_, [raters[place] for place in those], blank)
             scores += say_simulated(found) if simulated else found
     return scores
@@ -111,7 +116,9 @@ def agreement(
 def _without_gaps(code: Whole, size: int) -> tuple[Whole, Whole]:
     """Return codes of what occurs, from 0, and which of the `size` old codes they were."""
     there = np.bincount(code, minlength=size) > 0
-    return (np.cumsum(there) - 1)[code], np.flatnonzero(there)
+    if there.all():
+        return code, np.arange(size)
+    return (np.cumsum(there) - 1).astype(np.int32)[code], np.flatnonzero(there)
 
 
 def _of_criterion(everything: Ratings, raters: Sequence[str], blank: Score) -> list[Score]:
@@ -124,13 +131,14 @@ def _of_criterion(everything: Ratings, raters: Sequence[str], blank: Score) -> l
         n_values=len(pairable.unit),
     )
     reason = _degenerate(everything, pairable, blank.level)
+    intraclass = _intraclass(everything, blank)  # before the sums below: each wants its memory
     few = len(values) <= MOST_VALUES
     groups = grouped(everything) if few else None
     same = pairable.n_units == everything.n_units
     of_pairable = groups if same else (grouped(pairable) if few and not reason else None)
     scores = _alphas(pairable, of_pairable, names, counted, reason)
     scores += _shares_and_ac2(everything, groups, counted, reason)
-    scores += _intraclass(everything, blank)
+    scores += intraclass
     scores += _marginals(everything, blank)
     return scores
 

@@ -28,6 +28,12 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
     Raises:
         FileFormatError: a cell is empty, or not text, or some are text and some numbers.
     """
+    if isinstance(series.dtype, pd.CategoricalDtype) and not series.isna().any():
+        words = series.cat.categories
+        if all(isinstance(word, str) and word.strip() for word in words):
+            text = pd.Series(words, dtype="str").take(series.cat.codes.to_numpy())
+            text.index, text.name = series.index, series.name
+            return text
     series = _plain(series)
     missing = series.isna()
     _refuse_other_kinds(series, ("string", "integer", *_FRACTIONAL, "empty"), where)

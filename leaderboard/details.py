@@ -62,6 +62,7 @@ def tables_of(board: Board, words: Words) -> list[Table]:
         _indices(board, words),
         _apart(board, words),
         _agreement(board, words),
+        _marginals(board, words),
         _scales(board, words),
         _protocol(board, words),
         _rows(board, words),
@@ -174,7 +175,9 @@ def _agreement(board: Board, words: Words) -> Table:
                 for metric in ("ac2", "percent_agreement", "within_one")
             ),
             *(_value(board.find(metric, criterion=name)) for metric in ("icc_2_1", "icc_2_k")),
-            _value(board.find("intra_rater", criterion=name)),
+            _with_interval(board.find("intra_rater", criterion=name), words),
+            _with_interval(board.find("intra_rater_kappa", criterion=name), words),
+            _value(board.find("missing_share", criterion=name)),
             f"{alpha.n_items}, {alpha.n_raters}" if alpha else "",
         ]
         rows.append(Line(cells))
@@ -188,9 +191,32 @@ def _agreement(board: Board, words: Words) -> Table:
         "ICC(2,1)",
         "ICC(2,k)",
         words.say("details_repeats"),
+        words.say("details_kappa"),
+        words.say("details_missing"),
         words.say("details_counts"),
     ]
     return _without_empty(Table(words.say("details_title"), "", heads, rows))
+
+
+def _marginals(board: Board, words: Words) -> Table:
+    """Return how often each value of a scale was given."""
+    found = {(score.criterion, score.group): score for score in board.all_of("marginal")}
+    values = sorted({value for _, value in found}, key=_as_number)
+    names = [name for name in board.criteria if any(name == criterion for criterion, _ in found)]
+    rows = [
+        Line([capital(words.term(name)), *(_value(found.get((name, value))) for value in values)])
+        for name in names
+    ]
+    heads = [words.say("details_criterion"), *values]
+    return Table(words.say("marginals_title"), words.say("marginals_note"), heads, rows)
+
+
+def _as_number(value: str) -> tuple[float, str]:
+    """Return what puts values of a scale in their order, words last."""
+    try:
+        return float(value), value
+    except ValueError:
+        return math.inf, value
 
 
 def _scales(board: Board, words: Words) -> Table:

@@ -21,7 +21,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.ranking import BOTH_BAD, fit_votes
 from leaderboard.resampling import Array
-from leaderboard.selection import codes, distinct, first_time, parts
+from leaderboard.selection import applicable, codes, distinct, first_time, parts
 from leaderboard.votes import draw_votes, votes_of
 
 COMPONENTS = ("model", "prompt", "rater", "model:prompt", "model:rater", "prompt:rater", "residual")
@@ -57,7 +57,7 @@ def plan_ratings(
     """
     if per_item and min(raters) < per_item:
         raise RequestError(f"{per_item} raters per item are more than a panel of {min(raters)}")
-    rows = first_time(ratings)
+    rows = first_time(applicable(ratings))
     rows = rows[~rows["model"].isin(["", REFERENCE]) & (rows["prompt"] != "")]
     if rows.empty:
         raise RequestError("the pilot's ratings name no model and prompt: nothing can be planned")

@@ -140,7 +140,7 @@ def _severity(fit: Severity) -> str:
         return "one rater: severity not removed"
     if not fit.connected:
         return "severity not removed: raters and items are not connected"
-    return "severity removed by the model of P.910 Annex E"
+    return "severity removed by the model of P.910 Annex E, inconsistency moderated"
 
 
 def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Score]:

@@ -23,6 +23,8 @@ from leaderboard.languages import leak_gaps, score_gaps
 from leaderboard.panel import ordinal_check, rater_scores, repeats
 from leaderboard.quality import MEAN_SCORE, mean_scores
 from leaderboard.ranking import rank
+from leaderboard.scales import scale_structure
+from leaderboard.schools import schools
 from leaderboard.selection import (
     applicable,
     confirmatory,
@@ -145,7 +147,7 @@ def _gaps(
     of_scores, of_leaks = rng.spawn(2)
     told = {**options._asdict(), "declared": declared}
     if (ratings := tables.get("ratings")) is not None:
-        yield from score_gaps(ratings, rng=of_scores, **told)
+        yield from score_gaps(applicable(ratings), rng=of_scores, **told)
     if (attributions := tables.get("attributions")) is not None:
         yield from leak_gaps(attributions, home=home, rng=of_leaks, **told)
 
@@ -154,8 +156,8 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
     """Return `rows` per study: the rows of a table (`criterion`), and by use (`group`).
 
     The groups add up to the whole, which has no group: `used`, `repeats` (for agreement with
-    oneself alone), `without_model` (for agreement alone), `not_applicable`, `both_bad` (counted apart) and
-    `not_distinct` (scenes and works that do not tell traditions apart, in `share_apart`).
+    oneself alone), `without_model` (for agreement alone), `not_applicable`, `both_bad` (counted
+    apart) and `not_distinct` (scenes and works that do not tell traditions apart, in `share_apart`).
     """
     scores = []
     for study, _, rows in parts(frame):
@@ -198,6 +200,12 @@ def _quality(
         if len(named):
             means = list(mean_scores(named, blank, rng, options.resamples, weights))
             yield from means
+        simulated = is_simulated(rows)
+        beside = [
+            *scale_structure(rows, blank, rng, options.resamples),
+            *schools(rows, blank, rng, options.resamples),
+        ]
+        yield from say_simulated(beside) if simulated else beside
         for criterion in distinct(rows["criterion"]):
             at = replace(blank, criterion=criterion)
             chosen = rows[rows["criterion"] == criterion]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.additive import fit_additive
+from leaderboard.additive import incidence, solve_biases
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -53,29 +53,38 @@ def fit_severity(item: Whole, rater: Whole, value: Array, *, small_panel: bool =
         value: shape (n,).
         small_panel: as above; False gives the published model to the letter.
     """
-    start = fit_additive(item, rater, value)
-    n_items, n_raters = int(item.max()) + 1, int(rater.max()) + 1
-    bias = start.bias if start.connected else np.zeros(n_raters)
-    counts = np.bincount(rater, minlength=n_raters).astype(np.float64)
-    quality = np.bincount(item, value - bias[rater], n_items) / np.bincount(item)
-    share = (1 / np.bincount(item))[item]
-    spread: Array = np.ones(n_raters)
+    centre = float(value.mean())
+    value = value - centre
+    seen, given = incidence(item, rater, value)
+    bias, connected = solve_biases(seen, given)
+    if not connected:
+        bias = np.zeros_like(bias)
+    per_rater = np.bincount(rater).astype(np.float64)
+    per_item = np.bincount(item).astype(np.float64)
+    # every step needs sums over cells alone, so each is a product of a matrix and a vector
+    squares = np.bincount(rater, value**2)
+    sums = np.bincount(rater, value)
+    quality: Array = np.bincount(item, value - bias[rater]) / per_item
+    spread: Array = np.ones(len(per_rater))
+    share = seen.T @ (1 / per_item)
     for _ in range(_STEPS):
-        squares = np.bincount(rater, (value - quality[item] - bias[rater]) ** 2, n_raters)
-        free = np.bincount(rater, 1 - share, n_raters)
-        spread = _moderated(squares, free) if small_panel else squares / counts
+        seen_quality = seen.T @ quality
+        residual = squares - 2 * (given.T @ quality) + seen.T @ quality**2
+        residual += bias * (2 * seen_quality - 2 * sums + per_rater * bias)
+        residual = np.maximum(residual, 0)
+        free = per_rater - share if small_panel else per_rater
+        spread = _moderated(residual, free) if small_panel else residual / free
         weight = 1 / (spread + _LEAST)
-        each = weight[rater]
-        total = np.bincount(item, each, n_items)
+        total = seen @ weight
         before = quality
-        quality = np.bincount(item, each * (value - bias[rater]), n_items) / total
-        share = each / total[item]
-        if start.connected:
-            bias = np.bincount(rater, value - quality[item], n_raters) / counts
+        quality = (given @ weight - seen @ (weight * bias)) / total
+        share = weight * (seen.T @ (1 / total))
+        if connected:
+            bias = (sums - seen.T @ quality) / per_rater
         if float(np.linalg.norm(quality - before)) < _SETTLED:
             break
     level = bias.mean()
-    return Severity(quality + level, bias - level, np.sqrt(spread), start.connected)
+    return Severity(quality + level + centre, bias - level, np.sqrt(spread), connected)
 
 
 def _moderated(squares: NDArray[Any], free: NDArray[Any]) -> Array:

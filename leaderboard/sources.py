@@ -15,6 +15,9 @@ import pandas as pd
 
 from bench.errors import FileFormatError, RequestError
 
+MOST_TEXT = 300_000_000
+"""Bytes of CSV or JSONL; each takes some twenty of memory while it is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -47,7 +50,8 @@ def read_source(path: Path) -> Source:
     """Read one table; every cell of a CSV stays text.
 
     Raises:
-        FileFormatError: the file is missing, unreadable, of an unknown kind, torn or empty.
+        FileFormatError: the file is missing, unreadable, of an unknown kind, torn, empty, or text
+            of more than `MOST_TEXT` bytes.
     """
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
     reader = readers.get(path.suffix.lower())
@@ -56,6 +60,12 @@ def read_source(path: Path) -> Source:
             f"{path}: unknown suffix {path.suffix!r}: give .csv, .parquet, .jsonl"
         )
     try:
+        size = path.stat().st_size
+        if reader is not _read_parquet and size > MOST_TEXT:
+            raise FileFormatError(
+                f"{path}: is {size / 1e9:.1f} GB, more than the {MOST_TEXT / 1e9:.1f} GB of text that"
+                " are read: write it as Parquet, which is read by columns"
+            )
         source = reader(path)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error

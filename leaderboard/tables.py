@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import FileFormatError
@@ -35,19 +36,25 @@ _CARRIED = (
 """Optional text columns of every table; the default is the empty text."""
 
 
-def read_ratings(paths: Sequence[Path | str]) -> pd.DataFrame:
+def read_ratings(
+    paths: Sequence[Path | str], *, scale: tuple[float, float] | None = None
+) -> pd.DataFrame:
     """Return the ratings of all `paths` as one checked frame.
+
+    With `scale`, its lowest and highest value, a rating off it is an error too.
 
     Raises:
         RequestError: no path was given.
         FileFormatError: one sentence that names file, line or row, column and value.
     """
-    return _ratings(read_sources(paths))
+    return _ratings(read_sources(paths), scale)
 
 
-def check_ratings(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+def check_ratings(
+    frame: pd.DataFrame, where: str, *, scale: tuple[float, float] | None = None
+) -> pd.DataFrame:
     """Return a checked copy of ratings made in memory; `where` names them in errors."""
-    return _ratings([Source(where, frame.reset_index(drop=True))])
+    return _ratings([Source(where, frame.reset_index(drop=True))], scale)
 
 
 def read_votes(paths: Sequence[Path | str]) -> pd.DataFrame:
@@ -106,9 +113,17 @@ def check_detections(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     return _detections([Source(where, frame.reset_index(drop=True))])
 
 
-def _ratings(sources: Sequence[Source]) -> pd.DataFrame:
+def _ratings(sources: Sequence[Source], scale: tuple[float, float] | None) -> pd.DataFrame:
     frame = _joined(sources, ("rater", "item", "criterion"), {"model": "", "prompt": ""}, "value")
     places = Places(sources)
+    if scale is not None:
+        low, high = scale
+        off = np.flatnonzero((frame["value"] < low) | (frame["value"] > high))
+        if len(off):
+            raise FileFormatError(
+                f"{places.place(int(off[0]))}: column 'value' is off the scale {low:g}–{high:g}:"
+                f" {frame['value'].iloc[off[0]]:g}"
+            )
     _refuse_duplicates(frame, ["study", "rater", "item", "criterion", "occasion"], places)
     _refuse_contradictions(frame, ["model", "prompt"], places)
     return frame
@@ -183,15 +198,17 @@ def _joined(
         _require(source, (*required, *([number] if number else [])))
         given = source.frame
         checked = given.copy()
+        # one column of defaults for all that lack one: they are never written to
+        blank = {
+            text: pd.Series(text, index=given.index, dtype="str") for text in {*defaults.values()}
+        }
         for column in required:
             checked[column] = text_column(given[column], None, source)
         if number:
             checked[NOT_APPLICABLE], checked[number] = _values(given, number, source)
         for column, default in defaults.items():
             checked[column] = (
-                text_column(given[column], default, source)
-                if column in given
-                else pd.Series(default, index=given.index, dtype="str")
+                text_column(given[column], default, source) if column in given else blank[default]
             )
         checked["occasion"] = whole_column(given["occasion"], source) if "occasion" in given else 0
         if "recognised" in given:
@@ -231,7 +248,7 @@ def _require(source: Source, columns: Sequence[str]) -> None:
 
 
 def _refuse_duplicates(frame: pd.DataFrame, key: list[str], places: Places) -> None:
-    rows = frame.duplicated(key).to_numpy().nonzero()[0]
+    rows = _repeated(frame, key)
     if not len(rows):
         return
     values = frame[key].iloc[rows[0]]
@@ -240,8 +257,24 @@ def _refuse_duplicates(frame: pd.DataFrame, key: list[str], places: Places) -> N
     raise FileFormatError(f"{places.place(rows[0])}: repeats {places.place(first)}: {told}")
 
 
+def _repeated(frame: pd.DataFrame, key: list[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the rows whose key came before; tens of millions in a few times their own memory."""
+    number = np.zeros(len(frame), dtype=np.int64)
+    for column in key:
+        codes, values = pd.factorize(frame[column])
+        if len(values) > 1:
+            number = number * len(values) + codes
+            if number.max(initial=0) > 2**31:
+                number = pd.factorize(number)[0].astype(np.int64)
+    if number.max(initial=0) < 4 * len(number) and (np.bincount(number) < 2).all():
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(pd.Series(number).duplicated().to_numpy())
+
+
 def _refuse_contradictions(frame: pd.DataFrame, columns: list[str], places: Places) -> None:
     """An item is one output: it has one model, one prompt and one target."""
+    if all((frame[column] == frame[column].iloc[0]).all() for column in columns if len(frame)):
+        return
     key = ["study", "item"]
     kinds = frame[key + columns].drop_duplicates()
     odd = kinds.index[kinds.duplicated(key).to_numpy()]

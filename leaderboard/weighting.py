@@ -7,8 +7,13 @@ The means are taken as they are: this is not about chance.
 
 from __future__ import annotations
 
+import ctypes
 import math
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -98,9 +103,30 @@ def rank_ranges(means: Array) -> RankRange:
         means: of every model on every criterion, (models, criteria), finite.
     """
     gaps = [np.delete(means, row, axis=0) - means[row] for row in range(len(means))]
-    best = [1 + _ahead(gap, most=False) for gap in gaps]
-    worst = [1 + _ahead(gap, most=True) for gap in gaps]
+    with _silent():
+        best = [1 + _ahead(gap, most=False) for gap in gaps]
+        worst = [1 + _ahead(gap, most=True) for gap in gaps]
     return RankRange(np.array(best, dtype=np.int64), np.array(worst, dtype=np.int64))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep the solver's stray remarks off the standard output, which may be carrying JSON.
+
+    HiGHS writes them from C whatever its options say, so the file itself is turned away.
+    """
+    flush = ctypes.CDLL(None).fflush
+    sys.stdout.flush()
+    flush(None)
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _ahead(gaps: Array, *, most: bool) -> int:

@@ -28,7 +28,7 @@ QUALITY = np.array([3.5, 3.2, 3.1])
 MODELS = ("a", "b", "c")
 TIE = 0.6
 LEAK = np.array([0.16, 0.30])
-"""True share of the first traditions's outputs that are Japanese, of models a and b."""
+"""Share of the outputs for home that are truly Japanese, of models a and b."""
 LABELS = ("chinese", "japanese", "western", "other")
 RIGHT = 0.82
 
@@ -215,12 +215,13 @@ MEASURES: tuple[Measure, ...] = (of_alpha, of_means, of_votes, of_style)
 
 
 @cache
-def truth(measure: Measure, severity: float) -> dict[str, float]:
-    """Return the values in samples some hundred times as large."""
-    if measure in {of_alpha, of_style}:
-        design = Design(raters=400, scenes=1000, severity=severity, references=1000)
-    else:
-        design = Design(raters=1000, scenes=1000, severity=severity)
+def truth(measure: Measure, severity: float, size: int = 1000) -> dict[str, float]:
+    """Return the values in samples of `size` scenes and as many raters, some hundred times as large.
+
+    Agreement and attributions need fewer raters: the truth does not change with their number.
+    """
+    raters = size if measure in {of_means, of_votes} else size * 2 // 5
+    design = Design(raters=raters, scenes=size, severity=severity, references=size)
     sums: dict[str, list[float]] = {}
     for seed in range(4):
         for name, (value, _, _) in measure(design, np.random.default_rng(10_000 + seed), 2).items():
@@ -229,10 +230,16 @@ def truth(measure: Measure, severity: float) -> dict[str, float]:
 
 
 def repetitions(
-    measure: Measure, design: Design, times: int, *, seed: int = 0, resamples: int = 500
+    measure: Measure,
+    design: Design,
+    times: int,
+    *,
+    seed: int = 0,
+    resamples: int = 500,
+    size: int = 1000,
 ) -> Iterator[dict[str, bool]]:
     """Yield, of each repetition, which intervals hold the truth; families hold it all at once."""
-    true = truth(measure, design.severity)
+    true = truth(measure, design.severity, size)
     for child in np.random.default_rng(seed).spawn(times):
         held: dict[str, bool] = {}
         for name, (_, low, high) in measure(design, child, resamples).items():

@@ -75,6 +75,8 @@ def _of_raters(blank: Score, criteria: Sequence[str]) -> list[Score]:
         scores += [
             replace(at, metric="alpha", value=0.7, low=0.6, high=0.8),
             replace(at, metric="icc_2_k", value=0.9),
+            replace(at, metric="missing_share", value=0.25),
+            *(replace(at, metric="marginal", group=str(v), value=0.2) for v in (10, 9, 1)),
             replace(at, metric="rating_vote_fit", value=0.0004),
         ]
         for rater in range(4):

@@ -11,6 +11,7 @@ import pytest
 
 from bench.records import Score
 from leaderboard.board import boards
+from leaderboard.details import tables_of
 from leaderboard.figures import figures_of
 from leaderboard.site import section_html, write_site
 from leaderboard.tabulate import headline_table, markdown
@@ -128,6 +129,21 @@ def test_many_pairs_are_drawn_against_the_first_alone() -> None:
     figure = next(f for f in figures_of(board, words_in("en")) if f.name == "leak-differences")
     assert len(figure.scores) == 7 * 2
     assert "against m0 alone" in figure.caption
+
+
+def test_tables_tell_agreement_and_the_use_of_the_scales_in_the_order_of_values() -> None:
+    (board,) = boards(rich_scores())
+    tables = {table.title: table for table in tables_of(board, words_in("en"))}
+    assert list(tables["How the scales were used"].heads) == ["Criterion", "1", "9", "10"]
+    details = tables["Agreement in figures"]
+    brush = dict(zip(details.heads, details.rows[0].cells, strict=True))
+    assert brush["α"] == "0.70 [0.60, 0.80]"
+    assert brush["missing"] == "0.25"
+    assert "AC2" not in brush
+    apart = tables["Between the traditions"]
+    assert apart.rows[0].cells[1] == "hybrid"
+    assert "81%" not in tables["Are the scales different things?"].note
+    assert "80%" in tables["Are the scales different things?"].note
 
 
 def test_costs_of_simulated_raters_are_not_called_simulated(tmp_path: Path) -> None:

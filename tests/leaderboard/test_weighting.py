@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,3 +55,16 @@ def test_equal_models_share_the_first_rank(criteria: int) -> None:
 
 def test_one_model_alone() -> None:
     assert rank_ranges(np.array([[3.0, 2.0]])).worst.tolist() == [1]
+
+
+def test_the_solver_says_nothing_on_standard_output() -> None:
+    script = (
+        "import numpy as np\nfrom leaderboard.weighting import rank_ranges\n"
+        "rng = np.random.default_rng(0)\n"
+        "means = rng.normal(3, 0.4, (40, 1)) + rng.normal(0, 0.25, (40, 8))\n"
+        "print('before')\nrank_ranges(means)\nprint('after')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "before\nafter\n"

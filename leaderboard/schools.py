@@ -1,0 +1,146 @@
+"""Do schools of raters read the scales alike? Their means of each model, and differential functioning.
+
+Ordinal differential item functioning: at equal answers on the other scales, does one school answer
+higher on this one (Zumbo 1999)? A disagreement is reported, never averaged away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from bench.records import REFERENCE, Score
+from leaderboard.gathering import Weights, facets, gather
+from leaderboard.ordinal import fit_ordinal
+from leaderboard.quality import corrected_means
+from leaderboard.resampling import LEAST_RATERS, draw_seeds, draw_weights, with_intervals
+from leaderboard.scales import complete_judgements
+from leaderboard.selection import codes, distinct
+
+NEGLIGIBLE = 0.035
+"""Change of R² under which differential functioning is negligible (Jodoin and Gierl 2001)."""
+
+_FEWEST_ANCHORS = 10
+_FEWEST_JUDGEMENTS = 30
+
+
+def schools(
+    rows: pd.DataFrame, blank: Score, rng: np.random.Generator, resamples: int
+) -> Iterator[Score]:
+    """Yield `school_gap` and `dif` for every two groups of raters, "A:B" in `group`.
+
+    `school_gap` is the mean of a model by A less that by B, per criterion; `dif` the log odds by
+    which A answers higher than B at equal answers on the other criteria, on the references where
+    both have seen ten of them, else on all items of both.
+
+    Args:
+        rows: ratings of one study, without hidden repeats.
+        blank: carries study, slice and confidence.
+        rng: draws scenes together for both groups, and raters within theirs.
+        resamples: how many.
+    """
+    groups = distinct(rows["rater_group"], without={""})
+    if len(groups) < 2:
+        return
+    named = rows[rows["model"] != ""]
+    if len(named):
+        yield from _gaps(named, groups, blank, rng, resamples)
+    wide, criteria, _ = complete_judgements(rows)
+    for first, second in combinations(groups, 2):
+        both = wide[wide["rater_group"].isin([first, second])]
+        chosen, where = _anchors(both)
+        for criterion in criteria if len(criteria) > 1 else []:
+            others = [name for name in criteria if name != criterion]
+            at = replace(blank, metric="dif", criterion=criterion, group=f"{first}:{second}")
+            at = replace(
+                at,
+                n_items=int(chosen["key"].nunique()),
+                n_raters=int(chosen["rater"].nunique()),
+                n_values=len(chosen),
+            )
+            yield _dif(chosen, criterion, others, first, replace(at, method=where))
+
+
+def _gaps(
+    rows: pd.DataFrame,
+    groups: Sequence[str],
+    blank: Score,
+    rng: np.random.Generator,
+    resamples: int,
+) -> Iterator[Score]:
+    gathered = gather(rows)
+    group_of = dict(zip(rows["rater"], rows["rater_group"], strict=True))
+    own = codes(pd.Series([group_of[name] for name in gathered.raters]))[0]
+    raters = draw_weights(rng, own, resamples)
+    raters[(np.bincount(own) < LEAST_RATERS)[own]] = 1
+    clusters = draw_weights(rng, gathered.stratum, resamples)
+    drawn = Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples))
+    cells = gathered.cells()
+    values = rows["value"].to_numpy(dtype=np.float64)
+    said = f"percentile bootstrap ({resamples}) over {facets(gathered)} of each school"
+    for criterion in distinct(rows["criterion"]):
+        means = {}
+        for group in groups:
+            mask = (rows["criterion"] == criterion) & (rows["rater_group"] == group)
+            chosen = np.flatnonzero(mask.to_numpy())
+            if len(chosen):
+                args = (gathered, chosen, values[chosen], list(cells.values()), drawn)
+                found, level, _ = corrected_means(*args)
+                means[group] = found + level
+        for first, second in combinations([g for g in groups if g in means], 2):
+            scores = []
+            for model in cells:
+                at = replace(blank, metric="school_gap", criterion=criterion, model=model)
+                mask = (rows["model"] == model) & (rows["criterion"] == criterion)
+                seen = rows[mask & rows["rater_group"].isin([first, second])]
+                counts = (seen["item"].nunique(), seen["rater"].nunique(), len(seen))
+                at = replace(at, group=f"{first}:{second}", method=said, n_items=int(counts[0]))
+                scores.append(replace(at, n_raters=int(counts[1]), n_values=counts[2]))
+            for score in with_intervals(scores, means[first] - means[second]):
+                lacking = not np.isfinite(score.value)
+                yield replace(score, reason="one school has not rated it") if lacking else score
+
+
+def _anchors(both: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the judgements of items that both groups have judged, references if there are ten."""
+    seen = both.groupby("key")["rater_group"].nunique()
+    shared = both[both["key"].isin(seen.index[seen == 2])]
+    anchors = shared[shared["model"] == REFERENCE]
+    if anchors["key"].nunique() >= _FEWEST_ANCHORS:
+        return anchors, "on references"
+    return shared, "on all items of both, for want of references"
+
+
+def _dif(
+    chosen: pd.DataFrame, criterion: str, others: Sequence[str], first: str, score: Score
+) -> Score:
+    raters = chosen.groupby("rater_group")["rater"].nunique()
+    if len(raters) < 2 or raters.min() < 2:
+        return replace(score, reason="a school of fewer than two raters")
+    if len(chosen) < _FEWEST_JUDGEMENTS:
+        return replace(score, reason=f"under {_FEWEST_JUDGEMENTS} judgements of common items")
+    value, values = pd.factorize(chosen[criterion], sort=True)
+    if len(values) < 2:
+        return replace(score, reason="no variation")
+    rest = chosen[list(others)].mean(axis=1).to_numpy(dtype=np.float64)
+    rest = (rest - rest.mean()) / max(float(rest.std()), 1e-9)
+    ours = (chosen["rater_group"] == first).to_numpy(dtype=np.float64)
+    rater, names = codes(chosen["rater"])
+    ones, outcome = np.ones(len(chosen)), value.astype(np.int64)
+    plain = fit_ordinal(rest[:, None], outcome, ones)
+    fit = fit_ordinal(np.column_stack([rest, ours]), outcome, ones, rater)
+    crossed = fit_ordinal(np.column_stack([rest, ours, rest * ours]), outcome, ones)
+    shares = np.bincount(outcome) / len(outcome)
+    empty = len(outcome) * float((shares * np.log(shares)).sum())
+    change = (crossed.log_likelihood - plain.log_likelihood) / -empty
+    half = float(t.ppf((1 + score.confidence) / 2, len(names) - 2)) * fit.covariance[1, 1] ** 0.5
+    word = "negligible" if change < NEGLIGIBLE else "not negligible"
+    said = f"proportional odds at equal answers on the other scales, {score.method}; raters as"
+    said += f" clusters; uniform and other change McFadden's R² by {change:.3f}, {word}"
+    effect = float(fit.beta[1])
+    return replace(score, value=effect, low=effect - half, high=effect + half, method=said)

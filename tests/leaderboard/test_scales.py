@@ -1,0 +1,102 @@
+"""Scales and schools: planted structure found, halo left out, disagreement of schools reported."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.records import REFERENCE, Score
+from leaderboard.scales import scale_structure
+from leaderboard.schools import schools
+from leaderboard.tables import check_ratings
+from tests.leaderboard.simulation import World
+
+
+def ratings(loading: float, *, halo: float = 0.5, seed: int = 0) -> pd.DataFrame:
+    """Three scales of 150 items by six raters; true scores correlate by `loading`²."""
+    rng = np.random.default_rng(seed)
+    items, raters = 150, 6
+    common, own = rng.normal(0, 1, (items, 1)), rng.normal(0, 1, (items, 3))
+    true = loading * common + (1 - loading**2) ** 0.5 * own
+    mood = halo * rng.normal(0, 1, (items, raters, 1))
+    given = true[:, None, :] + mood + rng.normal(0, 0.5, (items, raters, 3))
+    item, rater, scale = (part.ravel() for part in np.indices(given.shape))
+    frame = pd.DataFrame(
+        {
+            "item": item.astype(str),
+            "rater": rater.astype(str),
+            "criterion": np.array(["brush", "form", "spirit"])[scale],
+            "value": given.ravel(),
+            "model": np.array(["a", "b"])[item % 2],
+            "prompt": (item // 2).astype(str),
+        }
+    )
+    return check_ratings(frame, "memory")
+
+
+def structure(frame: pd.DataFrame) -> list[Score]:
+    return list(scale_structure(frame, Score(), np.random.default_rng(0), 300))
+
+
+@pytest.mark.parametrize("halo", [0.0, 1.0])
+def test_halo_does_not_raise_the_correlation_of_true_scores(halo: float) -> None:
+    found = [s for s in structure(ratings(0.7, halo=halo)) if s.metric == "scale_correlation"]
+    assert {(s.criterion, s.group) for s in found} == {
+        ("brush", "form"), ("brush", "spirit"), ("form", "spirit"),
+    }  # fmt: skip
+    for s in found:
+        assert s.value == pytest.approx(0.49, abs=0.15)
+        assert s.low < s.value < s.high
+
+
+def test_one_factor_is_said_and_three_are_not() -> None:
+    (one,) = [s for s in structure(ratings(0.97)) if s.metric == "first_factor_share"]
+    assert one.value > 0.9
+    assert one.method.startswith("over 0.75: one score says what 3 say")
+    (many,) = [s for s in structure(ratings(0.3)) if s.metric == "first_factor_share"]
+    assert many.value < 0.6
+    assert not many.method.startswith("over")
+
+
+def test_a_scale_asked_of_few_is_left_out() -> None:
+    frame = ratings(0.7)
+    few = frame[(frame["criterion"] != "form") | (frame["item"].astype(int) < 30)]
+    found = structure(few)
+    assert {s.group for s in found if s.metric == "scale_correlation"} == {"spirit"}
+    assert all("without form" in s.method for s in found)
+
+
+def two_schools(shift: float) -> pd.DataFrame:
+    """Eight raters of two schools; the second sees `brush` by `shift` higher, and nothing else."""
+    frame = World(scenes=40).ratings(np.random.default_rng(0))
+    later = frame["rater"].isin(["r4", "r5", "r6", "r7"])
+    frame["rater_group"] = np.where(later, "history", "design")
+    at = later & (frame["criterion"] == "brush")
+    frame.loc[at, "value"] = (frame.loc[at, "value"] + shift).clip(1, 5)
+    return frame
+
+
+def test_a_school_that_reads_one_scale_otherwise_is_found() -> None:
+    scores = list(schools(two_schools(1.0), Score(), np.random.default_rng(0), 300))
+    found = {s.criterion: s for s in scores if s.metric == "dif"}
+    assert {s.group for s in found.values()} == {"design:history"}
+    assert found["brush"].high < 0
+    assert "not negligible" in found["brush"].method
+    assert "on references" in found["brush"].method
+    gaps = {(s.criterion, s.model): s.value for s in scores if s.metric == "school_gap"}
+    assert {name for _, name in gaps} == {"balanced", "japan", "west", REFERENCE}
+    others = np.mean([gaps[c, "west"] for c in ("spirit", "composition", "form")])
+    assert gaps["brush", "west"] == pytest.approx(others - 1, abs=0.3)
+
+
+def test_without_groups_there_is_nothing_to_compare() -> None:
+    frame = World(scenes=4).ratings(np.random.default_rng(0))
+    assert list(schools(frame, Score(), np.random.default_rng(0), 20)) == []
+
+
+def test_a_school_of_one_says_so() -> None:
+    frame = two_schools(0.0)
+    frame["rater_group"] = np.where(frame["rater"] == "r0", "alone", "design")
+    scores = list(schools(frame, Score(), np.random.default_rng(0), 50))
+    assert {s.reason for s in scores if s.metric == "dif"} == {"a school of fewer than two raters"}
