@@ -109,7 +109,15 @@ def schools(board: Board, words: Words) -> Figure | None:
         rows = model_rows(own, board, words)
         panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
     tests = board.all_of("dif")
+    for group in dict.fromkeys(score.group for score in tests):
+        first, _, second = group.partition(":")
+        own = [score for score in tests if score.group == group]
+        rows = [row_of(score, capital(words.term(score.criterion)), words) for score in own]
+        title = words.say("dif_panel", first=words.label(first), second=words.label(second))
+        panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
     caption = words.say("schools_caption", confidence=percent_of(gaps))
+    if tests:
+        caption = words.join([caption, words.say("dif_caption")])
     return Figure("schools", words.say("schools_title"), caption, panels, [*gaps, *tests])
 
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from bench.records import Score
 from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import LEAST_RATERS, Array, with_interval, with_intervals
+from leaderboard.resampling import LEAST_RATERS, Array, intervals, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.tables import WINNERS
 from leaderboard.votes import Draws, Votes, draw_votes, resampled_fits, resampled_sums, votes_of
@@ -144,7 +144,9 @@ def _of_models(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> Ite
 def _differences(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> list[Score]:
     draws = np.concatenate([point.strength, drawn.strength]).T
     pairs = list(combinations(range(len(blanks)), 2))
-    scores = [
+    one, other = np.array(pairs).T
+    found = intervals(draws[one] - draws[other], blanks[0].confidence)
+    return [
         replace(
             blanks[first],
             metric="strength_difference",
@@ -152,11 +154,10 @@ def _differences(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> l
             n_items=max(blanks[first].n_items, blanks[second].n_items),
             n_raters=max(blanks[first].n_raters, blanks[second].n_raters),
             n_values=blanks[first].n_values + blanks[second].n_values,
+            **interval,
         )
-        for first, second in pairs
+        for (first, second), interval in zip(pairs, found, strict=True)
     ]
-    first, second = np.array(pairs).T
-    return with_intervals(scores, draws[first] - draws[second])
 
 
 def _impossible(wins: Array, ties: Array, models: Sequence[str]) -> str:

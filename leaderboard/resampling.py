@@ -228,25 +228,31 @@ def with_intervals(scores: Sequence[Score], draws: Array) -> list[Score]:
     """Do the same for many scores, draws being (scores, 1 + resamples)."""
     if not scores:
         return []
-    tail = (1 - scores[0].confidence) / 2
+    found = intervals(draws, scores[0].confidence)
+    return [replace(score, **interval) for score, interval in zip(scores, found, strict=True)]
+
+
+def intervals(draws: Array, confidence: float) -> list[dict[str, Any]]:
+    """Return value, low, high and reason of each row of draws, as the fields of a score."""
+    tail = (1 - confidence) / 2
     known = np.isfinite(draws[:, 1:])
     enough = 2 * known.sum(axis=1) >= max(draws.shape[1] - 1, 1)
-    bounds = np.full((2, len(scores)), np.nan)
+    bounds = np.full((2, len(draws)), np.nan)
     whole = known.all(axis=1) & enough
     bounds[:, whole] = np.quantile(draws[whole, 1:], [tail, 1 - tail], axis=1)
     for row in np.flatnonzero(enough & ~whole):
         bounds[:, row] = np.quantile(draws[row, 1:][known[row]], [tail, 1 - tail])
-    found = []
-    for score, value, low, high in zip(scores, draws[:, 0].tolist(), *bounds.tolist(), strict=True):
+    found: list[dict[str, Any]] = []
+    for value, low, high in zip(draws[:, 0].tolist(), *bounds.tolist(), strict=True):
         if not math.isfinite(value):
-            found.append(replace(score, value=value))
+            found.append({"value": value})
         elif math.isnan(low):
-            found.append(replace(score, value=value, reason=TOO_FEW))
+            found.append({"value": value, "reason": TOO_FEW})
         elif math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-9):
-            found.append(replace(score, value=value, reason=NOTHING_VARIES))
+            found.append({"value": value, "reason": NOTHING_VARIES})
         else:
             # a share of 0 or 1 lies at the edge of what its posterior allows
-            found.append(replace(score, value=value, low=min(low, value), high=max(high, value)))
+            found.append({"value": value, "low": min(low, value), "high": max(high, value)})
     return found
 
 

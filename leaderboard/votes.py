@@ -221,10 +221,11 @@ def resampled_sums(votes: Votes, draws: Draws, cell: Whole, per_cell: Array) -> 
     root, inverse = _power(noise, 0.5, least=0.0), _power(noise, -0.5, least=0.0)
     result = np.zeros((draws.raters.shape[1] - 1, per_cell.shape[1]))
     drawn, wanted = np.zeros_like(noise), (1 - len(facets)) * inverse @ noise @ inverse
-    uncertain = 0.0
+    uncertain, each = 0.0, np.ones(len(cell))
     for unit, weights in facets:
-        counts = np.bincount(unit * len(per_cell) + cell, minlength=len(weights) * len(per_cell))
-        sums = counts.reshape(len(weights), len(per_cell)).astype(np.float64) @ per_cell
+        n_cells = len(weights) * len(per_cell)
+        counts = np.bincount(unit * len(per_cell) + cell, each, n_cells)
+        sums = counts.reshape(len(weights), len(per_cell)) @ per_cell
         result += (weights[:, 1:] - 1).T @ sums
         between = inverse @ (sums.T @ sums) @ inverse
         drawn += between

@@ -76,6 +76,7 @@ def _of_raters(blank: Score, criteria: Sequence[str]) -> list[Score]:
             replace(at, metric="alpha", value=0.7, low=0.6, high=0.8),
             replace(at, metric="icc_2_k", value=0.9),
             replace(at, metric="missing_share", value=0.25),
+            replace(at, metric="dif", group="painters:critics", value=0.3, low=0.1, high=0.5),
             *(replace(at, metric="marginal", group=str(v), value=0.2) for v in (10, 9, 1)),
             replace(at, metric="rating_vote_fit", value=0.0004),
         ]
