@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,20 @@ from bench.errors import FileFormatError
 
 def write_whole(path: Path, content: bytes, scratch: Path | None = None) -> None:
     """Write `content` under a temporary name (in `scratch`, or beside `path`), then rename."""
+    with written_whole(path, scratch) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def written_whole(path: Path, scratch: Path | None = None) -> Iterator[Path]:
+    """Give a temporary name (in `scratch`, or beside `path`); flush what is there, then rename."""
     temporary = (scratch or path.parent) / f".{path.name}.{os.getpid()}.tmp"
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 

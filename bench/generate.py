@@ -6,7 +6,6 @@ Imports torch through `bench.pipelines`.
 from __future__ import annotations
 
 import errno
-import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ import numpy.typing as npt
 
 from bench import manifest, pipelines
 from bench.errors import WorkError
-from bench.media import encode_png, pixel_hash, to_pixels
+from bench.outputs import write_output
 from bench.plan import call_arguments
 from bench.progress import Progress, progress
 from bench.records import Batch, Job, ModelSpec, Output
@@ -143,34 +142,23 @@ def _keep(
     seconds: float,
 ) -> list[Output]:
     """Write a batch's files in parallel; their rows come after, in one write."""
-    device = run.content["environment"]["device"]
+    details = {
+        "seconds": round(seconds, 6),
+        "batch": batch.index,
+        "batch_size": batch.size,
+        "device": run.content["environment"]["device"],
+    }
 
-    def write(job: Job, image: npt.NDArray[np.floating]) -> Output:
-        pixels, why = to_pixels(image)
-        content = encode_png(pixels)
-        manifest.write_output_file(run.folder, f"{job.key}.png", content)
-        return Output(
-            file_name=f"{manifest.OUTPUTS}/{job.key}.png",
-            key=job.key,
-            model=job.model,
-            prompt=job.prompt,
-            language=job.language,
-            text=job.text,
-            seed=job.seed,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            frames=None,
-            fps=None,
-            sha256=hashlib.sha256(content).hexdigest(),
-            pixel_sha256=pixel_hash(pixels),
-            status="suspect" if why else "ok",
+    def write(job: Job, picture: npt.NDArray[np.floating]) -> Output:
+        return write_output(
+            run.folder,
+            job,
+            picture,
             suite=run.suite.name,
             suite_hash=run.suite.hash,
-            note=why,
-            seconds=round(seconds, 6),
-            batch=batch.index,
-            batch_size=batch.size,
-            device=device,
+            fps=run.models[job.model].fps,
+            master=run.content.get("video_master", ""),
+            details=details,
         )
 
     wanted = {job.key for job in missing}

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from bench.errors import ConflictError, FileFormatError, RequestError
-from bench.files import append_rows, cut_torn_line, file_hash, read_rows, write_whole
+from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.files import append_rows, cut_torn_line, file_hash, read_rows, write_whole, written_whole
 from bench.media import pixel_hash, read_pixels
 from bench.reading import read_yaml
 from bench.records import SCHEMA, Output
@@ -24,6 +24,7 @@ from bench.records import SCHEMA, Output
 METADATA = "metadata.jsonl"
 FAILURES = "failures.jsonl"
 OUTPUTS = "outputs"
+MASTERS = "masters"
 STATE = ".state"
 
 _REQUIRED = {field.name for field in fields(Output)[:16]}
@@ -90,8 +91,17 @@ def append_failures(run: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_output_file(run: Path, name: str, content: bytes) -> None:
-    """Write one file into `outputs/`, whole or not at all."""
-    write_whole(run / OUTPUTS / name, content, _scratch(run))
+    """Write one file into the run, whole or not at all; `name` is relative to it."""
+    with output_file(run, name) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def output_file(run: Path, name: str) -> Iterator[Path]:
+    """Give a path to write to; what lies there becomes the run's `name`, whole or not at all."""
+    (run / name).parent.mkdir(exist_ok=True)
+    with written_whole(run / name, _scratch(run)) as temporary:
+        yield temporary
 
 
 @contextmanager
@@ -126,13 +136,13 @@ def forget_failures(run: Path) -> None:
         write_whole(run / FAILURES, b"", _scratch(run))
 
 
-def remove_unlisted(run: Path, planned: Iterable[str], finished: Mapping[str, Any]) -> None:
+def remove_unlisted(run: Path, planned: Iterable[str], finished: Iterable[str]) -> None:
     """Remove files of planned jobs that no row names: they were written just before a kill."""
-    expected = {f"{key}.png": key for key in planned}
-    for file in (run / OUTPUTS).iterdir():
-        key = expected.get(file.name)
-        if key is not None and key not in finished:
-            file.unlink()
+    expected = set(planned).difference(finished)
+    for folder, suffixes in ((OUTPUTS, {".png", ".mp4"}), (MASTERS, {".mkv"})):
+        for file in (run / folder).glob("*"):
+            if file.stem in expected and file.suffix in suffixes:
+                file.unlink()
 
 
 def write_card(run: Path, *, title: str, text: str) -> None:
@@ -152,22 +162,58 @@ def write_card(run: Path, *, title: str, text: str) -> None:
 def verify(run: Path) -> list[str]:
     """Check every file against its hashes.
 
+    Of a clip the file, the number and size of the frames that decode, and the exact pixels where
+    it has a master: H.264 loses some, and the pixel hash is that of the frames before it.
+
     Returns:
         One sentence per fault: missing, torn, changed or foreign. Empty when all is well.
     """
     faults = []
-    rows = read_outputs(run)
-    for row in rows:
-        path = run / row["file_name"]
-        if not path.is_file():
-            faults.append(f"missing: {row['file_name']}")
-        elif file_hash(path) != row["sha256"]:
-            faults.append(f"changed or torn: {row['file_name']} does not have its hash")
-        elif pixel_hash(read_pixels(path)) != row["pixel_sha256"]:
-            faults.append(f"changed: the pixels of {row['file_name']} do not have their hash")
-    named = {row["file_name"] for row in rows}
-    there = sorted(f"{OUTPUTS}/{file.name}" for file in (run / OUTPUTS).glob("*"))
+    named = set()
+    for row in read_outputs(run):
+        named |= {row["file_name"], row.get("master")}
+        faults += _faults_of(run, row)
+    there = sorted(
+        f"{folder}/{file.name}"
+        for folder in (OUTPUTS, MASTERS)
+        for file in (run / folder).glob("*")
+    )
     return faults + [f"foreign: {name} is in no row" for name in there if name not in named]
+
+
+def _faults_of(run: Path, row: Mapping[str, Any]) -> list[str]:
+    name, master = row["file_name"], row.get("master")
+    faults = []
+    if not (run / name).is_file():
+        faults.append(f"missing: {name}")
+    elif file_hash(run / name) != row["sha256"]:
+        faults.append(f"changed or torn: {name} does not have its hash")
+    elif row["frames"] is None:
+        if pixel_hash(read_pixels(run / name)) != row["pixel_sha256"]:
+            faults.append(f"changed: the pixels of {name} do not have their hash")
+    else:
+        faults += _faults_of_clip(run, row, name, exact=False)
+    if master and not (run / master).is_file():
+        faults.append(f"missing: {master}")
+    elif master:
+        faults += _faults_of_clip(run, row, master, exact=True)
+    return faults
+
+
+def _faults_of_clip(run: Path, row: Mapping[str, Any], name: str, *, exact: bool) -> list[str]:
+    from bench import clips  # noqa: PLC0415 - PyAV only where there are clips
+
+    shape = (row["frames"], row["height"], row["width"], 3)
+    try:
+        found, content_hash = clips.decoded(run / name, shape)
+    except WorkError as error:
+        return [f"torn: {error}"]
+    if found != shape:
+        sizes = ["{} frames of {}×{}".format(*one[:1], one[2], one[1]) for one in (found, shape)]
+        return [f"changed: {name} has {sizes[0]}, its row says {sizes[1]}"]
+    if exact and content_hash != row["pixel_sha256"]:
+        return [f"changed: the pixels of {name} do not have their hash"]
+    return []
 
 
 def _scratch(run: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,27 +17,42 @@ Pixels = npt.NDArray[np.uint8]
 """A picture: height × width × 3, 0 to 255."""
 
 
-def to_pixels(image: npt.NDArray[np.floating]) -> tuple[Pixels, str]:
-    """Turn one picture in [0, 1] (height × width × 3) into bytes as diffusers does.
+def to_pixels(picture: npt.NDArray[Any]) -> tuple[Pixels, str]:
+    """Turn a picture (height × width × 3) or a clip (frames first) into bytes as diffusers does.
+
+    Floats are in [0, 1]; bytes stay as they are.
 
     Returns:
         The pixels, and why they are suspect ("" where they are not): not-a-number values, or
-        one colour everywhere. A suspect picture is kept, flagged and counted.
+        one colour everywhere (in a clip: in each frame). What is suspect is kept, flagged and
+        counted.
     """
-    why = ""
-    if not np.isfinite(image).all():
-        why = "values that are not numbers"
-        image = np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0)
-    pixels = (image * 255).round().clip(0, 255).astype(np.uint8)
-    if not why and (pixels == pixels[0, 0]).all():
-        why = "one colour everywhere"
-    return pixels, why
+    pixels = np.empty(picture.shape, np.uint8)
+    flat, numbers = True, True
+    # frame by frame, so that no second clip of floats is held
+    frames = zip(picture, pixels, strict=True) if picture.ndim == 4 else [(picture, pixels)]
+    for given, made in frames:
+        if given.dtype == np.uint8:
+            made[:] = given
+        else:
+            if not np.isfinite(given).all():
+                numbers = False
+                given = np.nan_to_num(given, nan=0.0, posinf=1.0, neginf=0.0)  # noqa: PLW2901
+            made[:] = (given * 255).round().clip(0, 255)
+        flat = flat and bool((made == made[0, 0]).all())
+    if not numbers:
+        return pixels, "values that are not numbers"
+    return pixels, "one colour everywhere" if flat else ""
 
 
 def pixel_hash(pixels: Pixels) -> str:
-    """Return the SHA-256 (hex) of the shape and the exact pixels, whatever the file format."""
-    shape = "x".join(map(str, pixels.shape)).encode()
-    return hashlib.sha256(shape + b"\n" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    """Return the SHA-256 (hex) of the shape and the exact pixels, whatever the file format.
+
+    Of a clip (frames × height × width × 3) likewise.
+    """
+    content = hashlib.sha256("x".join(map(str, pixels.shape)).encode() + b"\n")
+    content.update(np.ascontiguousarray(pixels).data)
+    return content.hexdigest()
 
 
 def encode_png(pixels: Pixels) -> bytes:

@@ -106,7 +106,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One row of `metadata.jsonl`: the columns in the order in which they are written."""
+    """One row of `metadata.jsonl`: the columns in the order in which they are written.
+
+    Of clips `duration` is in seconds, and `master` the lossless file beside, where there is one.
+    """
 
     file_name: str
     key: str
@@ -129,6 +132,8 @@ class Output:
     batch: int | None = None
     batch_size: int | None = None
     device: str = ""
+    duration: float | None = None
+    master: str = ""
 
 
 @dataclass(frozen=True, slots=True)

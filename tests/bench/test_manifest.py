@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Path:
             pixels = np.full((4, 5, 3), 40 * number, np.uint8)
             pixels[0, 0] = 200
             content = encode_png(pixels)
-            manifest.write_output_file(tmp_path, f"k{number}.png", content)
+            manifest.write_output_file(tmp_path, f"outputs/k{number}.png", content)
             output = Output(
                 file_name=f"outputs/k{number}.png",
                 key=f"k{number}",
