@@ -311,7 +311,7 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     from leaderboard.scoring import score
     from leaderboard.tables import check_attributions, check_ratings, check_votes
     from raters.export import tables
-    from raters.study import levels, study_id, traditions
+    from raters.study import attribution_labels, levels, study_id
 
     rng = np.random.default_rng(seed)
     scores: list[Score] = []
@@ -325,7 +325,7 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
             "ratings": check_ratings(named["ratings"], where),
             "votes": check_votes(named["votes"], where),
             "attributions": check_attributions(
-                named["attributions"], where, labels=traditions(study)
+                named["attributions"], where, labels=attribution_labels(study)
             ),
         }
         scores += score(checked, levels=levels(study), rng=rng, by=by)

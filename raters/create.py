@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,44 @@ import yaml
 from sqlalchemy import insert
 
 from bench.errors import ConflictError, RequestError
+from bench.reading import find_config
 from bench.records import SCHEMA, Rubric, Stimulus
 from bench.rubrics import RubricFile, load_rubric
 from raters import tables as t
 from raters.config import StudyFile, load_config
-from raters.design import Block, Item, blocks
+from raters.design import blocks, drawn_anchors
 from raters.material import items_of, pairs_of, scales_for
-from raters.plan import store_blocks
-from raters.protocol import Protocol, write_protocol
+from raters.plan import PLANNED, Shown, store_blocks
+from raters.protocol import CANNOT_TELL, OTHER, Protocol, write_protocol
+from raters.selection import selected, with_scales
 from raters.sources import Candidate, Sources, read_references, read_runs
 from raters.stimuli import SEALED, write_key, write_stimuli
-from raters.summary import seconds_of, summarise
+from raters.summary import plan_summary, seconds_table, summarise, warnings_of
 from raters.tables import note, now
+from raters.tasks import LONGEST_SESSION, Block, Item, Pair, Rules, seconds_of
+from raters.training import explanation_of, read_examples
+from raters.waves import read_anchors
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a study shows: single items with their names, pairs, and training pictures.
+
+    `candidates` and `items` are in one order; `examples` come in the order of the config.
+    """
+
+    sources: Sources
+    candidates: list[Candidate]
+    items: list[Item]
+    pairs: list[Pair]
+    scales: dict[str, list[str]]
+    examples: list[Candidate]
+    explained: dict[str, dict[str, Any]]
+
+    @property
+    def names(self) -> list[str]:
+        """The opaque names of the candidates, in their order."""
+        return [item.id for item in self.items]
 
 
 def create(
@@ -35,86 +61,172 @@ def create(
     *,
     references: Path | None,
     out: Path,
+    anchors: Path | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Make the study folder `out` and return a summary with counts and hours per rater.
+    """Make the study folder `out` and return a summary: counts, hours, the plan's check, warnings.
 
-    The folder is written beside `out` and renamed when it is whole. `advance` hears of every
-    picture written.
+    The folder is written beside `out` and renamed when it is whole.
+
+    Args:
+        config: the study's YAML, or its name in `configs/studies/`.
+        runs: run folders.
+        references: a folder of works made by people.
+        out: the study folder to make.
+        anchors: an earlier study whose anchors are shown again.
+        advance: hears of every picture written.
 
     Raises:
         ConflictError: `out` exists, or the runs contradict each other.
-        RequestError, FileFormatError: the request or a file is wrong; nothing is left behind.
+        RequestError, FileFormatError: the request or a file is wrong, or the plan is over its
+            budget; nothing is left behind.
     """
     file = load_config(config)
     rubric = load_rubric(file.rubric)
     if out.exists():
         raise ConflictError(f"{out} exists already: choose another folder, or remove it first")
     rng = np.random.default_rng([file.seed, 1])
+    material = _gathered(
+        file,
+        find_config("studies", str(config)).parent,
+        runs,
+        rubric=rubric,
+        references=references,
+        anchors=anchors,
+        rng=rng,
+    )
+    rules = _rules(file, material)
+    # in the order of the opaque names, so that the plan does not follow the runs' order
+    items = sorted(material.items, key=lambda item: item.id)
+    pairs = sorted(material.pairs, key=lambda pair: (pair.first, pair.second))
+    planned = blocks(items, pairs, rules, rng)
+    plan = plan_summary(planned, items, pairs, rules)
+    _refuse_over_budget(file, plan)
+    protocol = _protocol(file, rubric=rubric, material=material, rules=rules, planned=planned)
+    warnings = [*material.sources.warnings, *warnings_of(material.candidates, protocol, plan)]
+    everything = [*material.candidates, *material.examples]
+    names = [*material.names, *material.explained]
+    with _folder(out) as study:
+        stimuli = write_stimuli(
+            everything,
+            names,
+            study,
+            modality=protocol.modality,
+            mask=file.mask,
+            advance=advance,
+        )
+        summary = summarise(
+            protocol,
+            candidates=material.candidates,
+            stimuli=stimuli,
+            items=items,
+            pairs=pairs,
+            plan=plan,
+            warnings=warnings,
+            masked=file.mask is not None,
+        )
+        (study / SEALED).mkdir(mode=0o700)
+        shown_again = {item.id for item in items if item.anchor}
+        write_key(material.candidates, material.names, study, anchors=shown_again)
+        _write_sealed(file, material.sources, summary, study)
+        write_protocol(protocol, study)
+        _write_database(study, protocol, material, stimuli, rules=rules, planned=planned, rng=rng)
+    return summary
+
+
+def _gathered(
+    file: StudyFile,
+    folder: Path,
+    runs: Sequence[Path],
+    *,
+    rubric: Rubric,
+    references: Path | None,
+    anchors: Path | None,
+    rng: np.random.Generator,
+) -> Material:
     # The seed is public, and must not unseal a study of people. Where raters are simulated there
     # is nobody to be blinded, and a study made twice is the same.
     naming = np.random.default_rng([file.seed, 2] if file.simulated else None)
-    sources = read_runs(runs, file.select, file.languages)
-    candidates = list(sources.outputs)
+    sources = read_runs(runs, file.languages)
+    examples = read_examples(file, folder, sources, rubric)
+    candidates = selected(sources.outputs, file.select, sources.home, rng)
+    earlier = read_anchors(anchors, sources, file.languages) if anchors is not None else []
     if references is not None:
-        limit = file.references.per_tradition
-        candidates += read_references(references, sources, file.languages, limit=limit, rng=rng)
+        # what explains, or is an anchor already, is not asked as if it were new
+        without = {one.sha256 for one in examples} | {one.key["prompt"] for one in earlier}
+        candidates += read_references(
+            references,
+            sources,
+            file.languages,
+            limit=file.references.per_tradition,
+            without=without,
+            rng=rng,
+        )
+    there = {one.key["key"] for one in earlier if one.kind == "output"}
+    candidates = [one for one in candidates if one.key["key"] not in there or not one.key["key"]]
+    candidates += earlier
     for name, targets in (
-        ("single.scales_for", file.single.scales_for),
+        ("scales.targets", file.scales.targets),
         ("pairs.targets", file.pairs.targets if file.pairs else None),
     ):
         _refuse_unknown(name, targets, candidates)
-    names = [naming.bytes(8).hex() for _ in candidates]
-    items = items_of(candidates, names, naming)
-    pairs = pairs_of(candidates, items, file, sources.home) if file.pairs else []
-    # in the order of the opaque names, so that the plan does not follow the runs' order
-    items.sort(key=lambda item: item.id)
-    pairs.sort(key=lambda pair: (pair.first, pair.second))
-    planned = blocks(
-        items,
-        pairs,
-        raters=file.raters,
-        raters_per_item=file.single.raters_per_item,
-        votes_per_pair=file.pairs.votes_per_pair if file.pairs else 0,
-        rng=rng,
-    )
-    scaled_targets = set(file.single.scales_for or [sources.home])
-    scales = {
-        name: scales_for(candidate, rubric) if candidate.target in scaled_targets else []
-        for candidate, name in zip(candidates, names, strict=True)
-    }
-    protocol = _protocol(
-        file,
-        rubric=rubric,
-        sources=sources,
-        candidates=candidates,
-        items=len(items),
-        pairs=len(pairs),
-        seconds=max(seconds_of(block, scales) for block in planned),
-    )
-    with _folder(out) as study:
-        stimuli = write_stimuli(candidates, names, study, advance)
-        (study / SEALED).mkdir(mode=0o700)
-        write_key(candidates, names, study)
-        _write_sources(file, sources, study)
-        write_protocol(protocol, study)
-        _write_database(
-            study,
-            protocol,
-            candidates=candidates,
-            stimuli=stimuli,
-            items=items,
-            planned=planned,
-            scales=scales,
+    scaled = with_scales(candidates, file.scales, sources.home, rng)
+    names = [naming.bytes(8).hex() for _ in range(len(candidates) + len(examples))]
+    items = items_of(candidates, names[: len(candidates)], scaled, naming)
+    wanted = max(file.anchors - len(earlier), 0)
+    if file.anchors > len(items):
+        raise RequestError(
+            f"anchors: {file.anchors} are asked for, and there are {len(items)} items"
         )
-    return summarise(
-        protocol,
-        candidates=candidates,
-        stimuli=stimuli,
-        pairs=len(pairs),
-        planned=planned,
-        scales=scales,
+    fresh = items[: len(items) - len(earlier)]
+    drawn = {item.id for item in items[len(fresh) :]} | drawn_anchors(fresh, wanted, rng)
+    items = [replace(item, anchor=item.id in drawn) for item in items]
+    scales = {
+        item.id: scales_for(candidate, rubric) if item.scaled else []
+        for candidate, item in zip(candidates, items, strict=True)
+    }
+    # a genre of which no scale is asked leaves nothing for phase two
+    items = [replace(item, scaled=bool(scales[item.id])) for item in items]
+    explained = {
+        name: explanation_of(example)
+        for name, example in zip(names[len(candidates) :], file.training, strict=True)
+    }
+    scales |= {name: list(told["scales"] or {}) for name, told in explained.items()}
+    pairs = pairs_of(candidates, items, file, sources.home) if file.pairs else []
+    return Material(sources, candidates, items, pairs, scales, examples, explained)
+
+
+def _rules(file: StudyFile, material: Material) -> Rules:
+    each = file.single.raters_per_item
+    return Rules(
+        raters=file.raters,
+        raters_per_item=each,
+        scales_per_item=file.scales.raters_per_item or each,
+        votes_per_pair=file.pairs.votes_per_pair if file.pairs else 0,
+        repeats=file.repeats,
+        warm_ups=(file.warm_ups.first, file.warm_ups.later),
+        attention=file.attention,
+        detections=file.detections if file.ask.human else 0,
+        training=tuple(material.explained),
+        sessions=file.sessions,
+        seconds=seconds_table(file, material.sources.modality),
+        scale_count={name: len(asked) for name, asked in material.scales.items()},
     )
+
+
+def _refuse_over_budget(file: StudyFile, plan: Mapping[str, Any]) -> None:
+    hours, budget = plan["hours_per_rater"], file.budget_hours
+    advice = "take fewer scenes or models, fewer raters per item, or more raters"
+    if budget is not None and hours > budget:
+        raise RequestError(
+            f"the plan takes {hours} hours of each rater, and budget_hours is {budget:g}: {advice}"
+        )
+    longest = plan["check"]["session_minutes"][1]
+    if file.sessions is not None and longest > LONGEST_SESSION / 60:
+        raise RequestError(
+            f"a session of the plan takes {longest} minutes, and people look well for 30 at most: "
+            f"give more sessions, or {advice}"
+        )
 
 
 def _refuse_unknown(
@@ -132,36 +244,52 @@ def _protocol(
     file: StudyFile,
     *,
     rubric: Rubric,
-    sources: Sources,
-    candidates: Sequence[Candidate],
-    items: int,
-    pairs: int,
-    seconds: float,
+    material: Material,
+    rules: Rules,
+    planned: Sequence[Block],
 ) -> Protocol:
-    each, votes = file.single.raters_per_item, file.pairs.votes_per_pair if file.pairs else 0
+    sources = material.sources
+    counted = [[task for task in block if task.kind in PLANNED] for block in planned]
     return Protocol.model_validate(
         {
             "schema": SCHEMA,
             "study": file.study,
             "version": file.version,
             "simulated": file.simulated,
-            "stand_ins": any(candidate.key["synthetic"] for candidate in candidates),
+            "stand_ins": any(one.key["synthetic"] for one in material.candidates),
+            "modality": sources.modality,
             "home": sources.home,
             "traditions": list(sources.traditions),
+            "declared_labels": [one for one in file.labels if one not in _known(sources)],
             "languages": file.languages,
+            "ask": file.ask.model_dump(),
+            "debriefing": file.debriefing,
             "suites": dict(sources.suites),
             "plan": {
-                "raters": file.raters,
-                "raters_per_item": each,
-                "votes_per_pair": votes,
-                "singles": -(-items * each // file.raters),
-                "pairs": -(-pairs * votes // file.raters),
-                "minutes": round(seconds / 60),
+                "raters": rules.raters,
+                "raters_per_item": rules.raters_per_item,
+                "scales_per_item": rules.scales_per_item,
+                "votes_per_pair": rules.votes_per_pair,
+                "singles": max(sum(task.kind != "pair" for task in own) for own in counted),
+                "scaled": max(sum(task.scales for task in own) for own in counted),
+                "pairs": max(sum(task.kind == "pair" for task in own) for own in counted),
+                "repeats": rules.repeats,
+                "warm_ups": rules.warm_ups,
+                "attention": rules.attention,
+                "detections": rules.detections,
+                "training": len(rules.training),
+                "sessions": max(task.session for block in planned for task in block),
+                "minutes": round(max(seconds_of(block, rules) for block in planned) / 60),
+                "seconds": dict(rules.seconds),
             },
             "rubric_hash": rubric.hash,
             "rubric": _rubric_content(rubric),
         }
     )
+
+
+def _known(sources: Sources) -> set[str]:
+    return {*sources.traditions, OTHER, CANNOT_TELL}
 
 
 def _rubric_content(rubric: Rubric) -> dict[str, Any]:
@@ -190,28 +318,32 @@ def _folder(out: Path) -> Iterator[Path]:
         raise
 
 
-def _write_sources(file: StudyFile, sources: Sources, study: Path) -> None:
-    """Keep what was asked and the runs' models under the seal: the protocol names no model."""
-    content = {
+def _write_sealed(
+    file: StudyFile, sources: Sources, summary: Mapping[str, Any], study: Path
+) -> None:
+    """Keep what was asked, the runs' models and the summary sealed: the protocol names no model."""
+    asked = {
         "schema": SCHEMA,
         "config": file.model_dump(mode="json"),
         "runs": [dict(run) for run in sources.runs],
     }
-    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
-    (study / SEALED / "sources.yaml").write_text(text, encoding="utf-8")
+    for name, content in (("sources.yaml", asked), ("summary.yaml", dict(summary))):
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        (study / SEALED / name).write_text(text, encoding="utf-8")
 
 
 def _write_database(
     study: Path,
     protocol: Protocol,
-    *,
-    candidates: Sequence[Candidate],
+    material: Material,
     stimuli: Sequence[Stimulus],
-    items: Sequence[Item],
+    *,
+    rules: Rules,
     planned: Sequence[Block],
-    scales: Mapping[str, list[str]],
+    rng: np.random.Generator,
 ) -> None:
-    by_id = {item.id: item for item in items}
+    captions = [candidate.caption for candidate in (*material.candidates, *material.examples)]
+    training = [Item(name, f"training {name}"[:16], "", "") for name in material.explained]
     rows = [
         {
             "id": stimulus.id,
@@ -219,13 +351,17 @@ def _write_database(
             "width": stimulus.width,
             "height": stimulus.height,
             "sha256": stimulus.sha256,
-            "captions": dict(candidate.caption),
-            "scales": scales[stimulus.id],
-            "scene": by_id[stimulus.id].scene,
-            "maker": by_id[stimulus.id].maker,
-            "asked": by_id[stimulus.id].asked,
+            "seconds": stimulus.seconds,
+            "captions": dict(caption),
+            "scales": material.scales[stimulus.id],
+            "anchor": item.anchor,
+            "scene": item.scene,
+            "maker": item.maker,
+            "asked": item.asked,
         }
-        for candidate, stimulus in zip(candidates, stimuli, strict=True)
+        for caption, stimulus, item in zip(
+            captions, stimuli, [*material.items, *training], strict=True
+        )
     ]
     engine = t.open_engine(study / t.DATABASE)
     with t.writing(engine) as connection:
@@ -239,6 +375,19 @@ def _write_database(
             ],
         )
         connection.execute(insert(t.stimulus), sorted(rows, key=lambda row: str(row["id"])))
-        store_blocks(connection, planned, first=0, scales=scales, rubric_hash=protocol.rubric_hash)
+        store_blocks(
+            connection,
+            planned,
+            first=0,
+            stimuli={
+                item.id: Shown(item.scene, material.scales[item.id])
+                for item in (*material.items, *training)
+            },
+            explained=material.explained,
+            rules=rules,
+            labels=protocol.traditions,
+            rubric_hash=protocol.rubric_hash,
+            rng=rng,
+        )
         note(connection, "created", protocol.hash)
     engine.dispose()

@@ -10,14 +10,17 @@ import numpy as np
 
 from bench.records import Rubric
 from raters.config import StudyFile
-from raters.design import Item, Pair
 from raters.sources import Candidate
+from raters.tasks import Item, Pair
 
 
 def items_of(
-    candidates: Sequence[Candidate], names: Sequence[str], naming: np.random.Generator
+    candidates: Sequence[Candidate],
+    names: Sequence[str],
+    scaled: Sequence[bool],
+    naming: np.random.Generator,
 ) -> list[Item]:
-    """Return the single item of every candidate, in their order."""
+    """Return the single item of every candidate, in their order; `scaled` ones have scales."""
     scenes = _codes([_scene(candidate) for candidate in candidates], naming)
     makers = _codes([candidate.model for candidate in candidates], naming)
     targets = _codes([candidate.target for candidate in candidates], naming)
@@ -28,8 +31,9 @@ def items_of(
             maker=makers[candidate.model],
             asked=targets[candidate.target],
             reference=candidate.kind != "output",
+            scaled=has_scales,
         )
-        for candidate, name in zip(candidates, names, strict=True)
+        for candidate, name, has_scales in zip(candidates, names, scaled, strict=True)
     ]
 
 
@@ -48,11 +52,15 @@ def _codes(values: Sequence[str], naming: np.random.Generator) -> dict[str, str]
 def pairs_of(
     candidates: Sequence[Candidate], items: Sequence[Item], file: StudyFile, home: str
 ) -> list[Pair]:
-    """Pair the outputs of two models of one scene, target and language, seed by seed in order."""
+    """Pair the outputs of two models of one scene, target and language, seed by seed in order.
+
+    Where the scales are asked of some scenes only, the pairs are of those.
+    """
     targets = set((file.pairs and file.pairs.targets) or [home])
+    few = file.scales.scenes is not None
     cells: dict[tuple[str, ...], dict[str, list[tuple[int, Item]]]] = defaultdict(dict)
     for candidate, item in zip(candidates, items, strict=True):
-        if candidate.kind == "output" and candidate.target in targets:
+        if candidate.kind == "output" and candidate.target in targets and (item.scaled or not few):
             key = candidate.key
             cell = (key["suite"], candidate.scene, candidate.target, key["language"])
             cells[cell].setdefault(item.maker, []).append((key["seed"], item))

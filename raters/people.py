@@ -7,12 +7,14 @@ import hashlib
 import secrets
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from bench.errors import ConflictError, RequestError
 from raters import tables as t
 from raters.protocol import Protocol
 from raters.tables import note, now, setting
+from raters.versions import check_frozen, freeze
 
 
 def hashed(secret: str) -> str:
@@ -36,8 +38,24 @@ def pseudonym_of(connection: Connection, told: str) -> str:
     return told
 
 
+def label_order(protocol: Protocol, token: str) -> list[str]:
+    """Return the traditions in the order in which a rater is offered them: it follows from the token.
+
+    `other` and `cannot_tell` stay last: they are what is left when nothing before them fits.
+    """
+    rng = np.random.default_rng(list(hashed(f"labels {token}").encode()))
+    labels = protocol.substantive_labels
+    return [labels[index] for index in rng.permutation(len(labels))]
+
+
 def enrol(
-    connection: Connection, block: int, *, token: str, group: str, simulated: bool, language: str
+    connection: Connection,
+    block: int,
+    protocol: Protocol,
+    *,
+    token: str,
+    group: str,
+    simulated: bool,
 ) -> str:
     """Add a rater for a block and return the pseudonym."""
     number = (connection.scalar(select(func.count()).select_from(t.rater)) or 0) + 1
@@ -49,7 +67,8 @@ def enrol(
             token_hash=hashed(token),
             rater_group=group,
             simulated=simulated,
-            room_language=language,
+            room_language=protocol.languages[0],
+            label_order=label_order(protocol, token),
             created_at=now(),
         )
     )
@@ -87,24 +106,12 @@ def start(connection: Connection, rater: str, protocol: Protocol) -> None:
     """
     check_frozen(connection, protocol)
     refuse_closed(connection)
-    if setting(connection, "protocol_hash") is None:
-        connection.execute(insert(t.meta).values(key="protocol_hash", value=protocol.hash))
-        note(connection, "frozen", protocol.hash)
+    freeze(connection, protocol)
     connection.execute(
         update(t.rater)
         .where(t.rater.c.id == rater, t.rater.c.started_at.is_(None))
         .values(started_at=now())
     )
-
-
-def check_frozen(connection: Connection, protocol: Protocol) -> None:
-    """Refuse a protocol that is not the one under which the first rater started."""
-    frozen = setting(connection, "protocol_hash")
-    if frozen is not None and frozen != protocol.hash:
-        raise ConflictError(
-            "study.yaml was changed after the first rater had started: put it back as it was, or "
-            "make a new study"
-        )
 
 
 def refuse_closed(connection: Connection) -> None:

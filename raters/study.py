@@ -16,12 +16,14 @@ from bench.reading import read_yaml
 from bench.records import SCHEMA, SIMULATED
 from raters import tables as t
 from raters.create import create
-from raters.people import check_frozen, enrol, erase, pseudonym_of, receipt
-from raters.plan import take_block
+from raters.people import enrol, erase, pseudonym_of, receipt
+from raters.plan import PLANNED, take_block
 from raters.protocol import Protocol, read_protocol
 from raters.tables import note, now, setting
+from raters.versions import check_frozen
 
 __all__ = [
+    "attribution_labels",
     "create",
     "criterion_labels",
     "enrol_raters",
@@ -33,7 +35,6 @@ __all__ = [
     "status",
     "study_id",
     "tradition_labels",
-    "traditions",
     "withdraw",
 ]
 
@@ -107,14 +108,7 @@ def enrol_raters(
     for _ in range(count):
         token = secrets.token_urlsafe(16)
         block = take_block(connection, protocol, rng)
-        rater = enrol(
-            connection,
-            block,
-            token=token,
-            group=group,
-            simulated=simulated,
-            language=protocol.languages[0],
-        )
+        rater = enrol(connection, block, protocol, token=token, group=group, simulated=simulated)
         new.append((rater, token))
     note(connection, "invited", f"{count} {group}".strip())
     return new
@@ -191,18 +185,18 @@ def study_id(study: Path) -> str:
     return read_protocol(study).study
 
 
-def traditions(study: Path) -> tuple[str, ...]:
-    """Return the traditions that a study's raters can name."""
-    return tuple(read_protocol(study).traditions)
+def attribution_labels(study: Path) -> tuple[str, ...]:
+    """Return all that a study's raters can attribute a picture to."""
+    return read_protocol(study).labels
 
 
 def tradition_labels(study: Path) -> dict[str, dict[str, str]]:
-    """Return what the room calls a study's traditions, by language."""
+    """Return what the room calls the labels that a study's raters can name, by language."""
     # read as data: importing the room would bring in its web server
     texts = read_yaml(Path(__file__).parent / "room" / "texts.yaml")
     return {
         name: {language: texts[language]["labels"][name] for language in texts}
-        for name in read_protocol(study).traditions
+        for name in read_protocol(study).substantive_labels
         if all(name in texts[language]["labels"] for language in texts)
     }
 
@@ -231,7 +225,7 @@ def _raters(connection: Connection) -> list[dict[str, Any]]:
         for row in connection.execute(
             select(e.rater, func.count(a.id.distinct()))
             .join(t.assignment, a.id == e.assignment)
-            .where(e.phase == a.last_phase)
+            .where((e.phase == a.last_phase) | e.skip.is_not(None))
             .group_by(e.rater)
         )
     }
@@ -258,10 +252,12 @@ def _judgements(connection: Connection) -> dict[str, Any]:
         select(a.first, a.second, e.rater)
         .join(t.response_event, (e.assignment == a.id) & (e.phase == a.last_phase))
         .join(t.rater, r.id == e.rater)
-        .where(r.withdrawn_at.is_(None))
+        .where(r.withdrawn_at.is_(None), e.skip.is_(None), a.kind.in_(PLANNED))
         .distinct()
     ).all()
-    asked = connection.execute(select(a.first, a.second).distinct()).all()
+    asked = connection.execute(
+        select(a.first, a.second).where(a.kind.in_(PLANNED)).distinct()
+    ).all()
     result = {}
     for name, paired in (("items", False), ("pairs", True)):
         there = {

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -52,8 +53,10 @@ stimulus = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("sha256", String(64), nullable=False),
+    Column("seconds", Float),  # of a clip: how long it plays
     Column("captions", JSON, nullable=False),
-    Column("scales", JSON, nullable=False),  # ids of the scales that are asked of it
+    Column("scales", JSON, nullable=False),  # ids of the scales, where they are asked of it
+    Column("anchor", Boolean, nullable=False),  # seen by every rater
     # opaque codes of scene, model and target, which further blocks are balanced by
     Column("scene", String(16), nullable=False),
     Column("maker", String(16), nullable=False),
@@ -69,6 +72,9 @@ rater = Table(
     Column("rater_group", String(80), nullable=False),
     Column("simulated", Boolean, nullable=False),
     Column("room_language", String(8), nullable=False, default=""),
+    Column(
+        "label_order", JSON, nullable=False
+    ),  # traditions in the order in which they are offered
     Column("created_at", String(40), nullable=False),
     Column("started_at", String(40)),
     Column("finished_at", String(40)),
@@ -94,10 +100,18 @@ assignment = Table(
     Column("second", ForeignKey("stimulus.id")),
     Column("last_phase", String(16), nullable=False),
     Column("occasion", Integer, nullable=False, default=0),
+    Column("session", Integer, nullable=False, default=1),
+    Column("scene", String(16), nullable=False),  # the code of its stimuli' scene
+    Column("seconds", Float, nullable=False),  # by the table of seconds per task
+    Column("expects", JSON(none_as_null=True)),
     Column("rubric_hash", String(64), nullable=False),
     UniqueConstraint("block", "position"),
 )
-"""`first` is the picture, of a pair the left one; `last_phase` is the one that completes it."""
+"""`first` is the picture, of a pair the left one; `last_phase` is the one that completes it.
+
+`expects` holds of an attention item the answer that its instruction asks for, of a training item
+the answer that is explained.
+"""
 
 display = Table(
     "display",
@@ -119,7 +133,10 @@ response_event = Table(
     Column("payload", JSON(none_as_null=True)),
     Column("payload_hash", String(64), nullable=False),
     Column("room_language", String(8), nullable=False),
+    Column("skip", String(20)),  # the reason, where the assignment was skipped
+    Column("shown", JSON, nullable=False),  # how it was looked at, as the page measured it
     Column("rubric_hash", String(64), nullable=False),
+    Column("protocol_version", Integer, nullable=False),
     Column("received_at", String(40), nullable=False),
     Column("client_time", String(40), nullable=False),
     UniqueConstraint("assignment", "event_id"),
@@ -127,6 +144,18 @@ response_event = Table(
 """Append-only. A withdrawal alone empties `payload`; the row stays as a tombstone."""
 
 Index("response_of_phase", response_event.c.assignment, response_event.c.phase)
+Index("response_of_rater", response_event.c.rater, response_event.c.number)
+
+protocol_version = Table(
+    "protocol_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+)
+"""The protocol as the first rater found it, and every version since."""
 
 audit = Table(
     "audit",
