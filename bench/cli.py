@@ -171,9 +171,28 @@ def _models(options: argparse.Namespace) -> int:
 def _study_new(options: argparse.Namespace) -> int:
     from raters.study import create
 
-    made = create(options.config, options.run, references=options.references, out=options.out)
+    made = create(
+        options.config,
+        options.run,
+        references=options.references,
+        anchors=options.anchors,
+        out=options.out,
+    )
+    for warning in made.pop("warnings"):
+        print(f"Warning: {warning}.", file=sys.stderr)
     for name, value in made.items():
-        print(f"{name}: {value}")
+        if isinstance(value, dict):
+            print(f"{name}:", *(f"  {part}: {told}" for part, told in value.items()), sep="\n")
+        else:
+            print(f"{name}: {value}")
+    return 0
+
+
+def _study_amend(options: argparse.Namespace) -> int:
+    from raters.versions import amend
+
+    made = amend(options.study, options.reason)
+    print(f"{options.study} goes on under version {made['version']} of its protocol")
     return 0
 
 
@@ -377,6 +396,7 @@ COMMANDS: dict[str, Command] = {
     "study invite": _study_invite,
     "study status": _study_status,
     "study lock": _study_lock,
+    "study amend": _study_amend,
     "study withdraw": _study_withdraw,
     "study export": _study_export,
     "rate": _rate,

@@ -19,8 +19,9 @@ def checked(
 ) -> dict[str, Any]:
     """Return what a plan holds, each span as [least, most].
 
-    `…_per_rater` are the least and the most of any one kind that a rater has; `sides` the largest
-    surplus of one side; `carry_over` how often one model came right after another; `twice` how
+    `raters_differ_by` says by how much two raters' numbers of outputs of one model, target or scene
+    differ at the most, and of references of one tradition; `sides` is the largest surplus of one
+    side; `carry_over` how often one model came right after another one, 1 being chance; `twice` how
     often a scene came again within a session; `repeats_apart` how many sessions a hidden repeat
     comes after its first time, at the least; `without_two_raters` the worst that is left when any
     two raters drop out.
@@ -35,13 +36,13 @@ def checked(
         "raters_per_anchor": _span(len(judged[name]) for name in anchors),
         "raters_per_scaled_item": _span(_scale_counts(planned, items)),
         "items_per_rater": _span(len(block) for block in own),
-        "outputs_of_a_model_per_rater": _per_rater(own, lambda item: item.maker, references=False),
-        "outputs_of_a_target_per_rater": _per_rater(own, lambda item: item.asked, references=False),
-        "references_of_a_tradition_per_rater": _per_rater(
-            own, lambda item: item.asked, references=True
-        ),
-        "outputs_of_a_scene_per_rater": _per_rater(own, lambda item: item.scene, references=False),
-        "references_per_session": _share_span(planned, by_id),
+        "raters_differ_by": {
+            "of_a_model": _difference(own, lambda item: item.maker),
+            "of_a_target": _difference(own, lambda item: item.asked),
+            "of_a_scene": _difference(own, lambda item: item.scene),
+            "references_of_a_tradition": _difference(own, lambda item: item.asked, references=True),
+        },
+        "share_of_references_in_a_session": _share_span(planned, by_id),
         "items_shared_by_two_raters": _shared(own),
         "votes_per_pair": _span(_votes(planned, pairs).values()),
         "sides": _side_surplus(planned, pairs),
@@ -94,14 +95,17 @@ def _scale_counts(planned: Sequence[Block], items: Sequence[Item]) -> list[int]:
     return [rated[item.id] for item in items if item.scaled and not item.anchor]
 
 
-def _per_rater(
-    own: Sequence[Sequence[Item]], kind: Callable[[Item], str], *, references: bool
-) -> list[float]:
+def _difference(
+    own: Sequence[Sequence[Item]], kind: Callable[[Item], str], *, references: bool = False
+) -> int:
+    """Return by how much two raters' numbers of items of one kind differ at the most."""
     kinds = {kind(item) for block in own for item in block if item.reference == references}
     counts = [
         Counter(kind(item) for item in block if item.reference == references) for block in own
     ]
-    return _span(count[one] for count in counts for one in kinds)
+    return max(
+        (max(c[one] for c in counts) - min(c[one] for c in counts) for one in kinds), default=0
+    )
 
 
 def _share_span(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float]:
@@ -143,15 +147,29 @@ def _side_surplus(planned: Sequence[Block], pairs: Sequence[Pair]) -> int:
 
 
 def _carry_over(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float]:
-    """Return how often the least and the most frequent of two models followed one another."""
+    """Return the least and the most that one model came right after another, as shares of chance.
+
+    By chance, what follows a model is another one in proportion to how often that one follows any.
+    """
     after: Counter[tuple[str, str]] = Counter()
     for block in planned:
         looks = [task for task in block if task.kind in FIRST_LOOKS]
         for one, other in pairwise(looks):
-            if one.session == other.session:
-                after[by_id[one.stimuli[0]].maker, by_id[other.stimuli[0]].maker] += 1
+            pair = by_id[one.stimuli[0]].maker, by_id[other.stimuli[0]].maker
+            if one.session == other.session and pair[0] != pair[1]:
+                after[pair] += 1
+    first, second = Counter[str](), Counter[str]()
+    for (one, other), count in after.items():
+        first[one] += count
+        second[other] += count
     makers = sorted({item.maker for item in by_id.values() if not item.reference})
-    return _span(after[one, other] for one in makers for other in makers if one != other)
+    ratios = []
+    for one in makers:
+        for other in makers:
+            chance = first[one] * second[other] / max(second.total() - second[one], 1)
+            if one != other and chance:
+                ratios.append(round(after[one, other] / chance, 2))
+    return _span(ratios)
 
 
 def _scenes_twice(planned: Sequence[Block], by_id: Mapping[str, Item]) -> dict[str, int]:

@@ -26,10 +26,13 @@ class SoFar:
     closing: Counter[str] = field(default_factory=Counter)
 
 
-def nothing_yet(items: Sequence[Item]) -> SoFar:
-    """Return the empty counts of a study with these items."""
-    counts = Counter(item.maker for item in items)
-    return SoFar(CarryOver({maker: count / len(items) for maker, count in counts.items()}))
+def nothing_yet(items: Sequence[Item], rules: Rules) -> SoFar:
+    """Return the empty counts of a study with these items: an anchor is shown to every rater."""
+    counts: Counter[str] = Counter()
+    for item in items:
+        counts[item.maker] += rules.raters if item.anchor else rules.raters_per_item
+    total = counts.total()
+    return SoFar(CarryOver({maker: count / total for maker, count in counts.items()}))
 
 
 def composed(

@@ -19,11 +19,11 @@ Text = dict[RoomLanguage, str]
 class Select(FileModel):
     """Which outputs of the runs are taken; what is left out takes all.
 
-    `scenes_per_target` draws so many scenes of each target (targets that are not in it take all),
-    spread over genres. Targets other than the home tradition draw theirs, as far as they can, from
-    the home tradition's scenes, and each from other ones of them: comparisons stay paired by scene,
-    and few scenes come back to a rater. `per_cell` takes the first so many seeds of every model,
-    prompt and language.
+    `scenes_per_target` draws so many scenes of each target that it names (other targets are left
+    out), spread over genres, of those that every model has made. Other traditions draw theirs from
+    the home tradition's scenes, since indices pair them; the neutral target, where it can, does
+    not, so that few scenes come back to a rater. `per_cell` takes the first so many seeds of every
+    model, prompt and language.
     """
 
     targets: Names | None = Field(default=None, min_length=1)

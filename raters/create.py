@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from sqlalchemy import insert
 
 from bench.errors import ConflictError, RequestError
 from bench.reading import find_config
-from bench.records import SCHEMA, Rubric, Stimulus
+from bench.records import SCHEMA, Rubric
 from bench.rubrics import RubricFile, load_rubric
-from raters import tables as t
 from raters.config import StudyFile, load_config
-from raters.design import blocks, drawn_anchors
-from raters.material import items_of, pairs_of, scales_for
-from raters.plan import PLANNED, Shown, store_blocks
+from raters.database import new_database
+from raters.design import blocks
+from raters.material import Material, gathered, rules_for
+from raters.plan import PLANNED
 from raters.protocol import CANNOT_TELL, OTHER, Protocol, write_protocol
-from raters.selection import selected, with_scales
-from raters.sources import Candidate, Sources, read_references, read_runs
+from raters.sources import Sources
 from raters.stimuli import SEALED, write_key, write_stimuli
-from raters.summary import plan_summary, seconds_table, summarise, warnings_of
-from raters.tables import note, now
-from raters.tasks import LONGEST_SESSION, Block, Item, Pair, Rules, seconds_of
-from raters.training import explanation_of, read_examples
-from raters.waves import read_anchors
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What a study shows: single items with their names, pairs, and training pictures.
-
-    `candidates` and `items` are in one order; `examples` come in the order of the config.
-    """
-
-    sources: Sources
-    candidates: list[Candidate]
-    items: list[Item]
-    pairs: list[Pair]
-    scales: dict[str, list[str]]
-    examples: list[Candidate]
-    explained: dict[str, dict[str, Any]]
-
-    @property
-    def names(self) -> list[str]:
-        """The opaque names of the candidates, in their order."""
-        return [item.id for item in self.items]
+from raters.summary import plan_summary, summarise, warnings_of
+from raters.tasks import LONGEST_SESSION, Block, Rules, seconds_of
+from raters.writing import study_folder, write_database, write_sealed
 
 
 def create(
@@ -62,6 +33,7 @@ def create(
     references: Path | None,
     out: Path,
     anchors: Path | None = None,
+    database: str | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Make the study folder `out` and return a summary: counts, hours, the plan's check, warnings.
@@ -74,6 +46,7 @@ def create(
         references: a folder of works made by people.
         out: the study folder to make.
         anchors: an earlier study whose anchors are shown again.
+        database: the URL of an empty PostgreSQL database; without it, SQLite in the folder.
         advance: hears of every picture written.
 
     Raises:
@@ -86,7 +59,7 @@ def create(
     if out.exists():
         raise ConflictError(f"{out} exists already: choose another folder, or remove it first")
     rng = np.random.default_rng([file.seed, 1])
-    material = _gathered(
+    material = gathered(
         file,
         find_config("studies", str(config)).parent,
         runs,
@@ -95,18 +68,18 @@ def create(
         anchors=anchors,
         rng=rng,
     )
-    rules = _rules(file, material)
+    rules = rules_for(file, material)
     # in the order of the opaque names, so that the plan does not follow the runs' order
     items = sorted(material.items, key=lambda item: item.id)
     pairs = sorted(material.pairs, key=lambda pair: (pair.first, pair.second))
     planned = blocks(items, pairs, rules, rng)
     plan = plan_summary(planned, items, pairs, rules)
-    _refuse_over_budget(file, plan)
+    refuse_over_budget(file, plan)
     protocol = _protocol(file, rubric=rubric, material=material, rules=rules, planned=planned)
     warnings = [*material.sources.warnings, *warnings_of(material.candidates, protocol, plan)]
     everything = [*material.candidates, *material.examples]
     names = [*material.names, *material.explained]
-    with _folder(out) as study:
+    with study_folder(out) as study:
         stimuli = write_stimuli(
             everything,
             names,
@@ -128,93 +101,14 @@ def create(
         (study / SEALED).mkdir(mode=0o700)
         shown_again = {item.id for item in items if item.anchor}
         write_key(material.candidates, material.names, study, anchors=shown_again)
-        _write_sealed(file, material.sources, summary, study)
+        write_sealed(file, material.sources, summary, study)
         write_protocol(protocol, study)
-        _write_database(study, protocol, material, stimuli, rules=rules, planned=planned, rng=rng)
+        write_database(study, protocol, material, stimuli, rules=rules, planned=planned, rng=rng)
     return summary
 
 
-def _gathered(
-    file: StudyFile,
-    folder: Path,
-    runs: Sequence[Path],
-    *,
-    rubric: Rubric,
-    references: Path | None,
-    anchors: Path | None,
-    rng: np.random.Generator,
-) -> Material:
-    # The seed is public, and must not unseal a study of people. Where raters are simulated there
-    # is nobody to be blinded, and a study made twice is the same.
-    naming = np.random.default_rng([file.seed, 2] if file.simulated else None)
-    sources = read_runs(runs, file.languages)
-    examples = read_examples(file, folder, sources, rubric)
-    candidates = selected(sources.outputs, file.select, sources.home, rng)
-    earlier = read_anchors(anchors, sources, file.languages) if anchors is not None else []
-    if references is not None:
-        # what explains, or is an anchor already, is not asked as if it were new
-        without = {one.sha256 for one in examples} | {one.key["prompt"] for one in earlier}
-        candidates += read_references(
-            references,
-            sources,
-            file.languages,
-            limit=file.references.per_tradition,
-            without=without,
-            rng=rng,
-        )
-    there = {one.key["key"] for one in earlier if one.kind == "output"}
-    candidates = [one for one in candidates if one.key["key"] not in there or not one.key["key"]]
-    candidates += earlier
-    for name, targets in (
-        ("scales.targets", file.scales.targets),
-        ("pairs.targets", file.pairs.targets if file.pairs else None),
-    ):
-        _refuse_unknown(name, targets, candidates)
-    scaled = with_scales(candidates, file.scales, sources.home, rng)
-    names = [naming.bytes(8).hex() for _ in range(len(candidates) + len(examples))]
-    items = items_of(candidates, names[: len(candidates)], scaled, naming)
-    wanted = max(file.anchors - len(earlier), 0)
-    if file.anchors > len(items):
-        raise RequestError(
-            f"anchors: {file.anchors} are asked for, and there are {len(items)} items"
-        )
-    fresh = items[: len(items) - len(earlier)]
-    drawn = {item.id for item in items[len(fresh) :]} | drawn_anchors(fresh, wanted, rng)
-    items = [replace(item, anchor=item.id in drawn) for item in items]
-    scales = {
-        item.id: scales_for(candidate, rubric) if item.scaled else []
-        for candidate, item in zip(candidates, items, strict=True)
-    }
-    # a genre of which no scale is asked leaves nothing for phase two
-    items = [replace(item, scaled=bool(scales[item.id])) for item in items]
-    explained = {
-        name: explanation_of(example)
-        for name, example in zip(names[len(candidates) :], file.training, strict=True)
-    }
-    scales |= {name: list(told["scales"] or {}) for name, told in explained.items()}
-    pairs = pairs_of(candidates, items, file, sources.home) if file.pairs else []
-    return Material(sources, candidates, items, pairs, scales, examples, explained)
-
-
-def _rules(file: StudyFile, material: Material) -> Rules:
-    each = file.single.raters_per_item
-    return Rules(
-        raters=file.raters,
-        raters_per_item=each,
-        scales_per_item=file.scales.raters_per_item or each,
-        votes_per_pair=file.pairs.votes_per_pair if file.pairs else 0,
-        repeats=file.repeats,
-        warm_ups=(file.warm_ups.first, file.warm_ups.later),
-        attention=file.attention,
-        detections=file.detections if file.ask.human else 0,
-        training=tuple(material.explained),
-        sessions=file.sessions,
-        seconds=seconds_table(file, material.sources.modality),
-        scale_count={name: len(asked) for name, asked in material.scales.items()},
-    )
-
-
-def _refuse_over_budget(file: StudyFile, plan: Mapping[str, Any]) -> None:
+def refuse_over_budget(file: StudyFile, plan: Mapping[str, Any]) -> None:
+    """Refuse a plan that asks for more hours than the config has, or too much at a sitting."""
     hours, budget = plan["hours_per_rater"], file.budget_hours
     advice = "take fewer scenes or models, fewer raters per item, or more raters"
     if budget is not None and hours > budget:
@@ -227,17 +121,6 @@ def _refuse_over_budget(file: StudyFile, plan: Mapping[str, Any]) -> None:
             f"a session of the plan takes {longest} minutes, and people look well for 30 at most: "
             f"give more sessions, or {advice}"
         )
-
-
-def _refuse_unknown(
-    name: str, targets: Sequence[str] | None, candidates: Sequence[Candidate]
-) -> None:
-    there = {candidate.target for candidate in candidates}
-    for target in targets or ():
-        if target not in there:
-            raise RequestError(
-                f"{name}: no picture has {target!r}; there are: {', '.join(sorted(there))}"
-            )
 
 
 def _protocol(
@@ -300,94 +183,3 @@ def _rubric_content(rubric: Rubric) -> dict[str, Any]:
         "scales": [asdict(scale) for scale in rubric.scales],
     }
     return RubricFile.model_validate(content).model_dump(mode="json")
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """Give a folder beside `out` that takes its name when all went well, and else is removed."""
-    temporary = out.parent / f".{out.name}.{os.getpid()}.tmp"
-    try:
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise RequestError(f"cannot write into {out.parent}: {error.strerror}") from error
-    try:
-        yield temporary
-        temporary.rename(out)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _write_sealed(
-    file: StudyFile, sources: Sources, summary: Mapping[str, Any], study: Path
-) -> None:
-    """Keep what was asked, the runs' models and the summary sealed: the protocol names no model."""
-    asked = {
-        "schema": SCHEMA,
-        "config": file.model_dump(mode="json"),
-        "runs": [dict(run) for run in sources.runs],
-    }
-    for name, content in (("sources.yaml", asked), ("summary.yaml", dict(summary))):
-        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
-        (study / SEALED / name).write_text(text, encoding="utf-8")
-
-
-def _write_database(
-    study: Path,
-    protocol: Protocol,
-    material: Material,
-    stimuli: Sequence[Stimulus],
-    *,
-    rules: Rules,
-    planned: Sequence[Block],
-    rng: np.random.Generator,
-) -> None:
-    captions = [candidate.caption for candidate in (*material.candidates, *material.examples)]
-    training = [Item(name, f"training {name}"[:16], "", "") for name in material.explained]
-    rows = [
-        {
-            "id": stimulus.id,
-            "file": stimulus.file,
-            "width": stimulus.width,
-            "height": stimulus.height,
-            "sha256": stimulus.sha256,
-            "seconds": stimulus.seconds,
-            "captions": dict(caption),
-            "scales": material.scales[stimulus.id],
-            "anchor": item.anchor,
-            "scene": item.scene,
-            "maker": item.maker,
-            "asked": item.asked,
-        }
-        for caption, stimulus, item in zip(
-            captions, stimuli, [*material.items, *training], strict=True
-        )
-    ]
-    engine = t.open_engine(study / t.DATABASE)
-    with t.writing(engine) as connection:
-        t.metadata.create_all(connection)
-        connection.execute(
-            insert(t.meta),
-            [
-                {"key": "schema", "value": str(SCHEMA)},
-                {"key": "study", "value": protocol.study},
-                {"key": "created_at", "value": now()},
-            ],
-        )
-        connection.execute(insert(t.stimulus), sorted(rows, key=lambda row: str(row["id"])))
-        store_blocks(
-            connection,
-            planned,
-            first=0,
-            stimuli={
-                item.id: Shown(item.scene, material.scales[item.id])
-                for item in (*material.items, *training)
-            },
-            explained=material.explained,
-            rules=rules,
-            labels=protocol.traditions,
-            rubric_hash=protocol.rubric_hash,
-            rng=rng,
-        )
-        note(connection, "created", protocol.hash)
-    engine.dispose()

@@ -31,7 +31,7 @@ def blocks(
     """
     shares = _shares(items, pairs, rules, rng)
     count = rules.sessions or sessions_needed(shares, rules)
-    so_far = nothing_yet(items)
+    so_far = nothing_yet(items, rules)
     return [
         composed(share, (items, pairs), rules=rules, count=count, so_far=so_far, rng=rng)
         for share in shares
@@ -95,7 +95,7 @@ def further_block(
     share = Share(chosen_items, chosen_pairs)
     count = rules.sessions or sessions_needed([share], rules)
     return composed(
-        share, (items, pairs), rules=rules, count=count, so_far=nothing_yet(items), rng=rng
+        share, (items, pairs), rules=rules, count=count, so_far=nothing_yet(items, rules), rng=rng
     )
 
 

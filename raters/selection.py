@@ -43,7 +43,7 @@ def selected(
         kept = [output for output in kept if value(output) in wanted]
     if select.scenes_per_target:
         scenes = _scenes_of_targets(kept, select.scenes_per_target, home, rng)
-        kept = [one for one in kept if one.target not in scenes or one.scene in scenes[one.target]]
+        kept = [one for one in kept if one.scene in scenes.get(one.target, ())]
     if select.per_cell is not None:
         kept = _first_of_cells(kept, select.per_cell)
     if not kept:

@@ -285,9 +285,8 @@ def test_carry_over_is_balanced_over_the_panel() -> None:
     items, pairs = material(4, 12, 0)
     found = checked(made(items, pairs, raters=8, raters_per_item=4), items, pairs, rules())
     least, most = found["carry_over"]
-    # 8 raters × 48 items make about 384 / 12 of each ordered pair of models
-    assert least >= 26
-    assert most <= 38
+    assert least >= 0.8
+    assert most <= 1.2
 
 
 def test_two_raters_see_different_orders_and_a_seed_gives_the_same_again() -> None:
