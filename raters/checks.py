@@ -154,9 +154,9 @@ def _carry_over(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[flo
     after: Counter[tuple[str, str]] = Counter()
     for block in planned:
         looks = [task for task in block if task.kind in FIRST_LOOKS]
-        for one, other in pairwise(looks):
-            pair = by_id[one.stimuli[0]].maker, by_id[other.stimuli[0]].maker
-            if one.session == other.session and pair[0] != pair[1]:
+        for task, following in pairwise(looks):
+            pair = by_id[task.stimuli[0]].maker, by_id[following.stimuli[0]].maker
+            if task.session == following.session and pair[0] != pair[1]:
                 after[pair] += 1
     first, second = Counter[str](), Counter[str]()
     for (one, other), count in after.items():
