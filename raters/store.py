@@ -114,6 +114,13 @@ class _Progress:
     def waiting(self) -> list[Row[Any]]:
         return [one for one in self.assignments if not self.complete(one)]
 
+    def phases_shown(self, one: Row[Any]) -> list[Phase]:
+        """Return the phases of an assignment up to the one that follows its last answer."""
+        phases = _phases(one)
+        phase, skip = self.last.get(one.id, (None, None))
+        count = 0 if phase is None else phases.index(phase) + (0 if skip else 1)
+        return phases[: count + 1]
+
     def phases_left(self, one: Row[Any]) -> list[Phase]:
         """Return the phases of an assignment that are still to come."""
         phases = _phases(one)
@@ -234,18 +241,18 @@ def _part(own: _Progress, current: Row[Any]) -> Part:
 
 def _back(own: _Progress, current: Row[Any]) -> tuple[str, ...]:
     """Return the session's answered assignments, but training and looks that are closed."""
-    texts = {
-        one.scene
-        for one in own.assignments
-        if one.session == current.session and one.last_phase == PAIR and one.id in own.last
-    }
+    texts: dict[str, int] = {}  # of each scene, the last position at which its text was shown
+    for one in own.assignments:
+        told = one.id in own.last or one.id == current.id
+        if told and any(phase in {SCALES, PAIR} for phase in own.phases_shown(one)):
+            texts[one.scene] = one.position
     return tuple(
         one.id
         for one in own.assignments
         if one.session == current.session
         and one.kind != "training"
         and own.complete(one)
-        and not (own.last[one.id][0] == ATTRIBUTION and one.scene in texts)
+        and not (own.last[one.id][0] == ATTRIBUTION and texts.get(one.scene, -1) > one.position)
     )
 
 
