@@ -23,7 +23,7 @@ from raters.sources import Sources
 from raters.stimuli import SEALED, write_key, write_stimuli
 from raters.summary import plan_summary, summarise, warnings_of
 from raters.tasks import LONGEST_SESSION, Block, Rules, seconds_of
-from raters.writing import study_folder, write_database, write_sealed
+from raters.writing import fill_database, study_folder, write_sealed
 
 
 def create(
@@ -103,7 +103,10 @@ def create(
         write_key(material.candidates, material.names, study, anchors=shown_again)
         write_sealed(file, material.sources, summary, study)
         write_protocol(protocol, study)
-        write_database(study, protocol, material, stimuli, rules=rules, planned=planned, rng=rng)
+        with new_database(study, database) as engine:
+            fill_database(
+                engine, protocol, material, stimuli, rules=rules, planned=planned, rng=rng
+            )
     return summary
 
 

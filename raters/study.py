@@ -16,6 +16,7 @@ from bench.reading import read_yaml
 from bench.records import SCHEMA, SIMULATED
 from raters import tables as t
 from raters.create import create
+from raters.database import open_database, refuse_other_revision
 from raters.people import enrol, erase, pseudonym_of, receipt
 from raters.plan import PLANNED, take_block
 from raters.protocol import Protocol, read_protocol
@@ -56,10 +57,9 @@ def load_study(study: Path) -> tuple[Protocol, Engine]:
         RequestError: it is no study folder, or of another schema.
         ConflictError: `study.yaml` was changed after the first rater had started.
     """
+    refuse_other_revision(study)
     protocol = read_protocol(study)
-    if not (study / t.DATABASE).is_file():
-        raise RequestError(f"{study} has no {t.DATABASE}: its study was not made to the end")
-    engine = t.open_engine(study / t.DATABASE)
+    engine = open_database(study)
     try:
         with t.reading(engine) as connection:
             _check_together(connection, protocol, study)
@@ -208,9 +208,9 @@ def criterion_labels(study: Path) -> dict[str, dict[str, str]]:
 
 def _check_together(connection: Connection, protocol: Protocol, study: Path) -> None:
     if setting(connection, "schema") != str(SCHEMA):
-        raise FileFormatError(f"{study / t.DATABASE}: schema {SCHEMA} is what this version reads")
+        raise FileFormatError(f"{study}: schema {SCHEMA} is what this version reads")
     if setting(connection, "study") != protocol.study:
-        raise ConflictError(f"{study}: study.yaml and {t.DATABASE} are of two studies")
+        raise ConflictError(f"{study}: study.yaml and its database are of two studies")
     check_frozen(connection, protocol)
 
 

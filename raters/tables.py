@@ -1,11 +1,14 @@
-"""The tables of `ratings.db`, and how the database is opened.
+"""The tables of a study's database, and how it is opened.
 
-SQLite runs in WAL with `synchronous=FULL`: what was committed is on the disk. Any other database
-that SQLAlchemy speaks to is opened by its URL.
+SQLite runs in WAL with `synchronous=FULL`: what was committed is on the disk. PostgreSQL is opened
+by its URL. In both, transactions that write come one after the other, and those that read see one
+moment and wait for nobody.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,10 +33,16 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    make_url,
     select,
 )
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from bench.errors import RequestError
 
 DATABASE = "ratings.db"
+REVISION = "0002"
+"""The last of `migrations/versions`: what these tables look like."""
 
 metadata = MetaData()
 
@@ -67,7 +76,7 @@ rater = Table(
     "rater",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("block", Integer, nullable=False, unique=True),
+    Column("block", Integer, unique=True),  # none where a rater's invitation was revoked unused
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("rater_group", String(80), nullable=False),
     Column("simulated", Boolean, nullable=False),
@@ -79,7 +88,18 @@ rater = Table(
     Column("started_at", String(40)),
     Column("finished_at", String(40)),
     Column("withdrawn_at", String(40)),
+    Column("expires_at", String(40)),  # when the link ceases to open the room
+    Column("revoked_at", String(40)),
 )
+
+background = Table(
+    "background",
+    metadata,
+    Column("rater", ForeignKey("rater.id"), primary_key=True),
+    Column("question", String(40), primary_key=True),
+    Column("answer", Text, nullable=False),
+)
+"""What raters say of themselves, apart from what they judge; a withdrawal deletes it."""
 
 session = Table(
     "session",
@@ -164,17 +184,43 @@ audit = Table(
     Column("at", String(40), nullable=False),
     Column("action", String(40), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
 )
+"""Append-only. Each line's hash takes in that of the line before."""
+
+migration = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+"""Alembic's own: which revision these tables have."""
+
+_WRITERS = 0x70696E6C75
+"""The number of the advisory lock that PostgreSQL's writers take: "pinlu"."""
 
 
 def open_engine(where: Path | str) -> Engine:
     """Return an engine on a SQLite file, or on the database of a URL."""
     if isinstance(where, str):
-        return create_engine(where)
+        engine = _open_url(where)
+        event.listen(engine, "begin", _begin_on_server)
+        return engine
     engine = create_engine(f"sqlite:///{where}", connect_args={"timeout": 30})
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _open_url(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+            raise RequestError("a study's database is PostgreSQL, or SQLite when no URL is given")
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise RequestError(
+            "the database's URL should be like postgresql://user@host/database"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            "PostgreSQL needs psycopg: install pinlu with the extra [postgresql]"
+        ) from error
 
 
 @contextmanager
@@ -218,6 +264,15 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
+def _begin_on_server(connection: Connection) -> None:
+    if connection.get_execution_options().get("only_reads"):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    else:
+        # each statement sees what was committed before it: so, after the lock, everything
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+
+
 def now() -> str:
     """Return the server's time, UTC in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -229,5 +284,28 @@ def setting(connection: Connection, key: str) -> str | None:
 
 
 def note(connection: Connection, action: str, detail: str) -> None:
-    """Add a line to the audit log."""
-    connection.execute(insert(audit).values(at=now(), action=action, detail=detail))
+    """Add a line to the audit log, chained to the one before."""
+    last = connection.scalar(select(audit.c.hash).order_by(audit.c.number.desc()).limit(1))
+    at = now()
+    line_hash = chained(last or "", at, action, detail)
+    connection.execute(insert(audit).values(at=at, action=action, detail=detail, hash=line_hash))
+
+
+def chained(before: str, at: str, action: str, detail: str) -> str:
+    """Return the hash of a line of the audit log, given that of the line before ("" at first)."""
+    line = json.dumps([before, at, action, detail], ensure_ascii=False)
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def broken_line(connection: Connection) -> int | None:
+    """Return the number of the first line of the audit log that is not what was written, or None.
+
+    A line that was changed, put in or taken out breaks the chain; lines taken from the end are
+    missed only by who has noted the last hash.
+    """
+    before = ""
+    for row in connection.execute(select(audit).order_by(audit.c.number)):
+        if row.hash != chained(before, row.at, row.action, row.detail):
+            return int(row.number)
+        before = row.hash
+    return None

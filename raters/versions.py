@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from bench.errors import ConflictError, FileFormatError, RequestError
 from raters import tables as t
+from raters.database import open_database
 from raters.protocol import FILE, Protocol, read_protocol
 from raters.tables import note, now, setting
 
@@ -44,9 +45,7 @@ def amend(study: Path, reason: str) -> dict[str, Any]:
     if not reason.strip():
         raise RequestError("say why the protocol is changed: the reason goes into its log")
     protocol = read_protocol(study)
-    if not (study / t.DATABASE).is_file():
-        raise RequestError(f"{study} has no {t.DATABASE}: its study was not made to the end")
-    engine = t.open_engine(study / t.DATABASE)
+    engine = open_database(study)
     try:
         with t.writing(engine) as connection:
             if setting(connection, "locked_at") is not None:

@@ -12,6 +12,7 @@ from bench.errors import ConflictError, RequestError
 from bench.files import read_rows
 from bench.reading import read_yaml
 from raters import tables as t
+from raters.database import open_database
 from raters.protocol import read_protocol
 from raters.sources import Candidate, Sources
 from raters.stimuli import KEY, KEY_COLUMNS, SEALED
@@ -34,7 +35,7 @@ def read_anchors(study: Path, sources: Sources, languages: Sequence[str]) -> lis
     if protocol.modality != sources.modality:
         raise ConflictError(f"{study} and the runs are not both of pictures, or of clips")
     _refuse_other_revisions(study, sources)
-    engine = t.open_engine(study / t.DATABASE)
+    engine = open_database(study)
     try:
         with t.reading(engine) as connection:
             rows = {

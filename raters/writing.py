@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert
 
 from bench.errors import RequestError
 from bench.records import SCHEMA, Stimulus
@@ -56,8 +56,8 @@ def write_sealed(
         (study / SEALED / name).write_text(text, encoding="utf-8")
 
 
-def write_database(
-    study: Path,
+def fill_database(
+    engine: Engine,
     protocol: Protocol,
     material: Material,
     stimuli: Sequence[Stimulus],
@@ -88,9 +88,9 @@ def write_database(
             captions, stimuli, [*material.items, *training], strict=True
         )
     ]
-    engine = t.open_engine(study / t.DATABASE)
     with t.writing(engine) as connection:
         t.metadata.create_all(connection)
+        connection.execute(insert(t.migration).values(version_num=t.REVISION))
         connection.execute(
             insert(t.meta),
             [
@@ -115,4 +115,3 @@ def write_database(
             rng=rng,
         )
         note(connection, "created", protocol.hash)
-    engine.dispose()

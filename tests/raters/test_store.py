@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +42,12 @@ def answer(here: Step, payload: Any = None, event_id: str = "", **changes: Any) 
 
 
 @pytest.fixture
+def study(study_on_both: Path) -> Path:
+    """Whatever is shown of the store here is shown on SQLite and on PostgreSQL."""
+    return study_on_both
+
+
+@pytest.fixture
 def rater(study: Path) -> Iterator[Rater]:
     """A rater who has agreed to take part: the protocol, the engine, the pseudonym."""
     invite(study, 2, base_url="http://localhost")
@@ -67,8 +71,8 @@ def to_phase(connection: Connection, rater: str, protocol: Protocol, phase: str)
     return here
 
 
-def test_sqlite_is_set_up_to_lose_nothing(study: Path) -> None:
-    with open_study(study) as (_, engine), t.reading(engine) as connection:
+def test_sqlite_is_set_up_to_lose_nothing(template: Path) -> None:
+    with open_study(template) as (_, engine), t.reading(engine) as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -234,11 +238,11 @@ def test_withdrawal_erases_answers_and_leaves_tombstones(study: Path) -> None:
     before = status(study)["responses"]
     result = withdraw(study, "r001")
     assert result["erased"] > 40
-    with closing(sqlite3.connect(study / "ratings.db")) as database:
-        rows = database.execute(
-            "select payload, payload_hash, client_time from response_event where rater = 'r001'"
-        ).fetchall()
-    assert set(rows) == {(None, "", "")}
+    e = t.response_event.c
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        erased = select(e.payload, e.payload_hash, e.client_time, e.skip).where(e.rater == "r001")
+        rows = connection.execute(erased).all()
+    assert {tuple(row) for row in rows} == {(None, "", "", None)}
     after = status(study)
     assert after["responses"] == before
     assert after["withdrawn"] == 1
