@@ -17,8 +17,9 @@ from bench.rubrics import ScaleFile
 from raters import tables as t
 from raters.payloads import ATTRIBUTION, DETECTION, NO_TRACE, PAIR, Answer, check_payload
 from raters.people import start
+from raters.position import Step, position
 from raters.protocol import CANNOT_TELL, OTHER, Protocol
-from raters.store import Step, position, respond
+from raters.store import respond
 from raters.study import enrol_raters, open_study
 from raters.tables import now
 

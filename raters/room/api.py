@@ -26,11 +26,12 @@ from raters.payloads import (
     read_answer,
 )
 from raters.people import hashed, receipt, speak
+from raters.position import AHEAD, Step, position
 from raters.protocol import Protocol
 from raters.room.guard import limited_body
 from raters.room.session import Room, from_our_page, page_token, rater_needed
 from raters.room.texts import catalogue, label
-from raters.store import AHEAD, AHEAD_MOST, Step, position, respond
+from raters.store import AHEAD_MOST, respond
 
 
 def api_routes(room: Room) -> APIRouter:

@@ -24,7 +24,7 @@ from raters.room.session import (
     too_many_false,
 )
 from raters.room.texts import PAGE, catalogue, preferred
-from raters.store import progress
+from raters.position import progress
 
 _templates = Environment(
     loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True

@@ -21,9 +21,10 @@ from raters.create import create
 from raters.export import tables
 from raters.payloads import Answer, check_payload
 from raters.people import start
+from raters.position import Position, Step, position
 from raters.protocol import Protocol
 from raters.simulated import simulate
-from raters.store import Position, Step, position, respond
+from raters.store import respond
 from raters.study import (
     attribution_labels,
     invite,

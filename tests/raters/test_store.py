@@ -15,9 +15,10 @@ from raters import tables as t
 from raters.export import tables
 from raters.payloads import Answer
 from raters.people import open_session, rater_of_session, rater_of_token, start
+from raters.position import Step, position
 from raters.protocol import Protocol, read_protocol
 from raters.simulated import simulate
-from raters.store import Step, owns, position, respond
+from raters.store import owns, respond
 from raters.study import invite, lock, open_study, status, withdraw
 from tests.raters.material import look
 
