@@ -123,6 +123,22 @@ class Box(FileModel):
         return self
 
 
+class Option(FileModel):
+    """One answer that a question offers."""
+
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,40}$")
+    label: Text
+
+
+class Question(FileModel):
+    """What raters are asked about themselves; without options it takes a line of text."""
+
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,40}$")
+    question: Text
+    options: list[Option] = Field(default_factory=list)
+    required: bool = False
+
+
 class Seconds(FileModel):
     """Seconds per task where the pilot found others than the table's."""
 
@@ -159,6 +175,7 @@ class StudyFile(FileModel):
     budget_hours: float | None = Field(default=None, gt=0)
     seconds: Seconds = Seconds()
     debriefing: Text = Field(default_factory=dict)
+    background: list[Question] = Field(default_factory=list)
     simulated: bool = False
 
     @model_validator(mode="after")
@@ -186,6 +203,9 @@ class StudyFile(FileModel):
                 raise ValueError(f"the label {label!r} is no id: use a-z, 0-9, _ and -")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("a label is given twice")
+        asked = [question.id for question in self.background]
+        if len(set(asked)) < len(asked):
+            raise ValueError("a question of the background is given twice")
         return self
 
     @model_validator(mode="after")
@@ -195,6 +215,9 @@ class StudyFile(FileModel):
             texts.append((f"training {number}: explain", example.explain))
             if example.scales or example.caption:
                 texts.append((f"training {number}: caption", example.caption))
+        for question in self.background:
+            texts.append((f"background {question.id}", question.question))
+            texts += [(f"background {question.id}", one.label) for one in question.options]
         for name, text in texts:
             for language in self.languages:
                 if not text.get(language):

@@ -150,6 +150,7 @@ def _protocol(
             "languages": file.languages,
             "ask": file.ask.model_dump(),
             "debriefing": file.debriefing,
+            "background": [question.model_dump() for question in file.background],
             "suites": dict(sources.suites),
             "plan": {
                 "raters": rules.raters,

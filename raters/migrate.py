@@ -125,6 +125,7 @@ def _brought_up(content: Mapping[str, Any], connection: Connection) -> dict[str,
         "declared_labels": [],
         "ask": dict.fromkeys(("traces", "recognised", "human", "flags", "remark"), False),
         "debriefing": {},
+        "background": [],
         "plan": {
             **plan,
             "scales_per_item": plan["raters_per_item"],

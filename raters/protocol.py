@@ -15,7 +15,7 @@ from bench.errors import FileFormatError, RequestError
 from bench.reading import FileModel, canonical_hash, check, read_yaml
 from bench.records import Rubric
 from bench.rubrics import RubricFile, rubric_from
-from raters.config import Ask, RoomLanguage, Text
+from raters.config import Ask, Question, RoomLanguage, Text
 
 FILE = "study.yaml"
 OTHER = "other"
@@ -53,7 +53,8 @@ class Protocol(FileModel):
 
     `stand_ins` says that some references are not works by people but drawn by a program.
     `suites` maps a suite's name to its hash. `declared_labels` may be named as a tradition beside
-    the suite's own. `debriefing` follows the last item; empty, the room's own does.
+    the suite's own. `debriefing` follows the last item; empty, the room's own does. `background` is asked
+    with the consent.
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -68,6 +69,7 @@ class Protocol(FileModel):
     languages: list[RoomLanguage] = Field(min_length=1)
     ask: Ask
     debriefing: Text
+    background: list[Question]
     suites: dict[str, str]
     plan: Plan
     rubric_hash: str

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.errors import ConflictError, RequestError
 from bench.reading import read_yaml
-from bench.records import SCHEMA, SIMULATED
+from bench.records import SIMULATED
 from raters import tables as t
 from raters.create import create
-from raters.database import open_database, refuse_other_revision
-from raters.people import enrol, erase, pseudonym_of, receipt
-from raters.plan import PLANNED, take_block
-from raters.protocol import Protocol, read_protocol
+from raters.database import back_up
+from raters.folder import load_study, open_study
+from raters.invitations import enrol_raters, invite
+from raters.people import erase, pseudonym_of, receipt
+from raters.plan import PLANNED
+from raters.protocol import read_protocol
 from raters.tables import note, now, setting
-from raters.versions import check_frozen
 
 __all__ = [
     "attribution_labels",
+    "backup",
     "create",
     "criterion_labels",
     "enrol_raters",
@@ -36,82 +34,9 @@ __all__ = [
     "status",
     "study_id",
     "tradition_labels",
+    "unblind",
     "withdraw",
 ]
-
-
-@contextmanager
-def open_study(study: Path) -> Iterator[tuple[Protocol, Engine]]:
-    """Give what `load_study` returns, and close the database on leaving."""
-    protocol, engine = load_study(study)
-    try:
-        yield protocol, engine
-    finally:
-        engine.dispose()
-
-
-def load_study(study: Path) -> tuple[Protocol, Engine]:
-    """Return the protocol and the database of a study folder, checked against each other.
-
-    Raises:
-        RequestError: it is no study folder, or of another schema.
-        ConflictError: `study.yaml` was changed after the first rater had started.
-    """
-    refuse_other_revision(study)
-    protocol = read_protocol(study)
-    engine = open_database(study)
-    try:
-        with t.reading(engine) as connection:
-            _check_together(connection, protocol, study)
-    except BaseException:
-        engine.dispose()
-        raise
-    return protocol, engine
-
-
-def invite(study: Path, count: int, *, base_url: str, group: str = "") -> list[str]:
-    """Invite `count` raters and return their links; only hashes of the tokens are stored.
-
-    Raters beyond the plan get further balanced blocks.
-
-    Raises:
-        RequestError: `count` is not positive, or `group` is kept for simulated raters.
-        ConflictError: the study is closed.
-    """
-    if count < 1:
-        raise RequestError(f"count must be at least 1, not {count}")
-    if group == SIMULATED or len(group) > 80:
-        raise RequestError(f"{group!r} cannot be a group of raters: choose another name")
-    rng = np.random.default_rng()
-    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
-        new = enrol_raters(connection, protocol, count, group=group, simulated=False, rng=rng)
-    return [f"{base_url.rstrip('/')}/i/{token}" for _, token in new]
-
-
-def enrol_raters(
-    connection: Connection,
-    protocol: Protocol,
-    count: int,
-    *,
-    group: str,
-    simulated: bool,
-    rng: np.random.Generator,
-) -> list[tuple[str, str]]:
-    """Add raters and return (pseudonym, token) of each.
-
-    Raises:
-        ConflictError: the study is closed.
-    """
-    if setting(connection, "locked_at") is not None:
-        raise ConflictError("this study is closed: nobody can be invited any more")
-    new = []
-    for _ in range(count):
-        token = secrets.token_urlsafe(16)
-        block = take_block(connection, protocol, rng)
-        rater = enrol(connection, block, protocol, token=token, group=group, simulated=simulated)
-        new.append((rater, token))
-    note(connection, "invited", f"{count} {group}".strip())
-    return new
 
 
 def status(study: Path) -> dict[str, Any]:
@@ -128,10 +53,12 @@ def status(study: Path) -> dict[str, Any]:
             "started": sum(bool(one["started_at"]) for one in raters),
             "finished": sum(bool(one["finished_at"]) for one in raters),
             "withdrawn": sum(bool(one["withdrawn_at"]) for one in raters),
+            "revoked": sum(bool(one["revoked_at"]) for one in raters),
             "locked_at": setting(connection, "locked_at"),
             "frozen": setting(connection, "protocol_hash") is not None,
             "responses": connection.scalar(select(func.count()).select_from(t.response_event)),
             "coverage": counts,
+            "audit": _audit(connection),
             "raters": raters,
         }
 
@@ -158,7 +85,7 @@ def lock(study: Path, reason: str) -> dict[str, Any]:
         return {"study": protocol.study, "locked_at": at, "reason": reason}
 
 
-def withdraw(study: Path, rater: str) -> dict[str, Any]:
+def withdraw(study: Path, rater: str, reason: str = "") -> dict[str, Any]:
     """Erase what a rater answered; tombstones without content stay.
 
     `rater` is a pseudonym, the receipt's code, or the invitation's link: whatever the rater has.
@@ -170,9 +97,40 @@ def withdraw(study: Path, rater: str) -> dict[str, Any]:
     with open_study(study) as (protocol, engine):
         with t.writing(engine) as connection:
             rater = pseudonym_of(connection, rater)
-            erased = erase(connection, rater)
+            erased = erase(connection, rater, reason)
         t.forget_log(engine)
         return {"study": protocol.study, "rater": rater, "erased": erased}
+
+
+def backup(study: Path, out: Path) -> dict[str, Any]:
+    """Copy a study's database into one SQLite file while it is in use, and check the copy.
+
+    Raises:
+        ConflictError: `out` exists.
+    """
+    with open_study(study) as (_, engine):
+        if not out.exists():
+            with t.writing(engine) as connection:
+                note(connection, "backup", out.name)
+        return back_up(engine, out)
+
+
+def unblind(study: Path, reason: str) -> dict[str, Any]:
+    """Record in the audit log, before it happens, that the names are joined to what was judged.
+
+    `locked` in what is returned tells whether the study was closed by then: names that are seen
+    before that are a deviation, which the report states.
+
+    Raises:
+        RequestError: no reason is given.
+    """
+    if not reason.strip():
+        raise RequestError("say why the names are looked at: the reason goes into the log")
+    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
+        locked = setting(connection, "locked_at") is not None
+        when = "" if locked else ", before the study was closed"
+        note(connection, "unblinded", f"{reason}{when}")
+        return {"study": protocol.study, "locked": locked, "reason": reason}
 
 
 def levels(study: Path) -> dict[str, str]:
@@ -206,12 +164,14 @@ def criterion_labels(study: Path) -> dict[str, dict[str, str]]:
     return {scale.id: dict(scale.label) for scale in read_protocol(study).rubric.scales}
 
 
-def _check_together(connection: Connection, protocol: Protocol, study: Path) -> None:
-    if setting(connection, "schema") != str(SCHEMA):
-        raise FileFormatError(f"{study}: schema {SCHEMA} is what this version reads")
-    if setting(connection, "study") != protocol.study:
-        raise ConflictError(f"{study}: study.yaml and its database are of two studies")
-    check_frozen(connection, protocol)
+def _audit(connection: Connection) -> dict[str, Any]:
+    """Return how long the audit log is, its last hash, and where its chain is broken, if it is."""
+    last = connection.execute(select(t.audit).order_by(t.audit.c.number.desc()).limit(1)).one()
+    return {
+        "lines": last.number,
+        "last_hash": last.hash,
+        "broken_line": t.broken_line(connection),
+    }
 
 
 def _raters(connection: Connection) -> list[dict[str, Any]]:
@@ -239,6 +199,8 @@ def _raters(connection: Connection) -> list[dict[str, Any]]:
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "withdrawn_at": row.withdrawn_at,
+            "expires_at": row.expires_at,
+            "revoked_at": row.revoked_at,
             "receipt": receipt(row),
         }
         for row in connection.execute(select(t.rater).order_by(r.id))
