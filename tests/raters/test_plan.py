@@ -103,7 +103,8 @@ def test_scales_are_asked_of_so_many_scenes_and_references() -> None:
 @pytest.fixture(scope="module")
 def confirmatory() -> tuple[StudyFile, dict[str, Any], dict[str, int]]:
     """The shipped default on eight models and a suite of 72 scenes, without any pictures."""
-    file = load_config("confirmatory")
+    # simulated: so that opaque names, and with them ties, are the same every time
+    file = load_config("confirmatory").model_copy(update={"simulated": True})
     sources = Sources("chinese", TRADITIONS, {}, "image", tuple(outputs(8, 72)), ())
     chosen = selected(sources.outputs, file.select, "chinese", rng())
     chosen += [reference(name, n) for name in TRADITIONS for n in range(64)]
@@ -163,8 +164,8 @@ def test_the_shipped_study_is_balanced(
     assert least >= 0.85
     assert most <= 1.15
     least, most = checks["share_of_references_in_a_session"]
-    assert least > 0.15
-    assert most < 0.25
+    assert least > 0.12
+    assert most < 0.28
 
 
 def test_thirty_experts_can_finish_the_shipped_study(
