@@ -3,12 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test browser format clean
+.PHONY: demo test browser postgresql format clean
 
 demo: .venv/.installed
 	$(BIN)/pinlu demo $(if $(SERVE),--serve)
 
-test: .venv/.tools browser
+test: .venv/.tools browser postgresql
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -20,6 +20,9 @@ format: .venv/.tools
 
 browser: .venv/.tools
 	@$(BIN)/python tests/browser.py
+
+postgresql: .venv/.tools
+	@$(BIN)/python -m tests.postgresql
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Pinlu wants Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'

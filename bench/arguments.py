@@ -144,6 +144,9 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     )
     new.add_argument("--run", type=Path, action="append", required=True, help="a run folder")
     new.add_argument("--references", type=Path, help="a folder of human-made works")
+    new.add_argument(
+        "--anchors", type=Path, metavar="STUDY", help="show an earlier study's anchors again"
+    )
     new.add_argument("--out", type=Path, required=True, help="the study folder to make")
     invite = command("study invite", "print invitation links, one a line", within=actions)
     invite.add_argument("study", type=Path, metavar="STUDY")
@@ -176,6 +179,11 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     plan.add_argument("--models", type=_positive, help="to be compared (as many as in the pilot)")
     plan.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
     plan.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
+    amend = command(
+        "study amend", "record a changed study.yaml as a new version of it", within=actions
+    )
+    amend.add_argument("study", type=Path, metavar="STUDY")
+    amend.add_argument("--reason", required=True, help="why, for the record")
     withdraw = command("study withdraw", "erase one rater's responses", within=actions)
     withdraw.add_argument("study", type=Path, metavar="STUDY")
     withdraw.add_argument("rater", metavar="RATER")

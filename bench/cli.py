@@ -230,9 +230,28 @@ def _models(options: argparse.Namespace) -> int:
 def _study_new(options: argparse.Namespace) -> int:
     from raters.study import create
 
-    made = create(options.config, options.run, references=options.references, out=options.out)
+    made = create(
+        options.config,
+        options.run,
+        references=options.references,
+        anchors=options.anchors,
+        out=options.out,
+    )
+    for warning in made.pop("warnings"):
+        print(f"Warning: {warning}.", file=sys.stderr)
     for name, value in made.items():
-        print(f"{name}: {value}")
+        if isinstance(value, dict):
+            print(f"{name}:", *(f"  {part}: {told}" for part, told in value.items()), sep="\n")
+        else:
+            print(f"{name}: {value}")
+    return 0
+
+
+def _study_amend(options: argparse.Namespace) -> int:
+    from raters.versions import amend
+
+    made = amend(options.study, options.reason)
+    print(f"{options.study} goes on under version {made['version']} of its protocol")
     return 0
 
 
@@ -519,16 +538,22 @@ def _protocol(study: Path) -> list[Score]:
 def study_tables(study: Path) -> dict[str, DataFrame]:
     """Return a study's checked tables with their names joined."""
     from bench.join import read_key, reveal
-    from leaderboard.tables import check_attributions, check_ratings, check_votes
+    from leaderboard.tables import (
+        check_attributions,
+        check_detections,
+        check_ratings,
+        check_votes,
+    )
     from raters.export import tables
-    from raters.study import traditions
+    from raters.study import attribution_labels
 
     named = reveal(tables(study), read_key(study))
-    where = str(study)
+    where, labels = str(study), attribution_labels(study)
     return {
         "ratings": check_ratings(named["ratings"], where),
         "votes": check_votes(named["votes"], where),
-        "attributions": check_attributions(named["attributions"], where, labels=traditions(study)),
+        "attributions": check_attributions(named["attributions"], where, labels=labels),
+        "detections": check_detections(named["detections"], where),
     }
 
 
@@ -608,6 +633,7 @@ COMMANDS: dict[str, Command] = {
     "study status": _study_status,
     "study lock": _study_lock,
     "study plan": _study_plan,
+    "study amend": _study_amend,
     "study withdraw": _study_withdraw,
     "study export": _study_export,
     "rate": _rate,

@@ -43,13 +43,13 @@ def reveal(tables: Mapping[str, pd.DataFrame], key: pd.DataFrame) -> dict[str, p
     """Add model, prompt, target and the rest to the masked tables of a study.
 
     Args:
-        tables: `ratings`, `attributions` (column `item`) and `votes` (columns `left`, `right`),
+        tables: `votes` (columns `left`, `right`) and the others (column `item`, some `against`),
             as `raters` exports them.
         key: as `read_key` returns it.
 
     Returns:
         The same tables in the form that `leaderboard` reads: in votes, `left` and `right` have
-        become model ids.
+        become model ids, and so has `against`.
 
     Raises:
         FileFormatError: a table names a stimulus that is not in the key.
@@ -79,6 +79,8 @@ def showcase(study: Path, key: pd.DataFrame, scenes: int = 6) -> list[tuple[Path
     return [
         (picture(study, str(stimulus)), model, prompt)
         for stimulus, model, prompt in zip(rows.index, rows["model"], rows["prompt"], strict=True)
+        # of clips a report shows none
+        if (study / "stimuli" / f"{stimulus}.webp").is_file()
     ]
 
 
@@ -99,7 +101,10 @@ def picture(study: Path, stimulus: str) -> Path:
 
 def _reveal_items(table: pd.DataFrame, key: pd.DataFrame, name: str) -> pd.DataFrame:
     _check_known(table, "item", key, name)
-    return table.join(key[_NAMES], on="item")
+    named = table.join(key[_NAMES], on="item")
+    if "against" in table:  # the right one of a pair, where there is one
+        named["against"] = table["against"].map(key["model"]).fillna("")
+    return named
 
 
 def _reveal_votes(table: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,9 @@ NOT_APPLICABLE = "not_applicable"
 column of a table of ratings that says so of a row without a value."""
 
 Modality = Literal["image", "video", "understanding"]
-AssignmentKind = Literal["training", "single", "pair", "repeat", "reference"]
+AssignmentKind = Literal[
+    "training", "warm_up", "single", "reference", "repeat", "attention", "pair", "detection"
+]
 OutputStatus = Literal["ok", "suspect"]
 Winner = Literal["left", "right", "tie", "both_bad"]
 Diagnosticity = Literal["", "distinct", "shared", "hybrid", "not-applicable"]
@@ -141,20 +143,25 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Stimulus:
-    """What a rater is shown: an opaque id and a cleaned copy. Nothing here names a model."""
+    """What a rater is shown: an opaque id and a cleaned copy. Nothing here names a model.
+
+    `seconds` is how long a clip plays, None of a picture.
+    """
 
     id: str
     file: str
     width: int
     height: int
     sha256: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """One thing that one rater is asked, stored before it is first shown.
 
-    `stimuli` holds one id, or for a pair two: left, then right.
+    `stimuli` holds one id, or for a pair two: left, then right. A rater's assignments fall into
+    sessions, from 1.
     """
 
     id: str
@@ -164,6 +171,7 @@ class Assignment:
     stimuli: tuple[str, ...]
     rubric_hash: str
     occasion: int = 0
+    session: int = 1
 
 
 @dataclass(frozen=True, slots=True)

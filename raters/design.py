@@ -1,97 +1,40 @@
-"""Who sees what, in which order and on which side: pure functions of items and a generator.
+"""Who sees what: pure functions of items, pairs, rules and a generator.
 
 A block is what one rater is given. Single items (references among them) come first and pairs
 after them, because a pair shows the scene's text, and whoever has read it would no longer judge
-the picture alone.
+the picture alone. Whether a person or a program made a picture is asked last of all, in a closing
+series of pictures seen before: asked earlier, it would prime the attributions.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from bench.records import AssignmentKind
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A single picture. `maker` and `asked` are opaque codes of its model and its target."""
-
-    id: str
-    scene: str
-    maker: str
-    asked: str
-    reference: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two pictures of one scene by two makers; `first` and `second` say nothing of sides."""
-
-    first: str
-    second: str
-    scene: str
-    makers: tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One thing that a rater is asked; for a pair `stimuli` is left, then right."""
-
-    kind: AssignmentKind
-    stimuli: tuple[str, ...]
-
-
-Block = list[Task]
+from raters.balance import least_first, sides, spread
+from raters.compose import composed, nothing_yet, sessions_needed
+from raters.tasks import Block, Item, Pair, Rules, Share
 
 
 def blocks(
-    items: Sequence[Item],
-    pairs: Sequence[Pair],
-    *,
-    raters: int,
-    raters_per_item: int,
-    votes_per_pair: int,
-    rng: np.random.Generator,
+    items: Sequence[Item], pairs: Sequence[Pair], rules: Rules, rng: np.random.Generator
 ) -> list[Block]:
     """Return one block per planned rater.
 
-    Every item has `raters_per_item` raters and every pair `votes_per_pair`. Raters' numbers of
-    singles differ by one at most, and so do their numbers of pairs. For every pair, and for every
-    rater and two makers, the sides differ by one at most.
+    Every item has `raters_per_item` raters (an anchor all), every scaled one `scales_per_item` who
+    rate it (an anchor all), and every pair `votes_per_pair`. Raters' numbers of singles differ by
+    one at most, and so do their numbers of pairs. For every pair, and for every rater and two
+    makers, the sides differ by one at most.
     """
-    of_item = spread(
-        [(item.maker, item.asked) for item in items],
-        [item.scene for item in items],
-        raters=raters,
-        each=raters_per_item,
-        rng=rng,
-    )
-    of_pair = spread(
-        [pair.makers for pair in pairs],
-        [pair.scene for pair in pairs],
-        raters=raters,
-        each=votes_per_pair,
-        rng=rng,
-    )
-    edges = [(rater, index) for index, chosen in enumerate(of_pair) for rater in chosen]
-    first_left = sides(
-        [((rater, pairs[index].makers), index) for rater, index in edges],
-        rng,
-    )
-    given_items: list[list[Item]] = [[] for _ in range(raters)]
-    for item, chosen in zip(items, of_item, strict=True):
-        for rater in chosen:
-            given_items[rater].append(item)
-    given_pairs: list[list[tuple[Pair, bool]]] = [[] for _ in range(raters)]
-    for (rater, index), left in zip(edges, first_left, strict=True):
-        given_pairs[rater].append((pairs[index], left))
+    shares = _shares(items, pairs, rules, rng)
+    count = rules.sessions or sessions_needed(shares, rules)
+    so_far = nothing_yet(items, rules)
     return [
-        in_order(own_items, own_pairs, rng)
-        for own_items, own_pairs in zip(given_items, given_pairs, strict=True)
+        composed(share, (items, pairs), rules=rules, count=count, so_far=so_far, rng=rng)
+        for share in shares
     ]
 
 
@@ -101,7 +44,9 @@ def further_block(
     judged: Mapping[str, int],
     votes: Mapping[tuple[str, str], int],
     *,
+    rules: Rules,
     singles: int,
+    scaled: int,
     duels: int,
     rng: np.random.Generator,
 ) -> Block:
@@ -112,19 +57,25 @@ def further_block(
         pairs: all pairs of the study.
         judged: how often each item was judged or given away so far; missing means never.
         votes: the same by (left, right).
-        singles: how many single items the block holds, at most.
+        rules: those of the plan; `sessions` is set.
+        singles: how many single items the block holds, at most; anchors come before all others.
+        scaled: on how many of them the scales are asked, at most.
         duels: how many pairs the block holds, at most.
         rng: decides ties and order.
     """
-    chosen_items = [
-        items[index]
+    anchors = [item for item in items if item.anchor]
+    others = [item for item in items if not item.anchor]
+    chosen_items = anchors + [
+        others[index]
         for index in least_first(
-            [(item.maker, item.asked) for item in items],
-            [judged.get(item.id, 0) for item in items],
-            singles,
+            [item.traits for item in others],
+            [judged.get(item.id, 0) for item in others],
+            max(singles - len(anchors), 0),
             rng,
         )
     ]
+    with_scales = [item.id for item in chosen_items if item.scaled][:scaled]
+    chosen_items = [replace(item, scaled=item.id in with_scales) for item in chosen_items]
     lefts = [votes.get((pair.first, pair.second), 0) for pair in pairs]
     rights = [votes.get((pair.second, pair.first), 0) for pair in pairs]
     chosen = least_first(
@@ -141,161 +92,57 @@ def further_block(
         left = behind < 0 if behind else bool(rng.integers(2))
         own[makers] += 1 if left else -1
         chosen_pairs.append((pairs[index], left))
-    return in_order(chosen_items, chosen_pairs, rng)
+    share = Share(chosen_items, chosen_pairs)
+    count = rules.sessions or sessions_needed([share], rules)
+    return composed(
+        share, (items, pairs), rules=rules, count=count, so_far=nothing_yet(items, rules), rng=rng
+    )
 
 
-def spread(
-    cells: Sequence[Hashable],
-    scenes: Sequence[str],
-    *,
-    raters: int,
-    each: int,
-    rng: np.random.Generator,
-) -> list[list[int]]:
-    """Return for every item the `each` raters (0 to raters - 1) who judge it.
-
-    Items are dealt cell by cell to the raters with the least load, so loads in
-    all stay within one of each other, and within a cell nearly so; among equals those go first who have seen the scene least.
-    """
-    if not scenes:
-        return []
-    if not 1 <= each <= raters:
-        raise ValueError(f"{each} raters for each item out of {raters} cannot be")
-    load = np.zeros(raters)
-    seen: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(raters))
-    result: list[list[int]] = [[] for _ in cells]
-    for index in _cell_by_cell(cells, rng):
-        scene = seen[scenes[index]]
-        order = np.lexsort((rng.random(raters), scene, load))
-        chosen = order[:each]
-        load[chosen] += 1
-        scene[chosen] += 1
-        result[index] = sorted(int(rater) for rater in chosen)
-    return result
+def drawn_anchors(items: Sequence[Item], count: int, rng: np.random.Generator) -> set[str]:
+    """Return the ids of `count` anchors: every model and target in its share, scenes apart."""
+    order = least_first([item.traits for item in items], [0] * len(items), len(items), rng)
+    chosen: list[int] = []
+    scenes: set[str] = set()
+    for index in order[:count]:
+        alike = [one for one in order if items[one].traits == items[index].traits]
+        free = [one for one in alike if one not in chosen]
+        best = next((one for one in free if items[one].scene not in scenes), free[0])
+        chosen.append(best)
+        scenes.add(items[best].scene)
+    return {items[index].id for index in chosen}
 
 
-def sides(edges: Sequence[tuple[Hashable, Hashable]], rng: np.random.Generator) -> list[bool]:
-    """Give every edge of a bipartite graph a side, balanced within one at every vertex.
-
-    Vertices of odd degree are tied to one extra vertex, so that all degrees are even; the edges
-    then fall into closed walks, and walking along an edge from its first end to its second, or
-    back, is its side. Every vertex is entered as often as it is left.
-    """
-    ends: list[tuple[Hashable, Hashable]] = [(("a", a), ("b", b)) for a, b in edges]
-    degree = Counter(vertex for edge in ends for vertex in edge)
-    ends += [(vertex, "extra") for vertex, count in degree.items() if count % 2]
-    at: dict[Hashable, list[int]] = defaultdict(list)
-    for index in rng.permutation(len(ends)):
-        for vertex in ends[index]:
-            at[vertex].append(int(index))
-    used: set[int] = set()
-    forward = [False] * len(ends)
-    for start in list(at):
-        while walk := _closed_walk(start, ends, at, used):
-            turned = bool(rng.integers(2))
-            for index, along in walk:
-                forward[index] = along != turned
-    return forward[: len(edges)]
-
-
-def apart(scenes: Sequence[str], rng: np.random.Generator, after: str = "") -> list[int]:
-    """Return a random order of the indices in which equal scenes are not neighbours, where possible.
-
-    `after` is the scene that came before the first.
-    """
-    waiting: dict[str, list[int]] = defaultdict(list)
-    for index in rng.permutation(len(scenes)):
-        waiting[scenes[index]].append(int(index))
-    order: list[int] = []
-    last = after
-    while waiting:
-        left = sum(len(indices) for indices in waiting.values())
-        fullest = max(waiting, key=lambda scene: len(waiting[scene]))
-        if 2 * len(waiting[fullest]) > left and fullest != last:
-            scene = fullest  # put off any longer, it would end up beside itself
-        else:
-            free = [scene for scene in waiting if scene != last] or list(waiting)
-            weights = np.array([len(waiting[scene]) for scene in free], dtype=float)
-            scene = free[int(rng.choice(len(free), p=weights / weights.sum()))]
-        order.append(waiting[scene].pop())
-        if not waiting[scene]:
-            del waiting[scene]
-        last = scene
-    return order
-
-
-def in_order(
-    items: Sequence[Item], pairs: Sequence[tuple[Pair, bool]], rng: np.random.Generator
-) -> Block:
-    """Return one rater's block: singles with references spread evenly among them, then pairs."""
-    outputs = [item for item in items if not item.reference]
-    references = [item for item in items if item.reference]
-    outputs = [outputs[index] for index in apart([item.scene for item in outputs], rng)]
-    references = [references[index] for index in rng.permutation(len(references))]
-    singles = _interleave(outputs, references, rng)
-    tasks = [Task("reference" if item.reference else "single", (item.id,)) for item in singles]
-    last = singles[-1].scene if singles else ""
-    for index in apart([pair.scene for pair, _ in pairs], rng, after=last):
-        pair, first_left = pairs[index]
-        shown = (pair.first, pair.second) if first_left else (pair.second, pair.first)
-        tasks.append(Task("pair", shown))
-    return tasks
-
-
-def least_first(
-    cells: Sequence[Hashable], counts: Sequence[int], size: int, rng: np.random.Generator
-) -> list[int]:
-    """Return `size` indices: from every cell its share, and within a cell the lowest counts."""
-    members: dict[Hashable, list[int]] = defaultdict(list)
-    for index in rng.permutation(len(cells)):
-        members[cells[index]].append(int(index))
-    for indices in members.values():
-        indices.sort(key=lambda index: counts[index])
-    # an item's place within its cell, as a share of the cell: the lowest places of all are taken
-    place = {
-        index: ((rank + float(rng.random())) / len(indices), counts[index])
-        for indices in members.values()
-        for rank, index in enumerate(indices)
-    }
-    return sorted(place, key=lambda index: place[index])[:size]
-
-
-def _closed_walk(
-    start: Hashable,
-    ends: Sequence[tuple[Hashable, Hashable]],
-    at: Mapping[Hashable, list[int]],
-    used: set[int],
-) -> list[tuple[int, bool]]:
-    """Walk unused edges from `start` until stuck, which with even degrees is at `start` again."""
-    walk: list[tuple[int, bool]] = []
-    vertex = start
-    while at[vertex]:
-        index = at[vertex].pop()
-        if index in used:
-            continue
-        used.add(index)
-        along = ends[index][0] == vertex
-        walk.append((index, along))
-        vertex = ends[index][1] if along else ends[index][0]
-    return walk
-
-
-def _cell_by_cell(cells: Sequence[Hashable], rng: np.random.Generator) -> list[int]:
-    members: dict[Hashable, list[int]] = defaultdict(list)
-    for index in rng.permutation(len(cells)):
-        members[cells[index]].append(int(index))
-    groups = list(members.values())
-    return [index for group in rng.permutation(len(groups)) for index in groups[group]]
-
-
-def _interleave(
-    outputs: Sequence[Item], references: Sequence[Item], rng: np.random.Generator
-) -> list[Item]:
-    total, count = len(outputs) + len(references), len(references)
-    # the block is cut into as many stretches as there are references: one at random in each
-    places = {
-        int(rng.integers(number * total // count, (number + 1) * total // count)): reference
-        for number, reference in enumerate(references)
-    }
-    rest = iter(outputs)
-    return [places[place] if place in places else next(rest) for place in range(total)]
+def _shares(
+    items: Sequence[Item], pairs: Sequence[Pair], rules: Rules, rng: np.random.Generator
+) -> list[Share]:
+    raters = rules.raters
+    of_item = spread(
+        [item.traits for item in items],
+        [item.scene for item in items],
+        raters=raters,
+        each=[raters if item.anchor else rules.raters_per_item for item in items],
+        rng=rng,
+    )
+    shares = [Share([], []) for _ in range(raters)]
+    rated = Counter[int]()
+    for index in rng.permutation(len(items)):
+        item, chosen = items[index], of_item[index]
+        few = len(chosen) if item.anchor else rules.scales_per_item
+        by_load = sorted(chosen, key=lambda rater: (rated[rater], rng.random()))
+        with_scales = set(by_load[:few]) if item.scaled else set()
+        rated.update(with_scales)
+        for rater in chosen:
+            shares[rater].items.append(replace(item, scaled=rater in with_scales))
+    of_pair = spread(
+        [(pair.makers, *pair.makers) for pair in pairs],
+        [pair.scene for pair in pairs],
+        raters=raters,
+        each=[rules.votes_per_pair] * len(pairs),
+        rng=rng,
+    )
+    edges = [(rater, index) for index, chosen in enumerate(of_pair) for rater in chosen]
+    first_left = sides([((rater, pairs[index].makers), index) for rater, index in edges], rng)
+    for (rater, index), left in zip(edges, first_left, strict=True):
+        shares[rater].pairs.append((pairs[index], left))
+    return shares

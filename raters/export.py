@@ -11,29 +11,35 @@ from sqlalchemy import Connection, Row, func, select
 
 from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
-from raters.payloads import ASPECTS, ATTRIBUTION, PAIR, SCALES
+from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, PAIR, SCALES
 from raters.study import open_study
 
+_WHO = ("study", "rater")
+_ABOUT = ("occasion", "rater_group", "room_language")
+
 COLUMNS = {
-    "ratings": (
-        "study", "rater", "item", "criterion", "value", "not_applicable", "occasion", "rater_group",
-        "room_language",
-    ),
-    "votes": (
-        "study", "rater", "left", "right", "winner", "occasion", "rater_group", "room_language",
-    ),
+    "ratings": (*_WHO, "item", "criterion", "value", "not_applicable", *_ABOUT),
+    "votes": (*_WHO, "left", "right", "winner", *_ABOUT),
     "attributions": (
-        "study", "rater", "item", "aspect", "attribution", "occasion", "rater_group",
-        "room_language",
+        *_WHO, "item", "aspect", "attribution", "trace", "trace_strength", "recognised", *_ABOUT,
     ),
+    "detections": (*_WHO, "item", "seen_as", "generator_recognised", "generator", *_ABOUT),
+    "flags": (*_WHO, "item", "kind", "x", "y", "t", *_ABOUT),
+    "remarks": (*_WHO, "item", "against", "phase", "remark", *_ABOUT),
+    "skips": (*_WHO, "item", "against", "phase", "reason", *_ABOUT),
 }  # fmt: skip
+"""`item` and `against` are stimuli; `against` is the right one of a pair, else empty. Of a flag `x`
+and `y` are shares of the picture's sides, and `t` seconds of a clip."""
+
+EXPORTED = ("single", "reference", "repeat", "pair", "detection")
+"""The kinds that count: training, warm-ups and attention items are left out."""
 
 
 def tables(study: Path) -> dict[str, pd.DataFrame]:
-    """Return `ratings`, `votes` and `attributions`, with stimulus ids in place of names.
+    """Return the tables of `COLUMNS`, with stimulus ids in place of names.
 
-    The last event of each assignment counts. Training and withdrawn raters are left out; simulated
-    raters have the group `simulated`.
+    The last event of each phase of an assignment counts. Training, warm-ups, attention items and
+    withdrawn raters are left out; simulated raters have the group `simulated`.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
     with open_study(study) as (protocol, engine), t.reading(engine) as connection:
@@ -62,28 +68,40 @@ def captions(study: Path) -> dict[str, dict[str, str]]:
 
 def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (table, columns) of every single answer in one event."""
-    if event.phase == SCALES:
-        for criterion, value in event.payload.items():
+    payload, item = event.payload, {"item": event.first}
+    both = {**item, "against": event.second or "", "phase": event.phase}
+    if "remark" in payload:
+        yield "remarks", {**both, "remark": payload["remark"]}
+    if "skip" in payload:
+        yield "skips", {**both, "reason": payload["skip"]}
+    elif event.phase == SCALES:
+        for criterion, value in payload["scales"].items():
             lacks = value == NOT_APPLICABLE
-            yield (
-                "ratings",
-                {
-                    "item": event.first,
-                    "criterion": criterion,
-                    "value": None if lacks else value,
-                    "not_applicable": lacks,
-                },
-            )
+            answered = {"value": None if lacks else value, "not_applicable": lacks}
+            yield "ratings", {**item, "criterion": criterion, **answered}
+        for flag in payload.get("flags", []):
+            yield "flags", {**item, **flag}
     elif event.phase == ATTRIBUTION:
         for aspect in ASPECTS:
-            attribution = event.payload[aspect]
+            # a trace is of the manner; a work recognised is so for both
+            traced = aspect == ASPECTS[0]
             yield (
                 "attributions",
-                {"item": event.first, "aspect": aspect, "attribution": attribution},
+                {
+                    **item,
+                    "aspect": aspect,
+                    "attribution": payload[aspect],
+                    "trace": payload.get("trace", "") if traced else "",
+                    "trace_strength": payload.get("trace_strength", "") if traced else "",
+                    "recognised": payload.get("recognised"),
+                },
             )
     elif event.phase == PAIR:
-        winner = event.payload["winner"]
-        yield "votes", {"left": event.first, "right": event.second, "winner": winner}
+        yield "votes", {"left": event.first, "right": event.second, "winner": payload["winner"]}
+    elif event.phase == DETECTION:
+        named = {"generator": payload.get("generator", "")}
+        told = {"generator_recognised": payload["generator_recognised"], **named}
+        yield "detections", {**item, "seen_as": payload["human"], **told}
 
 
 def _last_events(connection: Connection) -> list[Row[Any]]:
@@ -97,7 +115,7 @@ def _last_events(connection: Connection) -> list[Row[Any]]:
             )
             .join(t.assignment, a.id == e.assignment)
             .join(t.rater, r.id == e.rater)
-            .where(e.number.in_(last), r.withdrawn_at.is_(None), a.kind != "training")
+            .where(e.number.in_(last), r.withdrawn_at.is_(None), a.kind.in_(EXPORTED))
             .order_by(a.block, a.position, e.number)
         )
     )  # fmt: skip

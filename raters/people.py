@@ -7,12 +7,14 @@ import hashlib
 import secrets
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from bench.errors import ConflictError, RequestError
 from raters import tables as t
 from raters.protocol import Protocol
 from raters.tables import note, now, setting
+from raters.versions import check_frozen, freeze
 
 
 def hashed(secret: str) -> str:
@@ -29,15 +31,33 @@ def receipt(rater: Row[Any]) -> str:
 
 def pseudonym_of(connection: Connection, told: str) -> str:
     """Return the pseudonym of a rater told by it, by the receipt's code or by the invitation."""
-    token_hash = hashed(told.rstrip("/").rsplit("/", maxsplit=1)[-1])
+    token = told.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", maxsplit=1)[-1]
+    token_hash = hashed(token)
     for rater in connection.execute(select(t.rater)):
         if told in {rater.id, receipt(rater)} or rater.token_hash == token_hash:
             return str(rater.id)
     return told
 
 
+def label_order(protocol: Protocol, token: str) -> list[str]:
+    """Return the traditions in the order in which a rater is offered them: it follows from the token.
+
+    `other` and `cannot_tell` stay last: they are what is left when nothing before them fits.
+    """
+    rng = np.random.default_rng(list(hashed(f"labels {token}").encode()))
+    labels = protocol.substantive_labels
+    return [labels[index] for index in rng.permutation(len(labels))]
+
+
 def enrol(
-    connection: Connection, block: int, *, token: str, group: str, simulated: bool, language: str
+    connection: Connection,
+    block: int,
+    protocol: Protocol,
+    *,
+    token: str,
+    group: str,
+    simulated: bool,
+    expires_at: str | None = None,
 ) -> str:
     """Add a rater for a block and return the pseudonym."""
     number = (connection.scalar(select(func.count()).select_from(t.rater)) or 0) + 1
@@ -49,17 +69,27 @@ def enrol(
             token_hash=hashed(token),
             rater_group=group,
             simulated=simulated,
-            room_language=language,
+            room_language=protocol.languages[0],
+            label_order=label_order(protocol, token),
             created_at=now(),
+            expires_at=expires_at,
         )
     )
     return pseudonym
 
 
 def rater_of_token(connection: Connection, token: str) -> Row[Any] | None:
-    """Return the rater whose invitation this is, None for a false or withdrawn one."""
+    """Return the rater whose invitation this is, None for a false, revoked or withdrawn one.
+
+    Whether it has expired is for the caller to see: who holds it should be told.
+    """
     found = connection.execute(select(t.rater).where(t.rater.c.token_hash == hashed(token))).first()
-    return found if found and not found.withdrawn_at else None
+    return found if found and not (found.withdrawn_at or found.revoked_at) else None
+
+
+def has_expired(rater: Row[Any]) -> bool:
+    """Tell whether a rater's link has ceased to open the room."""
+    return rater.expires_at is not None and now() >= rater.expires_at
 
 
 def open_session(connection: Connection, rater: str) -> str:
@@ -72,7 +102,7 @@ def open_session(connection: Connection, rater: str) -> str:
 
 
 def rater_of_session(connection: Connection, secret: str) -> Row[Any] | None:
-    """Return the rater of a session, None for a false one or after a withdrawal."""
+    """Return the rater of a session, None for a false one; revoking and withdrawing end them."""
     found = connection.execute(
         select(t.rater).join(t.session).where(t.session.c.secret_hash == hashed(secret))
     ).first()
@@ -87,24 +117,14 @@ def start(connection: Connection, rater: str, protocol: Protocol) -> None:
     """
     check_frozen(connection, protocol)
     refuse_closed(connection)
-    if setting(connection, "protocol_hash") is None:
-        connection.execute(insert(t.meta).values(key="protocol_hash", value=protocol.hash))
-        note(connection, "frozen", protocol.hash)
-    connection.execute(
+    freeze(connection, protocol)
+    began = connection.execute(
         update(t.rater)
         .where(t.rater.c.id == rater, t.rater.c.started_at.is_(None))
         .values(started_at=now())
     )
-
-
-def check_frozen(connection: Connection, protocol: Protocol) -> None:
-    """Refuse a protocol that is not the one under which the first rater started."""
-    frozen = setting(connection, "protocol_hash")
-    if frozen is not None and frozen != protocol.hash:
-        raise ConflictError(
-            "study.yaml was changed after the first rater had started: put it back as it was, or "
-            "make a new study"
-        )
+    if began.rowcount:
+        note(connection, "started", rater)
 
 
 def refuse_closed(connection: Connection) -> None:
@@ -130,25 +150,61 @@ def speak(connection: Connection, rater: str, language: str, protocol: Protocol)
     connection.execute(update(t.rater).where(t.rater.c.id == rater).values(room_language=language))
 
 
-def erase(connection: Connection, rater: str) -> int:
-    """Empty the payloads of a rater, end all sessions, and return how many events were emptied.
+def known(connection: Connection, told: str) -> Row[Any]:
+    """Return a rater's row, told by pseudonym, receipt or link.
+
+    Raises:
+        RequestError: there is no such rater.
+    """
+    pseudonym = pseudonym_of(connection, told)
+    row = connection.execute(select(t.rater).where(t.rater.c.id == pseudonym)).first()
+    if row is None:
+        raise RequestError(f"there is no rater {told!r}: `status` lists the pseudonyms")
+    return row
+
+
+def revoke_invitation(connection: Connection, rater: Row[Any], reason: str) -> None:
+    """Make a link useless and end its sessions; what was answered stays.
+
+    Who has not started leaves the block to another rater.
+
+    Raises:
+        ConflictError: it was revoked before, or the rater has withdrawn.
+    """
+    for at, what in ((rater.revoked_at, "been revoked"), (rater.withdrawn_at, "withdrawn")):
+        if at:
+            raise ConflictError(f"{rater.id} has {what} already, on {at[:10]}")
+    block = rater.block if rater.started_at else None
+    connection.execute(
+        update(t.rater).where(t.rater.c.id == rater.id).values(revoked_at=now(), block=block)
+    )
+    connection.execute(t.session.delete().where(t.session.c.rater == rater.id))
+    note(connection, "revoked", f"{rater.id}: {reason}")
+
+
+def erase(connection: Connection, rater: str, reason: str = "") -> int:
+    """Erase what a rater answered, end all sessions, and return how many events were emptied.
+
+    Of each event a row stays that says when it came and to which phase; what was answered, how it
+    was looked at, and what the rater said of themselves is gone.
 
     Raises:
         RequestError: there is no such rater.
         ConflictError: the rater has withdrawn before.
     """
-    row = connection.execute(select(t.rater).where(t.rater.c.id == rater)).first()
-    if row is None:
-        raise RequestError(f"there is no rater {rater!r}: `status` lists the pseudonyms")
+    row = known(connection, rater)
     if row.withdrawn_at:
-        raise ConflictError(f"rater {rater} has withdrawn already, on {row.withdrawn_at[:10]}")
+        raise ConflictError(f"rater {row.id} has withdrawn already, on {row.withdrawn_at[:10]}")
     # the hash goes too: a payload has so few values that it could be guessed from it
     emptied = connection.execute(
         update(t.response_event)
-        .where(t.response_event.c.rater == rater)
-        .values(payload=None, payload_hash="", client_time="")
+        .where(t.response_event.c.rater == row.id)
+        .values(payload=None, payload_hash="", client_time="", skip=None, shown={})
     ).rowcount
-    connection.execute(t.session.delete().where(t.session.c.rater == rater))
-    connection.execute(update(t.rater).where(t.rater.c.id == rater).values(withdrawn_at=now()))
-    note(connection, "withdrawn", rater)
+    shown = select(t.assignment.c.id).where(t.assignment.c.block == row.block)
+    connection.execute(t.display.delete().where(t.display.c.assignment.in_(shown)))
+    connection.execute(t.background.delete().where(t.background.c.rater == row.id))
+    connection.execute(t.session.delete().where(t.session.c.rater == row.id))
+    connection.execute(update(t.rater).where(t.rater.c.id == row.id).values(withdrawn_at=now()))
+    note(connection, "withdrawn", f"{row.id}: {reason}" if reason else row.id)
     return emptied

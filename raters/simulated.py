@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from bench.records import SIMULATED, Stimulus
 from bench.rubrics import ScaleFile
 from raters import tables as t
-from raters.payloads import ATTRIBUTION, PAIR, Answer, check_payload
+from raters.payloads import ATTRIBUTION, DETECTION, NO_TRACE, PAIR, Answer, check_payload
 from raters.people import start
+from raters.position import Step, position
 from raters.protocol import CANNOT_TELL, OTHER, Protocol
-from raters.store import Position, position, respond
+from raters.store import respond
 from raters.study import enrol_raters, open_study
 from raters.tables import now
 
@@ -122,7 +123,7 @@ def _do_all(
     language = protocol.languages[int(rng.integers(len(protocol.languages)))]
     start(connection, rater, protocol)
     given = 0
-    while (here := position(connection, rater)).assignment and here.phase:
+    while here := position(connection, rater, ahead=0).here:
         payload = _judge(here, protocol, temper, look_at, rng)
         answer = Answer(
             assignment=here.assignment.id,
@@ -131,6 +132,7 @@ def _do_all(
             payload=check_payload(here.phase, payload, protocol),
             language=language,
             client_time=now(),
+            shown={"plays": 1},
         )
         respond(connection, rater, [answer], protocol)
         given += 1
@@ -138,7 +140,7 @@ def _do_all(
 
 
 def _judge(
-    here: Position,
+    here: Step,
     protocol: Protocol,
     temper: Temper,
     look_at: Callable[[Stimulus], Look],
@@ -146,12 +148,41 @@ def _judge(
 ) -> dict[str, Any]:
     looks = [look_at(stimulus) for stimulus in here.stimuli]
     if here.phase == ATTRIBUTION:
-        return attribute(looks[0], protocol, temper, rng)
+        return _first_look(looks[0], here, protocol, temper, rng)
     if here.phase == PAIR:
         left, right = (merit(one, protocol.home) for one in looks)
         return {"winner": vote(left, right, temper, rng)}
+    if here.phase == DETECTION:
+        human = "human" if rng.random() < looks[0].quality else "model"
+        return {"human": human, "generator_recognised": False}
     scales = [scale for scale in protocol.rubric.scales if scale.id in here.scales]
-    return rate(looks[0], protocol.home, scales, temper=temper, rng=rng)
+    return {"scales": rate(looks[0], protocol.home, scales, temper=temper, rng=rng)}
+
+
+def _first_look(
+    look: Look, here: Step, protocol: Protocol, temper: Temper, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Attribute a picture, and answer what else the study asks of it."""
+    chosen = attribute(look, protocol, temper, rng)
+    if here.assignment.kind == "attention" and here.expects:
+        chosen = dict(here.expects)
+    if protocol.ask.traces:
+        chosen |= trace(look, chosen["manner"], protocol)
+    if protocol.ask.recognised:
+        chosen["recognised"] = False
+    return chosen
+
+
+def trace(look: Look, manner: str, protocol: Protocol) -> dict[str, str]:
+    """Name the strongest tradition beside the manner, and how strong its share is."""
+    shares = {name: look.traditions.get(name, 0.0) for name in protocol.traditions}
+    shares.pop(manner, None)
+    strongest = max(shares, key=lambda name: shares[name], default="")
+    share = shares.get(strongest, 0.0)
+    for strength, least in (("equal", 0.4), ("clear", 0.25), ("slight", 0.1)):
+        if share >= least:
+            return {"trace": strongest, "trace_strength": strength}
+    return {"trace": NO_TRACE, "trace_strength": NO_TRACE}
 
 
 def merit(look: Look, home: str) -> float:

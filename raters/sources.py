@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from bench.manifest import read_outputs, read_run
 from bench.reading import FileModel, check
 from bench.records import NEUTRAL, REFERENCE, Diagnosticity
 from bench.suites import Suite, load_suite
-from raters.config import Select
 
 Text = Mapping[str, str]
 
@@ -29,7 +28,10 @@ UNTITLED: Text = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One picture that may be shown: where it lies, and all that the key will say of it."""
+    """One picture or clip that may be shown: where it lies, and all that the key will say of it.
+
+    `size` is (width, height) as the run's manifest has it, None of what comes from elsewhere.
+    """
 
     path: Path
     sha256: str
@@ -39,12 +41,16 @@ class Candidate:
     target: str
     caption: Text
     cue: str = ""
+    size: tuple[int, int] | None = None
     key: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The suites and outputs of all runs of a study, found free of contradictions."""
+    """The suites and outputs of all runs of a study, found free of contradictions.
+
+    `warnings` says in a sentence each what is missing.
+    """
 
     home: str
     traditions: tuple[str, ...]
@@ -52,6 +58,7 @@ class Sources:
     modality: str
     outputs: tuple[Candidate, ...]
     runs: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...] = ()
 
 
 class _ReferenceRow(FileModel):
@@ -72,11 +79,11 @@ class _ReferenceRow(FileModel):
     derivative: str = ""
 
 
-def read_runs(runs: Sequence[Path], select: Select, languages: Sequence[str]) -> Sources:
-    """Read the finished outputs of `runs` that `select` takes, with captions in `languages`.
+def read_runs(runs: Sequence[Path], languages: Sequence[str]) -> Sources:
+    """Read the finished outputs of `runs`, with captions in `languages`.
 
     Raises:
-        RequestError: no run, nothing selected, an unknown name in `select`, a caption missing.
+        RequestError: no run, or one given twice; a caption missing; images and clips together.
         ConflictError: runs disagree on a model's revision or on a suite.
     """
     if not runs:
@@ -88,8 +95,10 @@ def read_runs(runs: Sequence[Path], select: Select, languages: Sequence[str]) ->
     outputs: list[Candidate] = []
     suites: dict[str, Suite] = {}
     for run, header in zip(runs, headers, strict=True):
-        if header["modality"] != "image":
-            raise RequestError(f"{run} holds {header['modality']}s: rooms show images so far")
+        if header["modality"] not in {"image", "video"}:
+            raise RequestError(f"{run} holds neither images nor clips: a room cannot show it")
+        if header["modality"] != headers[0]["modality"]:
+            raise RequestError(f"{runs[0]} and {run} hold images and clips: make a study of each")
         suite = suites.setdefault(header["suite"]["name"], load_suite(str(run / "suite.yaml")))
         outputs += _outputs(run, suite, languages)
     first = next(iter(suites.values()))
@@ -103,11 +112,16 @@ def read_runs(runs: Sequence[Path], select: Select, languages: Sequence[str]) ->
         home=first.home,
         traditions=first.traditions,
         suites={header["suite"]["name"]: header["suite"]["hash"] for header in headers},
-        modality="image",
-        outputs=tuple(_selected(outputs, select)),
+        modality=headers[0]["modality"],
+        outputs=tuple(outputs),
         runs=tuple(
             {"run": run.resolve().name, "suite": header["suite"], "models": header["models"]}
             for run, header in zip(runs, headers, strict=True)
+        ),
+        warnings=tuple(
+            warning
+            for run, header in zip(runs, headers, strict=True)
+            for warning in _incomplete(run, header)
         ),
     )
 
@@ -118,9 +132,12 @@ def read_references(
     languages: Sequence[str],
     *,
     limit: int | None,
+    without: Collection[str] = (),
     rng: np.random.Generator,
 ) -> list[Candidate]:
     """Read a folder of references; where there are more than `limit` of a tradition, draw.
+
+    Those whose id or hash is in `without` are left out.
 
     Raises:
         RequestError: the folder has no `metadata.jsonl`, or an empty one.
@@ -143,12 +160,24 @@ def read_references(
                 f"{path}: {row.id}: unknown tradition {row.tradition!r}; the suite's are "
                 f"{', '.join(found)}"
             )
-        found[row.tradition].append(_reference(folder, row, sources, languages))
+        if not {row.id, row.sha256} & set(without):
+            found[row.tradition].append(_reference(folder, row, sources, languages))
     for tradition, candidates in found.items():
         if limit is not None and len(candidates) > limit:
             drawn = rng.choice(len(candidates), limit, replace=False)
             found[tradition] = [candidates[index] for index in sorted(drawn)]
     return [candidate for candidates in found.values() for candidate in candidates]
+
+
+def _incomplete(run: Path, header: Mapping[str, Any]) -> list[str]:
+    there, planned = len(read_outputs(run)), header.get("planned", 0)
+    if there >= planned:
+        return []
+    sentence = (
+        f"{run} is incomplete: {there} of {planned} outputs are there; run pinlu generate again, or "
+        "models with gaps are compared on fewer scenes"
+    )
+    return [sentence]
 
 
 def _refuse_conflicts(runs: Sequence[Path], headers: Sequence[Mapping[str, Any]]) -> None:
@@ -199,6 +228,7 @@ def _outputs(run: Path, suite: Suite, languages: Sequence[str]) -> list[Candidat
                 target=prompt.target,
                 caption={language: text[language] for language in languages},
                 cue="" if neutral else "caption names the target",
+                size=(row["width"], row["height"]),
                 key={
                     "suite": suite.name,
                     "home": suite.home,
@@ -263,25 +293,3 @@ def _inside(folder: Path, name: str) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise FileFormatError(f"{folder / 'metadata.jsonl'}: {name!r} lies outside the folder")
     return path
-
-
-def _selected(outputs: Iterable[Candidate], select: Select) -> list[Candidate]:
-    kept = list(outputs)
-    rules: list[tuple[str, Sequence[Any] | None, Callable[[Candidate], Any]]] = [
-        ("targets", select.targets, lambda output: output.target),
-        ("languages", select.languages, lambda output: output.key["language"]),
-        ("seeds", select.seeds, lambda output: output.key["seed"]),
-        ("models", select.models, lambda output: output.model),
-    ]
-    for name, wanted, value in rules:
-        if wanted is None:
-            continue
-        there = {value(output) for output in kept}
-        for one in wanted:
-            if one not in there:
-                known = ", ".join(sorted(map(str, there))) or "none"
-                raise RequestError(f"select.{name}: no output has {one!r}; there are: {known}")
-        kept = [output for output in kept if value(output) in wanted]
-    if not kept:
-        raise RequestError("the runs hold no finished output: generate some first")
-    return kept

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.errors import ConflictError, RequestError
 from bench.reading import read_yaml
-from bench.records import SCHEMA, SIMULATED
+from bench.records import SIMULATED
 from raters import tables as t
 from raters.create import create
-from raters.people import check_frozen, enrol, erase, pseudonym_of, receipt
-from raters.plan import take_block
-from raters.protocol import Protocol, read_protocol
+from raters.database import back_up
+from raters.folder import load_study, open_study
+from raters.invitations import enrol_raters, invite
+from raters.people import erase, pseudonym_of, receipt
+from raters.plan import PLANNED
+from raters.protocol import read_protocol
 from raters.tables import note, now, setting
 
 __all__ = [
+    "attribution_labels",
+    "backup",
     "create",
     "criterion_labels",
     "enrol_raters",
@@ -33,92 +34,10 @@ __all__ = [
     "status",
     "study_id",
     "tradition_labels",
-    "traditions",
+    "unblind",
     "weights",
     "withdraw",
 ]
-
-
-@contextmanager
-def open_study(study: Path) -> Iterator[tuple[Protocol, Engine]]:
-    """Give what `load_study` returns, and close the database on leaving."""
-    protocol, engine = load_study(study)
-    try:
-        yield protocol, engine
-    finally:
-        engine.dispose()
-
-
-def load_study(study: Path) -> tuple[Protocol, Engine]:
-    """Return the protocol and the database of a study folder, checked against each other.
-
-    Raises:
-        RequestError: it is no study folder, or of another schema.
-        ConflictError: `study.yaml` was changed after the first rater had started.
-    """
-    protocol = read_protocol(study)
-    if not (study / t.DATABASE).is_file():
-        raise RequestError(f"{study} has no {t.DATABASE}: its study was not made to the end")
-    engine = t.open_engine(study / t.DATABASE)
-    try:
-        with t.reading(engine) as connection:
-            _check_together(connection, protocol, study)
-    except BaseException:
-        engine.dispose()
-        raise
-    return protocol, engine
-
-
-def invite(study: Path, count: int, *, base_url: str, group: str = "") -> list[str]:
-    """Invite `count` raters and return their links; only hashes of the tokens are stored.
-
-    Raters beyond the plan get further balanced blocks.
-
-    Raises:
-        RequestError: `count` is not positive, or `group` is kept for simulated raters.
-        ConflictError: the study is closed.
-    """
-    if count < 1:
-        raise RequestError(f"count must be at least 1, not {count}")
-    if group == SIMULATED or len(group) > 80:
-        raise RequestError(f"{group!r} cannot be a group of raters: choose another name")
-    rng = np.random.default_rng()
-    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
-        new = enrol_raters(connection, protocol, count, group=group, simulated=False, rng=rng)
-    return [f"{base_url.rstrip('/')}/i/{token}" for _, token in new]
-
-
-def enrol_raters(
-    connection: Connection,
-    protocol: Protocol,
-    count: int,
-    *,
-    group: str,
-    simulated: bool,
-    rng: np.random.Generator,
-) -> list[tuple[str, str]]:
-    """Add raters and return (pseudonym, token) of each.
-
-    Raises:
-        ConflictError: the study is closed.
-    """
-    if setting(connection, "locked_at") is not None:
-        raise ConflictError("this study is closed: nobody can be invited any more")
-    new = []
-    for _ in range(count):
-        token = secrets.token_urlsafe(16)
-        block = take_block(connection, protocol, rng)
-        rater = enrol(
-            connection,
-            block,
-            token=token,
-            group=group,
-            simulated=simulated,
-            language=protocol.languages[0],
-        )
-        new.append((rater, token))
-    note(connection, "invited", f"{count} {group}".strip())
-    return new
 
 
 def status(study: Path) -> dict[str, Any]:
@@ -136,10 +55,12 @@ def status(study: Path) -> dict[str, Any]:
             "started": sum(bool(one["started_at"]) for one in raters),
             "finished": sum(bool(one["finished_at"]) for one in raters),
             "withdrawn": sum(bool(one["withdrawn_at"]) for one in raters),
+            "revoked": sum(bool(one["revoked_at"]) for one in raters),
             "locked_at": setting(connection, "locked_at"),
             "frozen": setting(connection, "protocol_hash") is not None,
             "responses": connection.scalar(select(func.count()).select_from(t.response_event)),
             "coverage": counts,
+            "audit": _audit(connection),
             "raters": raters,
         }
 
@@ -166,7 +87,7 @@ def lock(study: Path, reason: str) -> dict[str, Any]:
         return {"study": protocol.study, "locked_at": at, "reason": reason}
 
 
-def withdraw(study: Path, rater: str) -> dict[str, Any]:
+def withdraw(study: Path, rater: str, reason: str = "") -> dict[str, Any]:
     """Erase what a rater answered; tombstones without content stay.
 
     `rater` is a pseudonym, the receipt's code, or the invitation's link: whatever the rater has.
@@ -178,9 +99,40 @@ def withdraw(study: Path, rater: str) -> dict[str, Any]:
     with open_study(study) as (protocol, engine):
         with t.writing(engine) as connection:
             rater = pseudonym_of(connection, rater)
-            erased = erase(connection, rater)
+            erased = erase(connection, rater, reason)
         t.forget_log(engine)
         return {"study": protocol.study, "rater": rater, "erased": erased}
+
+
+def backup(study: Path, out: Path) -> dict[str, Any]:
+    """Copy a study's database into one SQLite file while it is in use, and check the copy.
+
+    Raises:
+        ConflictError: `out` exists.
+    """
+    with open_study(study) as (_, engine):
+        if not out.exists():
+            with t.writing(engine) as connection:
+                note(connection, "backup", out.name)
+        return back_up(engine, out)
+
+
+def unblind(study: Path, reason: str) -> dict[str, Any]:
+    """Record in the audit log, before it happens, that the names are joined to what was judged.
+
+    `locked` in what is returned tells whether the study was closed by then: names that are seen
+    before that are a deviation, which the report states.
+
+    Raises:
+        RequestError: no reason is given.
+    """
+    if not reason.strip():
+        raise RequestError("say why the names are looked at: the reason goes into the log")
+    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
+        locked = setting(connection, "locked_at") is not None
+        when = "" if locked else ", before the study was closed"
+        note(connection, "unblinded", f"{reason}{when}")
+        return {"study": protocol.study, "locked": locked, "reason": reason}
 
 
 def levels(study: Path) -> dict[str, str]:
@@ -198,18 +150,18 @@ def study_id(study: Path) -> str:
     return read_protocol(study).study
 
 
-def traditions(study: Path) -> tuple[str, ...]:
-    """Return the traditions that a study's raters can name."""
-    return tuple(read_protocol(study).traditions)
+def attribution_labels(study: Path) -> tuple[str, ...]:
+    """Return all that a study's raters can attribute a picture to."""
+    return read_protocol(study).labels
 
 
 def tradition_labels(study: Path) -> dict[str, dict[str, str]]:
-    """Return what the room calls a study's traditions, by language."""
+    """Return what the room calls the labels that a study's raters can name, by language."""
     # read as data: importing the room would bring in its web server
     texts = read_yaml(Path(__file__).parent / "room" / "texts.yaml")
     return {
         name: {language: texts[language]["labels"][name] for language in texts}
-        for name in read_protocol(study).traditions
+        for name in read_protocol(study).substantive_labels
         if all(name in texts[language]["labels"] for language in texts)
     }
 
@@ -219,12 +171,14 @@ def criterion_labels(study: Path) -> dict[str, dict[str, str]]:
     return {scale.id: dict(scale.label) for scale in read_protocol(study).rubric.scales}
 
 
-def _check_together(connection: Connection, protocol: Protocol, study: Path) -> None:
-    if setting(connection, "schema") != str(SCHEMA):
-        raise FileFormatError(f"{study / t.DATABASE}: schema {SCHEMA} is what this version reads")
-    if setting(connection, "study") != protocol.study:
-        raise ConflictError(f"{study}: study.yaml and {t.DATABASE} are of two studies")
-    check_frozen(connection, protocol)
+def _audit(connection: Connection) -> dict[str, Any]:
+    """Return how long the audit log is, its last hash, and where its chain is broken, if it is."""
+    last = connection.execute(select(t.audit).order_by(t.audit.c.number.desc()).limit(1)).one()
+    return {
+        "lines": last.number,
+        "last_hash": last.hash,
+        "broken_line": t.broken_line(connection),
+    }
 
 
 def _raters(connection: Connection) -> list[dict[str, Any]]:
@@ -238,7 +192,7 @@ def _raters(connection: Connection) -> list[dict[str, Any]]:
         for row in connection.execute(
             select(e.rater, func.count(a.id.distinct()))
             .join(t.assignment, a.id == e.assignment)
-            .where(e.phase == a.last_phase)
+            .where((e.phase == a.last_phase) | e.skip.is_not(None))
             .group_by(e.rater)
         )
     }
@@ -252,6 +206,8 @@ def _raters(connection: Connection) -> list[dict[str, Any]]:
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "withdrawn_at": row.withdrawn_at,
+            "expires_at": row.expires_at,
+            "revoked_at": row.revoked_at,
             "receipt": receipt(row),
         }
         for row in connection.execute(select(t.rater).order_by(r.id))
@@ -265,10 +221,12 @@ def _judgements(connection: Connection) -> dict[str, Any]:
         select(a.first, a.second, e.rater)
         .join(t.response_event, (e.assignment == a.id) & (e.phase == a.last_phase))
         .join(t.rater, r.id == e.rater)
-        .where(r.withdrawn_at.is_(None))
+        .where(r.withdrawn_at.is_(None), e.skip.is_(None), a.kind.in_(PLANNED))
         .distinct()
     ).all()
-    asked = connection.execute(select(a.first, a.second).distinct()).all()
+    asked = connection.execute(
+        select(a.first, a.second).where(a.kind.in_(PLANNED)).distinct()
+    ).all()
     result = {}
     for name, paired in (("items", False), ("pairs", True)):
         there = {

@@ -1,21 +1,57 @@
-"""What `study new` tells: counts, hours per rater, and the cues that remain in the pictures."""
+"""What `study new` tells: counts, the check of the plan, hours per rater, and the cues that remain."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.precision import detectable_difference
 from bench.records import Stimulus
-from raters.design import Block
+from raters.checks import checked
+from raters.config import StudyFile
 from raters.protocol import Protocol
 from raters.sources import Candidate
+from raters.tasks import Block, Item, Pair, Rules, seconds_of
 
-SECONDS = {"attribution": 15.0, "scale": 10.0, "pair": 20.0}
-"""First guesses of the time per task (a scale is a quarter of four), until a pilot gives better."""
+PICTURE_SECONDS = {"attribution": 15.0, "scale": 10.0, "pair": 20.0, "detection": 8.0}
+"""First guesses of the time per task, until a pilot gives better: four scales take 40 s."""
 
-SESSION_SECONDS = 1500.0
-"""Usable seconds of a session of 30 minutes."""
+CLIP_SECONDS = {"attribution": 20.0, "scale": 12.0, "pair": 35.0, "detection": 10.0}
+"""The same for clips of about five seconds."""
+
+
+def seconds_table(file: StudyFile, modality: str) -> dict[str, float]:
+    """Return the seconds per task: the study's own, and else the first guesses."""
+    table = CLIP_SECONDS if modality == "video" else PICTURE_SECONDS
+    own = file.seconds.model_dump(exclude_none=True)
+    return {name: float(own.get(name, guess)) for name, guess in table.items()}
+
+
+def plan_summary(
+    planned: Sequence[Block], items: Sequence[Item], pairs: Sequence[Pair], rules: Rules
+) -> dict[str, Any]:
+    """Return what a plan asks of its raters, what it can detect, and its check."""
+    seconds = [seconds_of(block, rules) for block in planned]
+    singles = [sum(task.kind in {"single", "reference"} for task in block) for block in planned]
+    duels = [sum(task.kind == "pair" for task in block) for block in planned]
+    kinds = Counter(task.kind for block in planned for task in block)
+    scenes = {item.scene for item in items if item.scaled and not item.reference}
+    detects = None
+    if scenes and rules.scales_per_item:
+        found = detectable_difference(len(scenes), rules.raters, rules.scales_per_item)
+        detects = round(found, 2)
+    return {
+        "raters": len(planned),
+        "singles_per_rater": [min(singles), max(singles)],
+        "pairs_per_rater": [min(duels), max(duels)],
+        "repeats_per_rater": round(kinds["repeat"] / len(planned), 1),
+        "hours_per_rater": round(max(seconds) / 3600, 2),
+        "sessions_per_rater": max(task.session for block in planned for task in block),
+        # on a scale of 1 to 5, at 80 % power, by the first guesses of the variances
+        "detectable_difference": detects,
+        "check": checked(planned, items, pairs, rules),
+    }
 
 
 def summarise(
@@ -23,19 +59,20 @@ def summarise(
     *,
     candidates: Sequence[Candidate],
     stimuli: Sequence[Stimulus],
-    pairs: int,
-    planned: Sequence[Block],
-    scales: Mapping[str, Collection[str]],
+    items: Sequence[Item],
+    pairs: Sequence[Pair],
+    plan: Mapping[str, Any],
+    warnings: Sequence[str],
+    masked: bool,
 ) -> dict[str, Any]:
     """Return what an organiser wants to know before the first invitation."""
-    seconds = [seconds_of(block, scales) for block in planned]
-    singles = [sum(task.kind != "pair" for task in block) for block in planned]
-    duels = [sum(task.kind == "pair" for task in block) for block in planned]
     sizes = Counter((stimulus.width, stimulus.height) for stimulus in stimuli)
     cues = Counter(candidate.cue for candidate in candidates if candidate.cue)
     (size, most), *_ = sizes.most_common(1)
     if most < len(stimuli):
         cues["another size or shape than most"] = len(stimuli) - most
+    if masked:
+        cues["a mask covers a box of every stimulus"] = len(stimuli)
     kinds = Counter(candidate.kind for candidate in candidates)
     return {
         "study": protocol.study,
@@ -44,25 +81,66 @@ def summarise(
         "suspect": sum(candidate.key["status"] == "suspect" for candidate in candidates),
         "references": kinds["reference"],
         "stand_ins": sum(bool(candidate.key["synthetic"]) for candidate in candidates),
-        "with_scales": sum(bool(asked) for asked in scales.values()),
-        "pairs": pairs,
+        "training": len(stimuli) - len(candidates),
+        "with_scales": sum(item.scaled for item in items),
+        "pairs": len(pairs),
         "size": list(size),
-        "raters": len(planned),
-        "singles_per_rater": [min(singles), max(singles)],
-        "pairs_per_rater": [min(duels), max(duels)],
-        "hours_per_rater": round(max(seconds) / 3600, 2),
-        "sessions_per_rater": int(-(-max(seconds) // SESSION_SECONDS)),
+        **plan,
         "cues": dict(cues),
+        "warnings": list(warnings),
     }
 
 
-def seconds_of(block: Block, scales: Mapping[str, Collection[str]]) -> float:
-    """Return how long a block takes, by the table of seconds per task."""
-    total = 0.0
-    for task in block:
-        if task.kind == "pair":
-            total += SECONDS["pair"]
-        else:
-            total += SECONDS["attribution"]
-            total += SECONDS["scale"] * len(scales[task.stimuli[0]])
-    return total
+def warnings_of(
+    candidates: Sequence[Candidate], protocol: Protocol, plan: Mapping[str, Any]
+) -> list[str]:
+    """Return one sentence for each thing that makes a study weaker than it need be."""
+    references = [one for one in candidates if one.kind != "output"]
+    found = []
+    if not references:
+        found.append(
+            "there are no references: the raw leak is given, and the excess leak cannot be; give a "
+            "folder with --references"
+        )
+    untitled = sum(one.cue == "reference without a caption" for one in references)
+    if untitled:
+        found.append(
+            f"{untitled} of {len(references)} references have no caption: in phase two that tells "
+            "them from outputs"
+        )
+    found += _other_aspects(candidates)
+    check = plan["check"]
+    if not check["pairs_connected"]:
+        found.append("the pairs do not connect all models: their strengths cannot be compared")
+    left = check["without_two_raters"]
+    if left["raters_per_item"] < 1:
+        found.append("if two raters drop out, some items may have no judgement left")
+    elif not (left["pairs_connected"] and left["raters_connected"]):
+        found.append("if two raters drop out, the plan may fall apart into groups without a link")
+    if check["twice"]["singles"]:
+        found.append(
+            f"a scene comes twice in a session {check['twice']['singles']} times: more scenes, or "
+            "more sessions, would keep them apart"
+        )
+    if not protocol.simulated and not protocol.plan.training:
+        found.append("there are no training items: raters begin without an explained example")
+    return found
+
+
+def _other_aspects(candidates: Sequence[Candidate]) -> list[str]:
+    """Name the models whose pictures have another aspect than most: a cue, whatever the size."""
+    aspects: dict[str, Counter[float]] = {}
+    for one in candidates:
+        if one.kind == "output" and one.size:
+            own = aspects.setdefault(one.model, Counter())
+            own[round(one.size[0] / one.size[1], 2)] += 1
+    usual = {model: own.most_common(1)[0][0] for model, own in aspects.items()}
+    if len(set(usual.values())) <= 1:
+        return []
+    most = Counter(usual.values()).most_common(1)[0][0]
+    return [
+        f"{model} makes pictures of another aspect ({aspect:g}) than most models ({most:g}): raters "
+        "can tell it by that; make them alike, or leave it out"
+        for model, aspect in sorted(usual.items())
+        if aspect != most
+    ]

@@ -47,9 +47,9 @@ def test_raters_and_leaderboard_take_nouns_from_bench_and_nothing_from_each_othe
 ) -> None:
     own = file.relative_to(ROOT).parts[0]
     other = {"raters": "leaderboard", "leaderboard": "raters"}[own]
-    nouns = {"records", "errors", "reading", "rubrics", "files", "progress", "media"}
+    nouns = {"records", "errors", "reading", "rubrics", "files", "progress", "media", "precision"}
     if own == "raters":
-        nouns |= {"suites", "manifest"}
+        nouns |= {"suites", "manifest", "clips"}
     for module in imports(file):
         top, *rest = module.split(".")
         assert top != other, f"{file} imports {module}"

@@ -11,15 +11,27 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
-from bench.errors import RequestError
+from bench.errors import ConflictError, RequestError
 from bench.records import NOT_APPLICABLE
 from raters import tables as t
-from raters.payloads import WINNERS, read_answer
+from raters.payloads import (
+    EVENTS_MOST,
+    FLAGS_MOST,
+    HUMANS,
+    REMARK_LONGEST,
+    SKIPS,
+    STRENGTHS,
+    WINNERS,
+    flag_kinds,
+    read_answer,
+)
 from raters.people import hashed, receipt, speak
+from raters.position import AHEAD, Step, position
+from raters.protocol import Protocol
 from raters.room.guard import limited_body
 from raters.room.session import Room, from_our_page, page_token, rater_needed
 from raters.room.texts import catalogue, label
-from raters.store import position, respond
+from raters.store import AHEAD_MOST, respond
 
 
 def api_routes(room: Room) -> APIRouter:
@@ -33,13 +45,16 @@ def api_routes(room: Room) -> APIRouter:
         return {**_set_up(room), **_own(request, room, rater)}
 
     @router.get("/room/state")
-    def state(rater: Rater) -> dict[str, Any]:
-        return _state(room, rater)
+    def state(request: Request, rater: Rater) -> dict[str, Any]:
+        return _state(room, rater, at=request.query_params.get("at"), ahead=_ahead(request))
 
     @router.post("/room/respond")
     async def take_answer(request: Request, rater: Rater) -> JSONResponse:
+        ahead = _ahead(request)
         content = await _content(request, room)
-        return JSONResponse(await run_in_threadpool(_respond, room, rater, content))
+        several = isinstance(content, dict) and set(content) == {"events"}
+        take = _respond_to_several if several else _respond
+        return JSONResponse(await run_in_threadpool(take, room, rater, content, ahead))
 
     @router.post("/room/language")
     async def take_language(request: Request, rater: Rater) -> JSONResponse:
@@ -57,17 +72,20 @@ def _set_up(room: Room) -> dict[str, Any]:
     texts = catalogue()
     return {
         "languages": protocol.languages,
+        "modality": protocol.modality,
+        "ask": protocol.ask.model_dump(),
         "texts": {
-            language: {name: texts[language][name] for name in ("name", "tag", "room")}
+            language: {name: texts[language][name] for name in ("name", "tag", "room", "answers")}
             for language in protocol.languages
         },
-        "labels": [
-            {
-                "id": name,
-                "name": {language: label(name, language) for language in protocol.languages},
-            }
-            for name in protocol.labels
-        ],
+        "debriefing": {
+            language: protocol.debriefing.get(language) or texts[language]["debriefing"]
+            for language in protocol.languages
+        },
+        "strengths": STRENGTHS if protocol.ask.traces else (),
+        "humans": HUMANS,
+        "flags": flag_kinds(protocol),
+        "skips": SKIPS,
         "scales": [
             {
                 "id": scale.id,
@@ -82,44 +100,158 @@ def _set_up(room: Room) -> dict[str, Any]:
         ],
         "not_applicable": NOT_APPLICABLE if protocol.rubric.not_applicable else "",
         "winners": WINNERS,
+        "remark_longest": REMARK_LONGEST,
+        "flags_most": FLAGS_MOST,
     }
 
 
-def _own(request: Request, room: Room, rater: Row[Any]) -> dict[str, str]:
+def _own(request: Request, room: Room, rater: Row[Any]) -> dict[str, Any]:
     """Return what is this rater's: `box` names the storage in which the page keeps answers."""
+    labels = room.protocol.labels
+    order = [name for name in rater.label_order if name in labels]
     return {
         "language": rater.room_language,
         "token": page_token(request, room),
         "box": hashed(f"box {rater.token_hash}")[:16],
-    }
-
-
-def _state(room: Room, rater: Row[Any]) -> dict[str, Any]:
-    with t.writing(room.engine) as connection:
-        here = position(connection, rater.id)
-    return {
-        "done": here.done,
-        "total": here.total,
-        "assignment": here.assignment.id if here.assignment else "",
-        "phase": here.phase,
-        "stimuli": [
-            {"id": one.id, "width": one.width, "height": one.height} for one in here.stimuli
+        "labels": [
+            {"id": name, "name": _named(name, room.protocol)}
+            # what a later version of the protocol has added comes after, what is left over last
+            for name in dict.fromkeys([*order, *labels])
         ],
-        "caption": here.caption,
-        "earlier": here.earlier,
-        "scales": here.scales,
-        "upcoming": here.upcoming,
-        "receipt": None if here.assignment else receipt(rater),
     }
 
 
-def _respond(room: Room, rater: Row[Any], content: Any) -> dict[str, Any]:
+def _named(label_id: str, protocol: Protocol) -> dict[str, str]:
+    return {language: label(label_id, language) for language in protocol.languages}
+
+
+def _ahead(request: Request) -> int:
+    told = request.query_params.get("ahead", str(AHEAD))
+    if not told.isascii() or not told.isdigit() or len(told) > 3:
+        raise RequestError("ahead must be a whole number")
+    return min(int(told), AHEAD_MOST)
+
+
+def _state(
+    room: Room, rater: Row[Any], *, at: str | None = None, ahead: int = AHEAD
+) -> dict[str, Any]:
+    with t.writing(room.engine) as connection:
+        found = position(connection, rater.id, at=at, ahead=ahead)
+    here, part = found.here, found.part
+    now = _step(here, room.protocol) if here else _NOTHING
+    seen = {one["id"] for one in now["stimuli"]}
+    later = [one.id for step in found.ahead for one in step.stimuli if one.id not in seen]
+    return {
+        **now,
+        "done": found.done,
+        "total": found.total,
+        "sessions": part
+        and {
+            "number": part.number,
+            "of": part.of,
+            "done": part.done,
+            "total": part.total,
+            "seconds_left": part.seconds_left,
+            "break_due": part.break_due,
+        },
+        "ahead": [_step(step, room.protocol) for step in found.ahead],
+        "upcoming": list(dict.fromkeys(later)),
+        "back": found.back,
+        "at": found.revisiting,
+        "receipt": None if here else receipt(rater),
+    }
+
+
+_NOTHING: dict[str, Any] = {
+    "assignment": "",
+    "phase": None,
+    "training": False,
+    "session": 0,
+    "stimuli": [],
+    "caption": None,
+    "scales": (),
+    "earlier": None,
+    "answer": None,
+    "explanation": None,
+    "instruction": None,
+}
+
+
+def _step(step: Step, protocol: Protocol) -> dict[str, Any]:
+    """Return what a page may know of a step: of its kind, training alone."""
+    kind, expects = step.assignment.kind, step.expects
+    return {
+        "assignment": step.assignment.id,
+        "phase": step.phase,
+        "training": kind == "training",
+        "session": step.assignment.session,
+        "stimuli": [
+            {
+                "id": one.id,
+                "width": one.width,
+                "height": one.height,
+                "kind": "image" if one.seconds is None else "clip",
+                "seconds": one.seconds,
+                "play_once": one.seconds is not None,
+            }
+            for one in step.stimuli
+        ],
+        "caption": step.caption,
+        "scales": step.scales,
+        "earlier": step.earlier,
+        "answer": step.answer,
+        "explanation": expects if kind == "training" else None,
+        "instruction": _instruction(expects["manner"], protocol)
+        if kind == "attention" and expects
+        else None,
+    }
+
+
+def _instruction(wanted: str, protocol: Protocol) -> dict[str, str]:
+    texts = catalogue()
+    named = _named(wanted, protocol)
+    return {
+        language: texts[language]["attention"].format(label=named[language])
+        for language in protocol.languages
+    }
+
+
+def _respond(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str, Any]:
     answer = read_answer(content, room.protocol)
     with t.writing(room.engine) as connection:
         (acknowledged,) = respond(connection, rater.id, [answer], room.protocol)
         speak(connection, rater.id, answer.language, room.protocol)
     # committed: from here on it is stored, whatever happens to the rest
-    return {"acknowledged": asdict(acknowledged), "state": _state(room, rater)}
+    return {
+        "acknowledged": asdict(acknowledged),
+        "state": _state(room, rater, ahead=ahead),
+    }
+
+
+def _respond_to_several(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str, Any]:
+    """Store each event for itself: what one of them cannot have does not hold up the others."""
+    events = content["events"]
+    if not isinstance(events, list) or not 1 <= len(events) <= EVENTS_MOST:
+        raise RequestError(f"events must be a list of 1 to {EVENTS_MOST}")
+    acknowledged, refused = [], []
+    with t.writing(room.engine) as connection:
+        for event in events:
+            told = event.get("event_id") if isinstance(event, dict) else None
+            try:
+                answer = read_answer(event, room.protocol)
+                with connection.begin_nested():
+                    (stored,) = respond(connection, rater.id, [answer], room.protocol)
+                    speak(connection, rater.id, answer.language, room.protocol)
+                acknowledged.append(asdict(stored))
+            except RequestError as error:
+                status = 409 if isinstance(error, ConflictError) else 400
+                name = told if isinstance(told, str) else None
+                refused.append({"event_id": name, "status": status, "error": str(error)})
+    return {
+        "acknowledged": acknowledged,
+        "refused": refused,
+        "state": _state(room, rater, ahead=ahead),
+    }
 
 
 def _speak(room: Room, rater: Row[Any], language: str) -> None:

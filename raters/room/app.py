@@ -20,10 +20,11 @@ from bench.errors import ConflictError, PinluError, RequestError
 from raters.room.api import api_routes
 from raters.room.files import file_routes
 from raters.room.guard import SURFACE, guarded
+from raters.room.leaving import leaving_routes
 from raters.room.pages import message_page, page_routes
 from raters.room.session import Room, rater_of
 from raters.room.surface import mount_surface
-from raters.room.texts import catalogue
+from raters.room.texts import catalogue, entrance
 from raters.study import load_study
 
 _log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def create_app(study: Path) -> FastAPI:
     Raises:
         RequestError, ConflictError: it is no study folder, or its protocol was changed.
     """
-    catalogue()  # read now: a fault in it must not wait for the first rater
+    catalogue(), entrance()  # read now: a fault in them must not wait for the first rater
     protocol, engine = load_study(study)
     room = Room(study=study, protocol=protocol, engine=engine, minutes=protocol.plan.minutes)
 
@@ -52,6 +53,7 @@ def create_app(study: Path) -> FastAPI:
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=life)
     app.include_router(page_routes(room))
+    app.include_router(leaving_routes(room))
     app.include_router(api_routes(room))
     app.include_router(file_routes(room))
 

@@ -2,9 +2,10 @@
 
 # Annotations are evaluated here: FastAPI could not find those that name a local type otherwise.
 
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import Row
 
@@ -18,6 +19,8 @@ _KINDS = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+_RANGE = re.compile(r"bytes=([0-9]{0,12})-([0-9]{0,12})")
 
 
 def file_routes(room: Room) -> APIRouter:
@@ -38,18 +41,39 @@ def file_routes(room: Room) -> APIRouter:
         )
 
     @router.get("/media/{stimulus}")
-    def media(stimulus: str, rater: Rater) -> Response:
+    def media(stimulus: str, request: Request, rater: Rater) -> Response:
         with t.reading(room.engine) as connection:
             file = owns(connection, rater, stimulus)
         if file is None:
             raise HTTPException(404, "there is no such picture")
-        return Response(
+        clip = file.endswith(".mp4")
+        return _part(
             (room.study / file).read_bytes(),
-            media_type="image/webp",
-            headers={
-                "Cache-Control": "private, no-store",
-                "Content-Disposition": 'inline; filename="picture.webp"',
-            },
+            request.headers.get("range", ""),
+            kind="video/mp4" if clip else "image/webp",
+            name="clip.mp4" if clip else "picture.webp",
         )
 
     return router
+
+
+def _part(content: bytes, asked: str, *, kind: str, name: str) -> Response:
+    """Return the one range of bytes that is asked for (RFC 9110, section 14), else all of them."""
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'inline; filename="{name}"',
+    }
+    found = _RANGE.fullmatch(asked)
+    if not found or found.groups() == ("", ""):
+        return Response(content, media_type=kind, headers=headers)
+    first, last = found.groups()
+    size = len(content)
+    # "-500" means the last 500 bytes
+    begin = int(first) if first else max(size - int(last), 0)
+    end = min(int(last), size - 1) if first and last else size - 1
+    if begin >= size or (first and last and int(last) < begin) or (not first and not int(last)):
+        headers["Content-Range"] = f"bytes */{size}"
+        return Response(status_code=416, headers=headers)
+    headers["Content-Range"] = f"bytes {begin}-{end}/{size}"
+    return Response(content[begin : end + 1], status_code=206, media_type=kind, headers=headers)

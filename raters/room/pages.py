@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -10,9 +11,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
-from bench.errors import ConflictError
+from bench.errors import ConflictError, RequestError
 from raters import tables as t
-from raters.people import open_session, rater_of_token, speak, start
+from raters.background import read_background, store_background
+from raters.people import has_expired, open_session, rater_of_token, speak, start
+from raters.position import progress
 from raters.room.guard import SURFACE, limited_body
 from raters.room.session import (
     Room,
@@ -23,10 +26,9 @@ from raters.room.session import (
     rater_of,
     too_many_false,
 )
-from raters.room.texts import PAGE, catalogue, preferred
-from raters.store import progress
+from raters.room.texts import PAGE, catalogue, entrance, preferred
 
-_templates = Environment(
+templates = Environment(
     loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 
@@ -43,14 +45,24 @@ def language_of(request: Request, room: Room) -> str:
 def message_page(request: Request, room: Room, name: str, status: int) -> HTMLResponse:
     """Return a page with one of the catalogue's messages."""
     language = language_of(request, room)
-    message = catalogue()[language]["messages"][name]
+    message = {**catalogue()[language]["messages"], **entrance()[language]["messages"]}[name]
     return HTMLResponse(
         _page(room, language, message=message, title=message["title"]), status_code=status
     )
 
 
-def door_page(request: Request, room: Room, rater: Any, *, missing: bool = False) -> HTMLResponse:
-    """Return the invitation: information and consent, or a welcome back."""
+def door_page(
+    request: Request,
+    room: Room,
+    rater: Any,
+    *,
+    missing: str = "",
+    given: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """Return the invitation: information, consent and background, or a welcome back.
+
+    `missing` names the sentence that says what is still wanted; `given` is kept in the form.
+    """
     language = language_of(request, room)
     with t.reading(room.engine) as connection:
         done, total = progress(connection, rater)
@@ -69,7 +81,14 @@ def door_page(request: Request, room: Room, rater: Any, *, missing: bool = False
         door=door,
         title=door["title"],
         started=rater.started_at is not None,
-        missing=missing,
+        missing={
+            "": "",
+            "consent": texts["consent_missing"],
+            "background": entrance()[language]["background"]["missing"],
+        }[missing],
+        questions=room.protocol.background,
+        about=entrance()[language]["background"],
+        given=given or {},
     )
     return HTMLResponse(content, status_code=422 if missing else 200)
 
@@ -108,13 +127,24 @@ def _come_in(request: Request, room: Room, token: str, fields: dict[str, list[st
     rater = _invited(request, room, token)
     if isinstance(rater, Response):
         return rater
+    given = {
+        name.removeprefix("about-"): values[0]
+        for name, values in fields.items()
+        if name.startswith("about-")
+    }
     if fields.get("consent") != ["yes"]:
-        return door_page(request, room, rater, missing=True)
+        return door_page(request, room, rater, missing="consent", given=given)
+    try:
+        background = read_background(room.protocol.background, given)
+    except RequestError:
+        if rater.started_at is None:
+            return door_page(request, room, rater, missing="background", given=given)
     language = language_of(request, room)
     try:
         with t.writing(room.engine) as connection:
             if rater.started_at is None:
                 start(connection, rater.id, room.protocol)
+                store_background(connection, rater.id, background)
             speak(connection, rater.id, language, room.protocol)
             # a session that is open stays: another tab may be in the middle of an answer
             here = rater_of(request, room)
@@ -133,7 +163,8 @@ def _invited(request: Request, room: Room, token: str) -> Any:
         with t.reading(room.engine) as connection:
             rater = rater_of_token(connection, token)
         if rater is not None:
-            return rater
+            ended = has_expired(rater)
+            return message_page(request, room, "link_ended", 410) if ended else rater
     # a true link is never counted against those who share an address with a guesser
     address = request.client.host if request.client else ""
     if too_many_false(room, address):
@@ -152,9 +183,12 @@ def _page(room: Room, language: str, **values: Any) -> str:
         "message": None,
         "door": texts[language]["door"],
         "started": False,
-        "missing": False,
+        "missing": "",
+        "questions": [],
+        "about": {},
+        "given": {},
     }
-    return _templates.get_template("door.html").render(
+    return templates.get_template("door.html").render(
         {
             **defaults,
             "tag": texts[language]["tag"],

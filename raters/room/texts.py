@@ -20,6 +20,13 @@ def catalogue() -> Mapping[str, Any]:
     return content
 
 
+@cache
+def entrance() -> Mapping[str, Any]:
+    """Return language → what is said on the way in, beyond the door's own texts, and out."""
+    content: Mapping[str, Any] = read_yaml(HERE / "entrance.yaml")
+    return content
+
+
 def label(name: str, language: str) -> str:
     """Return how a tradition (or `other`, `cannot_tell`) is called; unknown ones are capitalised."""
     known: Mapping[str, str] = catalogue()[language]["labels"]

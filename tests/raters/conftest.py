@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from raters.database import LOCATION
 from raters.study import create
+from tests import postgresql
 from tests.raters.material import RUN_NAME, write_config, write_references, write_run
 
 
@@ -45,3 +49,51 @@ def template(tmp_path_factory: pytest.TempPathFactory, run: Path, references: Pa
 @pytest.fixture
 def study(tmp_path: Path, template: Path) -> Path:
     return shutil.copytree(template, tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgresql.Server]:
+    """A PostgreSQL for this session; its folder's path is short, as a socket's must be."""
+    if postgresql.programs() is None:
+        pytest.skip("there is no PostgreSQL here: `make test` run as root installs one")
+    with (
+        tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as folder,
+        postgresql.running(Path(folder)) as started,
+    ):
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server_template(
+    server: postgresql.Server,
+    tmp_path_factory: pytest.TempPathFactory,
+    run: Path,
+    references: Path,
+) -> Path:
+    folder = tmp_path_factory.mktemp("server-template")
+    server.execute("CREATE DATABASE template_study")
+    create(
+        write_config(folder / "config"),
+        [run],
+        references=references,
+        out=folder / "study",
+        database=server.url("template_study"),
+    )
+    return folder / "study"
+
+
+_number = count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def study_on_both(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A study on SQLite, and one on PostgreSQL."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("template")
+        return shutil.copytree(template, tmp_path / "study")
+    server: postgresql.Server = request.getfixturevalue("server")
+    made = shutil.copytree(request.getfixturevalue("server_template"), tmp_path / "study")
+    name = f"study_{next(_number)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE template_study")
+    (made / LOCATION).write_text(server.url(name))
+    return made

@@ -175,6 +175,9 @@ def write_config(folder: Path, **changes: Any) -> Path:
         "raters": 6,
         "single": {"raters_per_item": 2},
         "pairs": {"votes_per_pair": 2},
+        "ask": {"traces": False, "recognised": False, "human": False, "flags": False},
+        "repeats": 0,
+        "warm_ups": {"first": 0, "later": 0},
         **changes,
     }
     path = folder / "study-config.yaml"

@@ -101,7 +101,7 @@ def test_the_key_is_sealed_and_says_all(study: Path, run: Path) -> None:
     assert set(output) == {
         "stimulus", "kind", "suite", "home", "model", "prompt", "scene", "target", "language",
         "seed", "genre", "stratum", "diagnosticity", "work", "run", "key", "file_name", "synthetic",
-        "status",
+        "status", "anchor",
     }  # fmt: skip
     assert output["run"] == run.name
     reference = next(row for row in rows if row["kind"] == "reference")
@@ -302,7 +302,7 @@ def test_scales_for_an_unknown_target_are_refused(refuse: Callable[..., None]) -
     refuse(
         RequestError,
         "no picture has 'korean'",
-        single={"raters_per_item": 2, "scales_for": ["korean"]},
+        scales={"targets": ["korean"]},
     )
 
 

@@ -21,7 +21,7 @@ from tests.raters.material import UNSPEAKABLE
 OURS = {"sec-fetch-site": "same-origin"}
 PAYLOADS: dict[str, dict[str, Any]] = {
     "attribution": {"manner": "chinese", "things": "other"},
-    "scales": {"ink": 4, "form": 2},
+    "scales": {"scales": {"ink": 4, "form": 2}},
     "pair": {"winner": "tie"},
 }
 
@@ -164,7 +164,7 @@ def test_a_repeated_answer_is_acknowledged_again(visitors: list[Visitor]) -> Non
         ({"event_id": "x"}, 400),
         ({"phase": "pair"}, 400),
         ({"language": "fr"}, 400),
-        ({"phase": "scales", "payload": {"ink": 1, "form": 1}}, 409),
+        ({"phase": "scales", "payload": {"scales": {"ink": 1, "form": 1}}}, 409),
     ],
 )
 def test_bad_answers_get_one_sentence(

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +15,21 @@ from raters import tables as t
 from raters.export import tables
 from raters.payloads import Answer
 from raters.people import open_session, rater_of_session, rater_of_token, start
+from raters.position import Step, position
 from raters.protocol import Protocol, read_protocol
 from raters.simulated import simulate
-from raters.store import Position, owns, position, respond
+from raters.store import owns, respond
 from raters.study import invite, lock, open_study, status, withdraw
 from tests.raters.material import look
 
 Rater = tuple[Protocol, Engine, str]
 
 ATTRIBUTION = {"manner": "chinese", "things": "other"}
-SCALES = {"ink": 4, "form": 2}
+SCALES = {"scales": {"ink": 4, "form": 2}}
 PAYLOADS = {"attribution": ATTRIBUTION, "scales": SCALES, "pair": {"winner": "tie"}}
 
 
-def answer(here: Position, payload: Any = None, event_id: str = "", **changes: Any) -> Answer:
+def answer(here: Step, payload: Any = None, event_id: str = "", **changes: Any) -> Answer:
     fields: dict[str, Any] = {
         "assignment": here.assignment.id,
         "event_id": event_id or str(uuid.uuid4()),
@@ -44,6 +43,12 @@ def answer(here: Position, payload: Any = None, event_id: str = "", **changes: A
 
 
 @pytest.fixture
+def study(study_on_both: Path) -> Path:
+    """Whatever is shown of the store here is shown on SQLite and on PostgreSQL."""
+    return study_on_both
+
+
+@pytest.fixture
 def rater(study: Path) -> Iterator[Rater]:
     """A rater who has agreed to take part: the protocol, the engine, the pseudonym."""
     invite(study, 2, base_url="http://localhost")
@@ -53,15 +58,22 @@ def rater(study: Path) -> Iterator[Rater]:
         yield protocol, engine, "r001"
 
 
-def to_phase(connection: Connection, rater: str, protocol: Protocol, phase: str) -> Position:
+def at(connection: Connection, rater: str) -> Step:
+    """Return the step at which a rater is."""
+    here = position(connection, rater).here
+    assert here is not None
+    return here
+
+
+def to_phase(connection: Connection, rater: str, protocol: Protocol, phase: str) -> Step:
     """Answer until an assignment in `phase` is shown, and return where that is."""
-    while (here := position(connection, rater)).phase != phase:
+    while (here := at(connection, rater)).phase != phase:
         respond(connection, rater, [answer(here)], protocol)
     return here
 
 
-def test_sqlite_is_set_up_to_lose_nothing(study: Path) -> None:
-    with open_study(study) as (_, engine), t.reading(engine) as connection:
+def test_sqlite_is_set_up_to_lose_nothing(template: Path) -> None:
+    with open_study(template) as (_, engine), t.reading(engine) as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -72,7 +84,7 @@ def test_sqlite_is_set_up_to_lose_nothing(study: Path) -> None:
 def test_a_repeated_event_gets_the_same_acknowledgement_and_is_stored_once(rater: Rater) -> None:
     protocol, engine, name = rater
     with t.writing(engine) as connection:
-        one = answer(position(connection, name))
+        one = answer(at(connection, name))
     received = []
     for _ in range(3):
         with t.writing(engine) as connection:
@@ -96,7 +108,7 @@ def test_a_repeat_is_acknowledged_even_after_its_phase_has_closed(rater: Rater) 
 def test_the_same_event_with_another_answer_is_an_error(rater: Rater) -> None:
     protocol, engine, name = rater
     with t.writing(engine) as connection:
-        here = position(connection, name)
+        here = at(connection, name)
         one = answer(here)
         respond(connection, name, [one], protocol)
         other = answer(here, {"manner": "western", "things": "other"}, event_id=one.event_id)
@@ -121,13 +133,13 @@ def test_scales_must_be_complete(rater: Rater) -> None:
         here = to_phase(connection, name, protocol, "scales")
         assert here.scales == ("ink", "form")
         with pytest.raises(RequestError, match="scales asked here are ink, form"):
-            respond(connection, name, [answer(here, {"ink": 3})], protocol)
+            respond(connection, name, [answer(here, {"scales": {"ink": 3}})], protocol)
 
 
 def test_phase_one_shows_no_text_and_nothing_that_tells_whether_scales_follow(rater: Rater) -> None:
     _, engine, name = rater
     with t.writing(engine) as connection:
-        here = position(connection, name)
+        here = at(connection, name)
     assert here.phase == "attribution"
     assert here.caption is None
     assert here.earlier is None
@@ -138,15 +150,16 @@ def test_a_position_is_the_same_until_it_is_answered(rater: Rater) -> None:
     with t.writing(engine) as connection:
         one, again = position(connection, name), position(connection, name)
         assert one == again
-        assert one.upcoming
-        respond(connection, name, [answer(one)], protocol)
+        assert one.ahead
+        assert one.here is not None
+        respond(connection, name, [answer(one.here)], protocol)
         assert position(connection, name) != one
 
 
 def test_all_answers_of_a_call_are_stored_or_none(rater: Rater) -> None:
     protocol, engine, name = rater
     with t.writing(engine) as connection:
-        here = position(connection, name)
+        here = at(connection, name)
     wrong = answer(here, {"winner": "tie"}, phase="pair")
     with pytest.raises(RequestError, match="no phase"), t.writing(engine) as connection:
         respond(connection, name, [answer(here), wrong], protocol)
@@ -158,7 +171,7 @@ def test_another_raters_assignment_does_not_exist(rater: Rater) -> None:
     protocol, engine, name = rater
     with t.writing(engine) as connection:
         start(connection, "r002", protocol)
-        theirs = position(connection, "r002")
+        theirs = at(connection, "r002")
         with pytest.raises(RequestError, match="no such assignment"):
             respond(connection, name, [answer(theirs)], protocol)
 
@@ -183,7 +196,7 @@ def test_without_consent_there_is_nothing_to_rate(rater: Rater) -> None:
 def test_stimuli_belong_to_those_who_are_shown_them(rater: Rater) -> None:
     _, engine, name = rater
     with t.writing(engine) as connection:
-        here = position(connection, name)
+        here = at(connection, name)
         token_rows = {row.id: row for row in connection.execute(t.rater.select())}
         assert owns(connection, token_rows[name], here.stimuli[0].id)
         blocks = {
@@ -226,11 +239,11 @@ def test_withdrawal_erases_answers_and_leaves_tombstones(study: Path) -> None:
     before = status(study)["responses"]
     result = withdraw(study, "r001")
     assert result["erased"] > 40
-    with closing(sqlite3.connect(study / "ratings.db")) as database:
-        rows = database.execute(
-            "select payload, payload_hash, client_time from response_event where rater = 'r001'"
-        ).fetchall()
-    assert set(rows) == {(None, "", "")}
+    e = t.response_event.c
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        erased = select(e.payload, e.payload_hash, e.client_time, e.skip).where(e.rater == "r001")
+        rows = connection.execute(erased).all()
+    assert {tuple(row) for row in rows} == {(None, "", "", None)}
     after = status(study)
     assert after["responses"] == before
     assert after["withdrawn"] == 1
@@ -247,7 +260,7 @@ def test_who_has_withdrawn_can_neither_come_back_nor_answer(study: Path) -> None
         with t.writing(engine) as connection:
             start(connection, "r001", protocol)
             secret = open_session(connection, "r001")
-            here = position(connection, "r001")
+            here = at(connection, "r001")
         withdraw(study, "r001")
         with t.writing(engine) as connection:
             assert rater_of_token(connection, link.rsplit("/", 1)[1]) is None
@@ -259,10 +272,10 @@ def test_who_has_withdrawn_can_neither_come_back_nor_answer(study: Path) -> None
 def test_a_closed_study_takes_no_rater_and_no_answer(rater: Rater, study: Path) -> None:
     protocol, engine, name = rater
     with t.writing(engine) as connection:
-        here = position(connection, name)
+        here = at(connection, name)
         stored = answer(here)
         respond(connection, name, [stored], protocol)
-        later = answer(position(connection, name))
+        later = answer(at(connection, name))
     lock(study, "the plan is fulfilled")
     with pytest.raises(ConflictError, match="closed"):
         invite(study, 1, base_url="")
