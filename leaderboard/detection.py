@@ -3,7 +3,8 @@
 A signal is a work by a person: H is the share of references called human, F the share of outputs.
 d′ = z(H) − z(F) and c = −½ [z(H) + z(F)] (Green and Swets 1966), half an item added to each cell
 (the log-linear correction of Hautus 1995). d′ = 0: outputs pass for works by people; c > 0: the
-panel is slow to call anything human.
+panel is slow to call anything human. "Cannot tell" is not called human, and stays in the
+denominator.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ WINNERS = ("left", "right", "tie", "both_bad")
 OTHER = "other"
 CANNOT_TELL = "cannot_tell"
 ASPECTS = ("manner", "things")
-MAKERS = ("human", "model")
+MAKERS = ("human", "model", CANNOT_TELL)
 """What a rater takes an item to be made by, in detections."""
 TRACE_STRENGTHS = ("", "none", "slight", "clear", "equal")
 
@@ -97,9 +97,9 @@ def check_attributions(
 def read_detections(paths: Sequence[Path | str]) -> pd.DataFrame:
     """Return the answers to "made by a person or by a model?" of all `paths` as one checked frame.
 
-    Columns `rater,item,model,seen_as` with `seen_as` one of `human`, `model`; a human-made
-    reference has `model` = `reference`. `prompt` and the columns that all tables may carry are
-    optional.
+    Columns `rater,item,model,seen_as` with `seen_as` one of `human`, `model`, `cannot_tell`; a
+    human-made reference has `model` = `reference`. `prompt` and the columns that all tables may
+    carry are optional.
 
     Raises:
         RequestError: no path was given.
