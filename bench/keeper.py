@@ -51,7 +51,8 @@ class Keeper:
     def __init__(self, run: Run, entered: set[str], bar: Progress) -> None:
         """Write into `run`; jobs that are `entered` have a row and keep it."""
         self._run, self._entered, self._bar = run, entered, bar
-        self._pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
+        # twice the cores: half of a writer's time is waiting for the disk
+        self._pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
         self._due: deque[_Batch] = deque()
         self.made = self.suspect = self.failed = 0
         self.spent: defaultdict[str, float] = defaultdict(float)
