@@ -77,7 +77,10 @@ def score_gaps(
             means, _, _ = corrected_means(gathered, chosen, values[chosen], cells, drawn)
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
             said = f"paired by prompt; percentile bootstrap ({resamples}) over {facets(gathered)}"
-            found = list(_gaps(pairs, means, replace(blank, method=said), rows.iloc[chosen]))
+            gaps = np.stack(
+                [means.difference(2 * place, 2 * place + 1)[0] for place in range(len(pairs))]
+            )
+            found = list(_gaps(pairs, gaps, replace(blank, method=said), rows.iloc[chosen]))
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 
@@ -118,7 +121,8 @@ def leak_gaps(
             said = f"paired by prompt; percentile bootstrap ({resamples}) over {facets(gathered)}"
             blank = replace(blank, method=said)
             for place, other in enumerate(others):
-                found = list(_gaps(pairs, draws[:, place], blank, seen, f":{other}"))
+                gaps = draws[::2, place] - draws[1::2, place]
+                found = list(_gaps(pairs, gaps, blank, seen, f":{other}"))
                 scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 
@@ -165,9 +169,9 @@ def _clusters(gathered: Gathered, pairs: Sequence[Pair]) -> list[int]:
 
 
 def _gaps(
-    pairs: Sequence[Pair], draws: Array, blank: Score, rows: pd.DataFrame, suffix: str = ""
+    pairs: Sequence[Pair], gaps: Array, blank: Score, rows: pd.DataFrame, suffix: str = ""
 ) -> Iterator[Score]:
-    for place, (model, first, second, *_) in enumerate(pairs):
+    for (model, first, second, *_), gap in zip(pairs, gaps, strict=True):
         own = rows[(rows["model"] == model) & rows["language"].isin([first, second])]
         score = replace(
             blank,
@@ -178,7 +182,6 @@ def _gaps(
             n_raters=int(own["rater"].nunique()),
             n_values=len(own),
         )
-        gap = draws[2 * place] - draws[2 * place + 1]
         if not np.isfinite(gap[0]):
             yield replace(score, reason="not judged in both languages")
         else:

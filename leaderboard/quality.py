@@ -13,7 +13,7 @@ import pandas as pd
 from bench.records import REFERENCE, Score
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import LEAST_RATERS, Array, Whole, cell_means, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, CellMeans, Whole, cell_means, with_interval
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
 from leaderboard.variance import expansion
@@ -86,15 +86,15 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
     for code, criterion in enumerate(criteria):
         chosen = np.flatnonzero(which == code)
         means, level, fit = corrected_means(gathered, chosen, values[chosen], every, drawn)
-        of_model = means[: len(cells)] + level
+        of_model = means.means[: len(cells), 0] + level
         place = {cell: index for index, cell in enumerate(cells)}
         of_pair = {}
         for first, second in combinations(models, 2):
             if asked[first] == asked[second]:
-                of_pair[first, second] = of_model[place[first]] - of_model[place[second]]
+                of_pair[first, second] = means.difference(place[first], place[second])[0]
         for number, pair in enumerate(paired):
             start = len(cells) + 2 * number
-            of_pair[pair] = means[start] - means[start + 1]
+            of_pair[pair] = means.difference(start, start + 1)[0]
         said = f"{_severity(fit)}; percentile bootstrap ({resamples}) over "
         yield Means(
             str(criterion), list(cells), of_model, of_pair, said + facets(gathered), fit, chosen
@@ -103,7 +103,7 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
 
 def corrected_means(
     gathered: Gathered, chosen: Whole, value: Array, cells: Sequence[Whole], drawn: Weights
-) -> tuple[Array, Array, Severity]:
+) -> tuple[CellMeans, Array, Severity]:
     """Return means of cells without raters' bias, the level of the panel drawn, and the fit.
 
     Args:
@@ -114,14 +114,14 @@ def corrected_means(
         drawn: weights of raters, clusters and items.
 
     Returns:
-        (cells, 1 + resamples), (1 + resamples,) and the severity of the raters.
+        The means, on one channel; the level, (1 + resamples,); the severity of the raters.
     """
     there, rater = np.unique(gathered.rater[chosen], return_inverse=True)
     item = np.unique(gathered.item[chosen], return_inverse=True)[1]
     fit = fit_severity(item, rater, value)
     weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
     judgements = gathered.judgements(chosen, value - fit.bias[rater], weight, cells)
-    means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items).means[:, 0, :]
+    means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
     raters = drawn.raters[there]
     level = np.full(raters.shape[1], np.nan)
     np.divide(fit.bias @ raters, raters.sum(axis=0), out=level, where=raters.any(axis=0))

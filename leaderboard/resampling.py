@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bench.records import Score
-from leaderboard.variance import Linear, between_units, scales
+from leaderboard.variance import Influences, Linear, influences, scales
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -62,6 +62,20 @@ class CellMeans(NamedTuple):
     """(cells, channels, 1 + resamples)."""
     mass: Array
     """(cells, 1 + resamples): the summed weights of the cell's prompts."""
+    unscaled: Array
+    """The means before their deviations were scaled."""
+    influences: Influences | None
+    """What units move the means by; None where nothing was scaled."""
+
+    def difference(self, first: int, second: int) -> Array:
+        """Return the difference of two cells, (channels, 1 + resamples), scaled as one quantity."""
+        gap: Array = self.unscaled[first] - self.unscaled[second]
+        if self.influences is None:
+            return gap
+        away = gap[:, 1:] - gap[:, :1]
+        factor = scales(self.influences.between_pair(first, second), _variance(away))
+        gap[:, 1:] = gap[:, :1] + away * factor[:, None]
+        return gap
 
 
 def draw_weights(rng: np.random.Generator, stratum: Whole, resamples: int) -> Array:
@@ -140,19 +154,22 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
         mass[:, block] = _times(cells, weight)
         gathered = _gather(cells, of_prompt * weight[:, None, :])
         means[:, :, block] = _ratio(gathered, mass[:, block], empty=np.nan)
-    _widen(judgements, means, items, (sums, seen, members, cells))
     for place, clusters_there in enumerate(clusters_of(judgements)):
         if clusters_there < 2:
             means[place, :, 1:] = np.nan
-    return CellMeans(means, mass)
+    if columns < 3 or (items != 1).any():  # drawn seeds stay as they are
+        return CellMeans(means, mass, means, None)
+    found = _influences(judgements, means[:, :, 0], (sums, seen, members, cells))
+    away = means[:, :, 1:] - means[:, :, :1]
+    scaled = means.copy()
+    factor = scales(found.between(), _variance(away))
+    scaled[:, :, 1:] = means[:, :, :1] + away * factor[:, :, None]
+    return CellMeans(scaled, mass, means, found)
 
 
-def _widen(
-    judgements: Judgements, means: Array, items: Array, parts: tuple[Matrix, Matrix, Matrix, Matrix]
-) -> None:
-    """Scale the deviations of the resamples; see `variance`. Drawn seeds stay as they are."""
-    if means.shape[2] < 3 or (items != 1).any():
-        return
+def _influences(
+    judgements: Judgements, of_cell: Array, parts: tuple[Matrix, Matrix, Matrix, Matrix]
+) -> Influences:
     sums, seen, members, cells = parts
     n_items, n_channels = len(judgements.prompt_of_item), judgements.n_channels
     counts = np.asarray(seen.sum(axis=1)).ravel()
@@ -163,14 +180,16 @@ def _widen(
     there = (np.asarray(judged.sum(axis=1)).ravel() > 0).astype(np.float64)
     cells = _averaging(cells @ sparse.diags_array(there))
     of_prompt = _times(members, of_item)
-    linear = Linear(
-        sums, seen, of_item, of_prompt, means[:, :, 0], members, cells, judgements.cluster_of_prompt
-    )
-    away = means[:, :, 1:] - means[:, :, :1]
+    clusters = judgements.cluster_of_prompt
+    return influences(Linear(sums, seen, of_item, of_prompt, of_cell, members, cells, clusters))
+
+
+def _variance(away: Array) -> Array:
+    """Return the mean square of deviations over the resamples that have them."""
     known = np.isfinite(away)
     squares = np.where(known, away, 0.0) ** 2
-    drawn = squares.sum(axis=2) / np.maximum(known.sum(axis=2), 1)
-    means[:, :, 1:] = means[:, :, :1] + away * scales(between_units(linear), drawn)[:, :, None]
+    variance: Array = squares.sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
+    return variance
 
 
 def _averaging(membership: Matrix) -> Matrix:

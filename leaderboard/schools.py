@@ -91,7 +91,7 @@ def _gaps(
             if len(chosen):
                 args = (gathered, chosen, values[chosen], list(cells.values()), drawn)
                 found, level, _ = corrected_means(*args)
-                means[group] = found + level
+                means[group] = found.means[:, 0] + level
         for first, second in combinations([g for g in groups if g in means], 2):
             scores = []
             for model in cells:

@@ -39,11 +39,61 @@ def expansion(freedom: Array) -> Array:
     return np.asarray(t.ppf(0.975, np.maximum(freedom, 1.0)) / norm.ppf(0.975), np.float64)
 
 
+class Influences(NamedTuple):
+    """What every unit moves each mean by, from which the variance of any difference follows."""
+
+    scenes: Array
+    """(cells, channels, clusters)."""
+    raters: Array
+    """(cells, channels, raters)."""
+    share: Array
+    """Of each rater in each cell, (cells, raters)."""
+    judgements: Array
+    """Variance that single judgements make, (cells, channels)."""
+    seen: Array
+    """Which clusters each cell has, (cells, clusters)."""
+
+    def between(self) -> Between:
+        """Return the variances of every mean."""
+        n_scenes = self.seen.sum(axis=1)[:, None]
+        parts = (self.scenes, self.raters, self.share, self.judgements, n_scenes)
+        return _between(*parts)
+
+    def between_pair(self, first: int, second: int) -> Between:
+        """Return the variances of the difference of two cells' means, (channels,)."""
+        share = (self.share[first] + self.share[second]) / 2
+        n_scenes = np.array((self.seen[first] | self.seen[second]).sum())
+        return _between(
+            self.scenes[first] - self.scenes[second],
+            self.raters[first] - self.raters[second],
+            share,
+            self.judgements[first] + self.judgements[second],
+            n_scenes,
+        )
+
+
+def _between(
+    scenes: Array, raters: Array, share: Array, judgements: Array, n_scenes: Array
+) -> Between:
+    leverage = np.expand_dims(1 - share, -2)
+    moved = np.zeros_like(raters)
+    np.divide(raters**2, leverage, out=moved, where=leverage > 1e-6)
+    ones = np.ones_like(judgements)
+    n_raters = 1 / np.maximum((share**2).sum(axis=-1), 1e-9)
+    return Between(
+        scenes=(scenes**2).sum(axis=-1),
+        raters=moved.sum(axis=-1),
+        judgements=judgements,
+        n_scenes=n_scenes * ones,
+        n_raters=np.expand_dims(n_raters, -1) * ones,
+    )
+
+
 def scales(between: Between, drawn: Array) -> Array:
     """Return what each mean's deviations are multiplied by; 1 where nothing varies.
 
     Args:
-        between: as `between_units` gives it.
+        between: as `Influences` gives it.
         drawn: variance over the resamples, of the same shape.
     """
     of_scenes = between.scenes * between.n_scenes / np.maximum(between.n_scenes - 1, 1)
@@ -62,7 +112,7 @@ def scales(between: Between, drawn: Array) -> Array:
 
 
 class Linear(NamedTuple):
-    """What `between_units` needs of means of means, at the estimate.
+    """What `influences` needs of means of means, at the estimate.
 
     Shapes: items, raters, channels, prompts, cells by their first letters.
     """
@@ -84,21 +134,22 @@ class Linear(NamedTuple):
     cluster_of_prompt: Whole
 
 
-def between_units(linear: Linear) -> Between:
-    """Return the variances of every cell's means that scenes, raters and judgements make."""
+def influences(linear: Linear) -> Influences:
+    """Return what scenes, raters and judgements move every cell's means by."""
     n_items, n_channels = linear.of_item.shape
     n_raters = linear.seen.shape[1]
     n_cells = linear.of_cell.shape[0]
+    n_clusters = int(linear.cluster_of_prompt.max()) + 1
     weight = np.asarray(linear.seen.sum(axis=1)).ravel()
-    scenes = np.zeros((n_cells, n_channels))
-    n_scenes = np.zeros(n_cells)
+    scenes = np.zeros((n_cells, n_channels, n_clusters))
+    seen = np.zeros((n_cells, n_clusters), dtype=bool)
     for cell in range(n_cells):
         row = linear.cells[[cell], :].tocoo()
         away = (linear.of_prompt[row.col] - linear.of_cell[cell]) * row.data[:, None]
-        _, cluster = np.unique(linear.cluster_of_prompt[row.col], return_inverse=True)
-        n_scenes[cell] = cluster.max(initial=-1) + 1
+        cluster = linear.cluster_of_prompt[row.col]
+        seen[cell, cluster] = True
         for channel in range(n_channels):
-            scenes[cell, channel] = (np.bincount(cluster, away[:, channel]) ** 2).sum()
+            scenes[cell, channel] = np.bincount(cluster, away[:, channel], n_clusters)
     # what each rater moves each item by
     moved = np.asarray(linear.sums.todense()).reshape(n_items, n_channels, n_raters)
     moved = moved - linear.of_item[:, :, None] * np.asarray(linear.seen.todense())[:, None, :]
@@ -108,14 +159,4 @@ def between_units(linear: Linear) -> Between:
     squared = np.asarray(of_cell.multiply(of_cell) @ (moved**2).sum(axis=2))
     shares = linear.seen.multiply(1 / np.where(weight > 0, weight, 1.0)[:, None])
     share = np.asarray((of_cell @ sparse.csr_array(shares)).todense())
-    leverage = (1 - share)[:, None, :]
-    moved_by = np.zeros_like(by_rater)
-    np.divide(by_rater**2, leverage, out=moved_by, where=leverage > 1e-6)
-    ones = np.ones((1, n_channels))
-    return Between(
-        scenes=scenes,
-        raters=moved_by.sum(axis=2),
-        judgements=squared,
-        n_scenes=n_scenes[:, None] * ones,
-        n_raters=1 / np.maximum((share**2).sum(axis=1), 1e-9)[:, None] * ones,
-    )
+    return Influences(scenes, by_rater, share, squared, seen)
