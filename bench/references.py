@@ -71,6 +71,11 @@ class ReferencesFile(FileModel):
     commissioned: tuple[Reference, ...] = ()
     clips: tuple[Reference, ...] = ()
 
+    @property
+    def works(self) -> tuple[Reference, ...]:
+        """All of them."""
+        return (*self.references, *self.commissioned, *self.clips)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -102,9 +107,8 @@ def load_references(suite: Suite) -> ReferencesFile:
     if not path.is_file():
         raise RequestError(f"suite {suite.name} has no references.yaml")
     listed = check(read_yaml(path), ReferencesFile, path)
-    everything = [*listed.references, *listed.commissioned, *listed.clips]
-    counts = Counter(work.id for work in everything)
-    for work in everything:
+    counts = Counter(work.id for work in listed.works)
+    for work in listed.works:
         if counts[work.id] > 1:
             raise FileFormatError(f"{path}: the work {work.id!r} is there twice")
         if work.tradition not in suite.traditions:

@@ -88,10 +88,16 @@ def load_suite(name: str) -> Suite:
 
     Raises:
         RequestError: there is no such suite.
-        FileFormatError: unknown key, duplicate scene, empty text, unknown target; names the place.
+        FileFormatError: unknown key, duplicate scene, empty text, unknown target or home; names the
+            place.
     """
     path = _find(name)
     header = check(read_yaml(path), SuiteFile, path)
+    if header.home not in header.traditions:
+        raise FileFormatError(
+            f"{path}: home {header.home!r} is not one of the traditions: "
+            f"{', '.join(header.traditions)}"
+        )
     scenes = [(path, scene) for scene in header.scenes]
     if path.name == "suite.yaml":
         for more in sorted(path.parent.glob("scenes-*.yaml")):

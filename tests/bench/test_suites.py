@@ -61,6 +61,7 @@ def change(path: list[Any], value: Any) -> dict[str, Any]:
         (change(["scenes"], []), "no scenes"),
         (change(["modality"], "smell"), "modality"),
         (change(["version"], 0), "version"),
+        (change(["home"], "martian"), "home 'martian' is not one of the traditions"),
     ],
 )
 def test_a_faulty_suite_is_refused_naming_the_place(
