@@ -157,8 +157,6 @@ def _suites(options: argparse.Namespace) -> int:
         elif options.action == "check":
             faults += _check_suite(suite, record=options.record)
         elif options.action == "export":
-            if options.out is None:
-                raise RequestError("suites export wants --out, a folder")
             out = options.out / suite.name if len(names) > 1 else options.out
             for path in export_suite(suite, options.form, out):
                 print(path)

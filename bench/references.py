@@ -23,9 +23,9 @@ from pydantic import Field
 from bench.errors import FileFormatError, RequestError
 from bench.files import append_rows, file_hash
 from bench.media import plain_srgb
-from bench.reading import FileModel, check, read_yaml
+from bench.reading import ID_PATTERN, FileModel, check, read_yaml
 from bench.records import Diagnosticity
-from bench.suites import ID_PATTERN, Suite
+from bench.suites import Suite
 
 LEAST_SIDE = 512
 """Pixels of the shorter side under which a file is refused: brushwork cannot be judged in it."""

@@ -10,10 +10,8 @@ from typing import Any
 from pydantic import Field
 
 from bench.errors import FileFormatError, RequestError
-from bench.reading import ROOT, FileModel, canonical_hash, check, read_yaml
+from bench.reading import ID_PATTERN, ROOT, FileModel, canonical_hash, check, read_yaml
 from bench.records import NEUTRAL, Diagnosticity, Modality, Prompt
-
-ID_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 Id = str
 Text = dict[str, str]

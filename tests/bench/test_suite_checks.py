@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.cli import main
 from bench.errors import FileFormatError
 from bench.near_duplicates import near_duplicates
 from bench.suite_checks import check_suite
@@ -268,6 +269,48 @@ def test_references_that_change_without_the_version_fail(folder: Path) -> None:
     assert faults(folder, SCENE, version=2) == []
     path.write_text(f"1: {suite.hash}\n", encoding="utf-8")
     assert "references.yaml of version 1 is not recorded" in faults(folder, SCENE)[0]
+
+
+def test_options_may_stand_before_the_names_and_the_summary_says_what_is_unrecorded(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert faults(folder, SCENE) == []
+    path = str(folder)
+    assert main(["suites", "check", path]) == 0
+    said = capsys.readouterr().out
+    assert "tiny: good, 1 scene, 2 prompts, version 1 (no versions.yaml" in said
+    assert main(["suites", "check", "--record", path]) == 0
+    assert "version 1, content hash" in capsys.readouterr().out
+    assert faults(folder, SCENE, least_per_genre=2, version=2)
+    assert main(["suites", "check", path, "--record"]) == 1
+    assert "tiny: 1 fault, 1 scene" in capsys.readouterr().out
+    out = str(folder / "out")
+    assert main(["suites", "export", "--form", "csv", path, "--out", out]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["suites", "export", "first-look"], "the following arguments are required: --out"),
+        (["suites", "show", "--record"], "unrecognized arguments: --record"),
+        (["references", "add", "x", "--out", "y", "--size", "8x8"], "64 to 8192 pixels"),
+        (["references", "add", "x", "--out", "y", "--size", "64x9000"], "64 to 8192 pixels"),
+    ],
+)
+def test_what_an_action_does_not_take_is_said(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert says in capsys.readouterr().err
+
+
+def test_suites_alone_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["suites"]) == 0
+    listed = capsys.readouterr().out
+    assert main(["suites", "list"]) == 0
+    assert capsys.readouterr().out == listed
+    assert [line.split(":")[0] for line in listed.splitlines()] == list_suites()
 
 
 def test_a_list_of_versions_that_is_none_is_refused(folder: Path) -> None:
