@@ -198,11 +198,19 @@ def _references_add(options: argparse.Namespace) -> int:
     added = add_references(
         suite, options.folder, options.out, size=options.size, table=options.table
     )
+    for sentence in added.notes:
+        print(f"note: {sentence}", file=sys.stderr)
     for sentence in added.refused:
         print(f"refused: {sentence}", file=sys.stderr)
     for (tradition, stratum), count in added.missing.items():
-        print(f"without a file: {tradition}, {stratum}: {count} works of the list")
-    print(f"{options.out}: {len(added.rows)} pictures, {len(added.refused)} files refused")
+        print(f"without a file: {tradition}, {stratum}: {_counted(count, 'work')} of the list")
+    if added.missing and added.rows:
+        print(f"{options.out / 'missing.csv'}: the works without a file")
+    print(
+        f"{options.out}: {_counted(len(added.rows), 'picture')}, "
+        f"{_counted(len(added.refused), 'file')} refused"
+        f"{'' if added.rows else ': nothing was written'}"
+    )
     return 1 if added.refused else 0
 
 
