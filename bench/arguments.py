@@ -29,15 +29,7 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     _demo(command("demo", "run the whole main job on the embedded models"))
-    suites = command("suites", "list, show, check or export suites")
-    _listing(suites, ["list", "show", "check", "export"])
-    suites.add_argument(
-        "--record", action="store_true", help="check, then enter version and content hash"
-    )
-    suites.add_argument(
-        "--form", default="dataset", help="of the export: dataset, csv, oneig or vbench (dataset)"
-    )
-    suites.add_argument("--out", type=Path, help="folder for the export")
+    _suites(command("suites", "list (the default), show, check or export suites"))
     models = command("models", "list, show or check model specs; add one from the hub")
     _listing(models, ["list", "show", "check", "add"])
     models.add_argument(
@@ -68,6 +60,30 @@ def _demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to leave it in (demo)")
     demo.add_argument("--serve", action="store_true", help="then open room and leaderboard")
     demo.add_argument("--port", type=int, default=7860, help="the room's port (7860)")
+
+
+def _suites(suites: argparse.ArgumentParser) -> None:
+    # parsers of their own: options may then stand before the names
+    suites.set_defaults(action="list", names=[])
+    actions = suites.add_subparsers(title="suites commands", metavar="ACTION")
+
+    def action(name: str, help_text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(
+            name, help=help_text, description=help_text
+        )
+        made.set_defaults(command="suites", action=name)
+        made.add_argument("names", nargs="*", metavar="NAME", help="names or paths (default: all)")
+        return made
+
+    action("list", "what suites there are, and their size")
+    action("show", "every text of them")
+    check = action("check", "hold them to their rules")
+    check.add_argument(
+        "--record", action="store_true", help="then enter version and content hash, if they are new"
+    )
+    export = action("export", "write them for other tools")
+    export.add_argument("--form", default="dataset", help="dataset, csv, oneig or vbench (dataset)")
+    export.add_argument("--out", type=Path, required=True, help="folder for the export")
 
 
 def _listing(listing: argparse.ArgumentParser, actions: list[str]) -> None:
@@ -286,6 +302,8 @@ def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT")
+    if not all(64 <= int(side) <= 8192 for side in (width, height)):
+        raise argparse.ArgumentTypeError(f"{text}: each side wants 64 to 8192 pixels")
     return int(width), int(height)
 
 

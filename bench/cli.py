@@ -157,33 +157,35 @@ def _suites(options: argparse.Namespace) -> int:
         elif options.action == "check":
             faults += _check_suite(suite, record=options.record)
         elif options.action == "export":
-            if options.out is None:
-                raise RequestError("suites export wants --out, a folder")
             out = options.out / suite.name if len(names) > 1 else options.out
             for path in export_suite(suite, options.form, out):
                 print(path)
         else:
             print(
-                f"{name}: {suite.modality}, home {suite.home}, {len(suite.scenes)} scenes, "
-                f"{len(suite.prompts)} prompts, {', '.join(suite.languages)}"
+                f"{name}: {suite.modality}, home {suite.home}, "
+                f"{_counted(len(suite.scenes), 'scene')}, "
+                f"{_counted(len(suite.prompts), 'prompt')}, {', '.join(suite.languages)}"
             )
     return 1 if faults else 0
 
 
 def _check_suite(suite: Suite, *, record: bool) -> int:
-    from bench.suite_checks import check_suite, record_version
+    from bench.suite_checks import check_suite
+    from bench.suite_versions import is_recorded, record_version
 
     if record:
         record_version(suite)
     checked = check_suite(suite)
-    for (stratum, genre), count in sorted(checked.cells.items()):
+    for (stratum, genre), count in sorted(checked.counts.items()):
         print(f"{suite.name}  {stratum or '-':<16} {genre or '-':<28} {count:>4}")
     for fault in checked.faults:
         print(f"{suite.name}: {fault}", file=sys.stderr)
-    verdict = f"{len(checked.faults)} faults" if checked.faults else "good"
+    verdict = _counted(len(checked.faults), "fault") if checked.faults else "good"
+    unrecorded = "" if is_recorded(suite) else " (no versions.yaml: enter it with --record)"
     print(
-        f"{suite.name}: {verdict}, {len(suite.scenes)} scenes, {len(suite.prompts)} prompts, "
-        f"version {suite.version}, content hash {suite.hash[:12]}"
+        f"{suite.name}: {verdict}, {_counted(len(suite.scenes), 'scene')}, "
+        f"{_counted(len(suite.prompts), 'prompt')}, version {suite.version}{unrecorded}, "
+        f"content hash {suite.hash[:12]}"
     )
     return len(checked.faults)
 
@@ -196,11 +198,19 @@ def _references_add(options: argparse.Namespace) -> int:
     added = add_references(
         suite, options.folder, options.out, size=options.size, table=options.table
     )
+    for sentence in added.notes:
+        print(f"note: {sentence}", file=sys.stderr)
     for sentence in added.refused:
         print(f"refused: {sentence}", file=sys.stderr)
     for (tradition, stratum), count in added.missing.items():
-        print(f"without a file: {tradition}, {stratum}: {count} works of the list")
-    print(f"{options.out}: {len(added.rows)} pictures, {len(added.refused)} files refused")
+        print(f"without a file: {tradition}, {stratum}: {_counted(count, 'work')} of the list")
+    if added.missing and added.rows:
+        print(f"{options.out / 'missing.csv'}: the works without a file")
+    print(
+        f"{options.out}: {_counted(len(added.rows), 'picture')}, "
+        f"{_counted(len(added.refused), 'file')} refused"
+        f"{'' if added.rows else ': nothing was written'}"
+    )
     return 1 if added.refused else 0
 
 
@@ -611,6 +621,10 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
     if any(read_key(study)["synthetic"].any() for study in studies):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
     return labels
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _some(values: list[str], otherwise: str) -> list[str]:

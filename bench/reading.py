@@ -15,6 +15,16 @@ from bench.errors import FileFormatError, RequestError
 ROOT = Path(__file__).resolve().parent.parent
 """Where `prompts/` and `configs/` lie, in a checkout and in an installed wheel alike."""
 
+ID_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+"""What scenes, suites and works may be called: it stands in file names and in addresses."""
+_IN_WORDS = {
+    ID_PATTERN: "write lower-case letters, digits and single hyphens",
+    r"^[a-z0-9-]+$": "write lower-case letters, digits and hyphens",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "write letters, digits, '.', '_' and '-', a letter or digit "
+    "first",
+}
+"""What a pattern of the schemas asks for, said to who writes the file."""
+
 
 class FileModel(BaseModel):
     """Base of the file schemas: frozen, and an unknown key is an error."""
@@ -51,11 +61,13 @@ def read_yaml(path: Path) -> Any:
 
     Raises:
         RequestError: the file cannot be read.
-        FileFormatError: the file is no YAML, or gives a key twice.
+        FileFormatError: the file is not UTF-8, is no YAML, or gives a key twice.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{path} is not UTF-8: save it as UTF-8") from error
+    except OSError as error:
         raise RequestError(f"cannot read {path}: {error}") from error
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
@@ -75,15 +87,29 @@ def check(content: Any, schema: type[Schema], path: Path) -> Schema:
         return schema.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the top level"
+        place = _place(content, first["loc"])
         if first["type"] == "extra_forbidden":
             fault = "unknown key"
         else:
-            fault = (
-                f"{first['msg'].removeprefix('Value error, ')} (found {str(first['input'])[:80]!r})"
-            )
+            wanted = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "string_pattern_mismatch":
+                wanted = _IN_WORDS.get(first["ctx"]["pattern"], wanted)
+            fault = f"{wanted} (found {str(first['input'])[:80]!r})"
         more = f"; {error.error_count() - 1} more" if error.error_count() > 1 else ""
         raise FileFormatError(f"{path}: {place}: {fault}{more}") from error
+
+
+def _place(content: Any, location: tuple[int | str, ...]) -> str:
+    """Return a place such as `scenes.3 ('boat').stratum`: an entry with an id goes by it too."""
+    parts = []
+    for part in location:
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            content = None
+        name = content.get("id") if isinstance(part, int) and isinstance(content, dict) else None
+        parts.append(f"{part} ({name!r})" if name else str(part))
+    return ".".join(parts) or "the top level"
 
 
 def canonical_hash(content: Any) -> str:

@@ -10,10 +10,8 @@ from typing import Any
 from pydantic import Field
 
 from bench.errors import FileFormatError, RequestError
-from bench.reading import ROOT, FileModel, canonical_hash, check, read_yaml
+from bench.reading import ID_PATTERN, ROOT, FileModel, canonical_hash, check, read_yaml
 from bench.records import NEUTRAL, Diagnosticity, Modality, Prompt
-
-ID_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 Id = str
 Text = dict[str, str]
@@ -88,10 +86,16 @@ def load_suite(name: str) -> Suite:
 
     Raises:
         RequestError: there is no such suite.
-        FileFormatError: unknown key, duplicate scene, empty text, unknown target; names the place.
+        FileFormatError: unknown key, duplicate scene, empty text, unknown target or home; names the
+            place.
     """
     path = _find(name)
     header = check(read_yaml(path), SuiteFile, path)
+    if header.home not in header.traditions:
+        raise FileFormatError(
+            f"{path}: home {header.home!r} is not one of the traditions: "
+            f"{', '.join(header.traditions)}"
+        )
     scenes = [(path, scene) for scene in header.scenes]
     if path.name == "suite.yaml":
         for more in sorted(path.parent.glob("scenes-*.yaml")):

@@ -24,6 +24,7 @@ HEADER = (
 SCENE = """  - id: scene-{number}
     genre: landscape
     stratum: ink
+    diagnosticity: distinct
     prompts:
       chinese: {{en: "{english}", zh: "{chinese}"}}
 """

@@ -10,6 +10,8 @@ import pytest
 from bench.references import load_references
 from bench.suites import load_suite
 
+PRINTS = {"woodblock", "other-print"}
+
 
 @pytest.mark.parametrize("tradition", ["chinese", "japanese", "western"])
 def test_sixty_works_of_each_tradition_at_least_half_of_them_lesser_known(tradition: str) -> None:
@@ -31,7 +33,8 @@ def test_works_are_named_in_both_languages_and_old_enough() -> None:
 
 
 def test_captions_say_what_is_to_be_seen_and_never_whose() -> None:
-    works = load_references(load_suite("chinese-aesthetics")).references
+    listed = load_references(load_suite("chinese-aesthetics"))
+    works = (*listed.references, *listed.clips)
     for work in works:
         assert {"zh", "en"} == work.caption.keys(), work.id
         for name in (*work.title.values(), *work.artist.values()):
@@ -39,6 +42,16 @@ def test_captions_say_what_is_to_be_seen_and_never_whose() -> None:
                 assert name not in " ".join(work.caption.values()), (work.id, name)
     for language in ("zh", "en"):
         assert len({work.caption[language] for work in works}) == len(works)
+
+
+def test_woodblock_is_what_is_printed_from_cut_wood() -> None:
+    works = load_references(load_suite("chinese-aesthetics")).references
+    strata = {work.id: work.stratum for work in works if work.stratum in PRINTS}
+    for work in works:
+        if work.id in strata:
+            cut = re.search(r"wood", work.medium) is not None
+            assert work.stratum == ("woodblock" if cut else "other-print"), work.id
+    assert Counter(strata.values()) == {"woodblock": 55, "other-print": 17}
 
 
 def test_copies_say_of_what() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from bench.cli import main
 from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
 from bench.references import Added, add_references, load_references
@@ -25,7 +27,8 @@ def suite(tmp_path: Path) -> Suite:
     folder.mkdir()
     write_yaml(folder / "suite.yaml", suite_content())
     works = [work("early-spring", stratum="ink"), work("pine-trees", "japanese", stratum="ink")]
-    write_yaml(folder / "references.yaml", {"references": [*works, work("plum", stratum="ink")]})
+    listed = {"references": [*works, work("plum", stratum="ink")], "clips": [work("tadpoles")]}
+    write_yaml(folder / "references.yaml", listed)
     return load_suite(str(folder))
 
 
@@ -36,6 +39,12 @@ def picture(path: Path, seed: int = 0, size: tuple[int, int] = (1000, 800)) -> P
     exif = Image.Exif()
     exif[0x010E] = "taken by someone"
     image.save(path, exif=exif)
+    return path
+
+
+def table_of(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding=encoding)
     return path
 
 
@@ -166,3 +175,150 @@ def test_a_crop_that_holds_too_few_pixels_is_refused(suite: Suite, tmp_path: Pat
     table = tmp_path / "table.csv"
     table.write_text("file,id,crop\nscan.png,plum,0.4 0.4 0.42 0.42\n", encoding="utf-8")
     assert "20×16 is too small" in add(suite, tmp_path, table).refused[0]
+
+
+def test_what_lies_in_the_folder_and_is_not_read_is_said(suite: Suite, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    for seed, name in enumerate(["a.png", "b.png", "c.png"]):
+        picture(mine / name, seed)
+    picture(mine / "more" / "d.png", 4)
+    picture(mine / "read" / "e.png", 5)
+    (mine / ".hidden").write_text("")
+    table = table_of(mine, "file,id\na.png,plum\nread/e.png,pine-trees\n")
+    added = add(suite, tmp_path, table)
+    assert len(added.rows) == 2
+    assert added.notes == (
+        "not in the table: 2 files (b.png, c.png)",
+        "more/: folders are not read",
+    )
+
+
+def test_a_table_that_was_not_named_is_said(suite: Suite, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "plum.png", 1)
+    table_of(tmp_path / "mine", "file,id\n")
+    assert add(suite, tmp_path).notes == ("table.csv: a table is read with --table",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("file,id,crops\na.png,plum,\n", "unknown column 'crops': file, id, crop, mask"),
+        ("file;id\na.png;plum\n", "is separated by ';': save it with commas"),
+        ("file\tid\na.png\tplum\n", "is separated by tabs: save it with commas"),
+        ("file,id,id\na.png,plum,plum\n", "the column 'id' is there twice"),
+        ("file,id\n,plum\n", "line 2: file and id are wanted"),
+        ("file,id\na.png,plum,0 0 1 1\n", "line 2: '0 0 1 1' stands under no column"),
+        ("file,id,crop\na.png,plum,0 0 1\n", "line 2: '0 0 1' is not"),
+        ("file,crop\n", "the columns file and id are wanted"),
+        ("", "the columns file and id are wanted"),
+        ("file,id\n\n,\n", "has no rows"),
+    ],
+)
+def test_a_table_that_would_be_misread_is_refused(
+    suite: Suite, tmp_path: Path, text: str, says: str
+) -> None:
+    picture(tmp_path / "mine" / "a.png", 1)
+    with pytest.raises(RequestError) as caught:
+        add(suite, tmp_path, table_of(tmp_path, text))
+    assert says in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_as_excel_writes_it_is_read(suite: Suite, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "a.png", 1)
+    table = table_of(tmp_path, "file, id ,,\r\n a.png , plum,,\r\n,,,\r\n", "utf-8-sig")
+    assert [row["id"] for row in add(suite, tmp_path, table).rows] == ["plum"]
+    with pytest.raises(FileFormatError, match="not UTF-8: in Excel, save it as 'CSV UTF-8'"):
+        add_references(
+            suite,
+            tmp_path / "mine",
+            tmp_path / "more",
+            size=(64, 64),
+            table=table_of(tmp_path, "file,id\n秋山图.png,plum\n", "gbk"),
+        )
+
+
+def test_an_empty_folder_is_a_wrong_request(suite: Suite, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(RequestError, match="holds no files"):
+        add(suite, tmp_path)
+
+
+def test_what_a_file_cannot_be_tied_to_is_said(suite: Suite, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    picture(mine / "early-sprang.png", 1)
+    picture(mine / "tadpoles.png", 2)
+    added = add(suite, tmp_path)
+    assert added.rows == ()
+    assert added.refused == (
+        "early-sprang.png: no work is called 'early-sprang': did you mean 'early-spring'?",
+        "tadpoles.png: 'tadpoles' is a clip, and only pictures can be tied",
+    )
+    assert not (tmp_path / "out").exists()
+    absent = table_of(tmp_path, "file,id\nnowhere.png,plum\n")
+    assert add(suite, tmp_path, absent).refused == (f"nowhere.png: is not in {mine}",)
+
+
+def test_an_enlargement_is_recorded_and_said(suite: Suite, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "plum.png", 1, (600, 512))
+    added = add_references(suite, tmp_path / "mine", tmp_path / "out", size=(1024, 1024))
+    assert added.rows[0]["derivative"] == "cut from the middle, to 1024×1024, enlarged 2.00×"
+    assert added.notes == ("plum.png: is enlarged 2.00×: a larger file or a wider crop is better",)
+
+
+@pytest.mark.parametrize(
+    ("crop", "mask", "says"),
+    [
+        ("0 0 0.6 1", "0.7 0 1 1", "the mask lies outside what is cut"),
+        # the square in the middle of 1000×800 begins at 0.1
+        ("", "0 0 0.1 1", "the mask lies outside what is cut"),
+        ("0.1 0.1 0.9 0.9", "0 0 1 1", "the mask covers all of what is cut"),
+    ],
+)
+def test_a_mask_that_misses_or_hides_the_picture_is_refused(
+    suite: Suite, tmp_path: Path, crop: str, mask: str, says: str
+) -> None:
+    picture(tmp_path / "mine" / "a.png", 1)
+    table = table_of(tmp_path, f"file,id,crop,mask\na.png,plum,{crop},{mask}\n")
+    assert add(suite, tmp_path, table).refused == (f"a.png: {says}",)
+
+
+def test_a_mask_over_most_of_the_picture_is_said_and_takes_the_colour_round_it(
+    suite: Suite, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    pixels = np.full((1000, 1000, 3), 200, np.uint8)
+    pixels[:800, :800] = 10
+    Image.fromarray(pixels).save(mine / "a.png")
+    added = add(suite, tmp_path, table_of(tmp_path, "file,id,mask\na.png,plum,0 0 0.8 0.8\n"))
+    assert added.notes == ("a.png: the mask covers 64% of what is cut",)
+    with Image.open(tmp_path / "out" / "plum--masked.png") as image:
+        assert np.unique(np.asarray(image)).tolist() == [200]
+
+
+def test_the_works_without_a_file_are_listed(suite: Suite, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "plum.png", 1)
+    add(suite, tmp_path)
+    with (tmp_path / "out" / "missing.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["early-spring", "pine-trees"]
+    assert rows[0]["title_zh"] == "画"
+
+
+def test_the_command_tells_notes_refusals_and_what_is_missing(
+    suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "mine" / "plum.png", 1, (1024, 1024))
+    arguments = ["references", "add", str(tmp_path / "mine"), "--suite", str(suite.folder)]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "without a file: chinese, ink: 1 work of the list\n" in said.out
+    assert f"{tmp_path / 'out' / 'missing.csv'}: the works without a file" in said.out
+    assert said.out.endswith("1 picture, 0 files refused\n")
+    picture(tmp_path / "mine" / "plam.png", 2)
+    assert main([*arguments, "--out", str(tmp_path / "more"), "--size", "2048x2048"]) == 1
+    said = capsys.readouterr()
+    assert "note: plum.png: is enlarged 2.00×" in said.err
+    assert "refused: plam.png: no work is called 'plam': did you mean 'plum'?" in said.err

@@ -7,6 +7,7 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.reading import ROOT
+from bench.references import load_references
 from bench.rubrics import load_rubric
 from bench.suites import list_suites, load_suite
 from tests.conftest import write_yaml
@@ -27,11 +28,23 @@ def test_every_shipped_rubric_says_in_both_languages_what_is_visible_at_1_3_and_
             assert all(part.strip() for part in text.values()), scale.id
 
 
-def test_scales_apply_to_genres_that_the_suites_have() -> None:
+def test_scales_apply_to_genres_that_the_suites_or_the_reference_works_have() -> None:
     genres = {scene.genre for name in list_suites() for scene in load_suite(name).scene_files}
+    genres |= {work.genre for work in load_references(load_suite("chinese-aesthetics")).references}
     for name in NAMES:
         for scale in load_rubric(name).scales:
             assert set(scale.applies_to) <= genres, (name, scale.id)
+
+
+def test_the_canons_ask_something_of_every_reference_genre_but_those_with_a_rubric() -> None:
+    asked = {genre for scale in load_rubric("six-canons").scales for genre in scale.applies_to}
+    works = load_references(load_suite("chinese-aesthetics")).references
+    assert {work.genre for work in works} - asked == {"calligraphy-and-seal", "opera"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_experts_may_answer_not_applicable(name: str) -> None:
+    assert load_rubric(name).not_applicable == (name != "quick")
 
 
 def test_the_core_has_its_four_scales() -> None:
@@ -73,9 +86,9 @@ def test_weights_are_read_and_change_the_hash(tmp_path: Path) -> None:
     assert plain.hash != weighed.hash
 
 
-def test_a_rubric_without_weights_keeps_the_hash_that_responses_carry() -> None:
-    frozen = "26c71a7f91475a992d5ee0b058c678e8e127d0e1bc3aec5ee281336d3ce47357"
-    assert load_rubric("core").hash == frozen
+def test_a_rubric_that_says_nothing_of_later_keys_keeps_the_hash_that_responses_carry() -> None:
+    frozen = "7feb26f0745e47a30878eb307af80c7a27ac3bb7cd22eea387371155cb9f32cd"
+    assert load_rubric("quick").hash == frozen
 
 
 @pytest.mark.parametrize(

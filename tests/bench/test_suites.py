@@ -52,15 +52,20 @@ def change(path: list[Any], value: Any) -> dict[str, Any]:
     ("content", "says"),
     [
         (change(["colour"], "red"), "colour: unknown key"),
-        (change(["scenes", 0, "mood"], "calm"), "scenes.0.mood: unknown key"),
+        (change(["scenes", 0, "mood"], "calm"), "scenes.0 ('boat-0').mood: unknown key"),
         (change(["scenes", 1, "id"], "boat-0"), "'boat-0' is there twice"),
-        (change(["scenes", 0, "id"], "Boat--One"), "Boat--One"),
+        (
+            change(["scenes", 0, "id"], "Boat--One"),
+            "scenes.0 ('Boat--One').id: write lower-case letters, digits and single hyphens",
+        ),
+        (change(["scenes", 1, "frames"], 0), "scenes.1 ('boat-1').frames: "),
         (change(["scenes", 0, "prompts", "none", "en"], "  "), "the text in 'en' is empty"),
         (change(["scenes", 0, "prompts", "none"], {}), "no text in any language"),
         (change(["scenes", 0, "prompts", "martian"], {"en": "a"}), "unknown target 'martian'"),
         (change(["scenes"], []), "no scenes"),
         (change(["modality"], "smell"), "modality"),
         (change(["version"], 0), "version"),
+        (change(["home"], "martian"), "home 'martian' is not one of the traditions"),
     ],
 )
 def test_a_faulty_suite_is_refused_naming_the_place(
@@ -79,6 +84,9 @@ def test_yaml_that_is_none_or_gives_a_key_twice_is_refused(tmp_path: Path) -> No
         load_suite(str(path))
     path.write_text("suite: [a\n", encoding="utf-8")
     with pytest.raises(FileFormatError, match="not valid YAML"):
+        load_suite(str(path))
+    path.write_bytes("suite: 画\n".encode("gbk"))
+    with pytest.raises(FileFormatError, match=r"twice\.yaml is not UTF-8: save it as UTF-8"):
         load_suite(str(path))
 
 
