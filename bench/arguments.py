@@ -57,6 +57,13 @@ def parser() -> argparse.ArgumentParser:
     rate.add_argument("study", type=Path, metavar="STUDY")
     rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
+    organise = command("organise", "serve the organiser's view of a study")
+    organise.add_argument("study", type=Path, metavar="STUDY")
+    organise.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    organise.add_argument("--port", type=int, default=7861, help="port to listen on (7861)")
+    organise.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="else one is made and printed once"
+    )
     _scoring(command)
     board = command("leaderboard", "write the static site of a scores table")
     board.add_argument("scores", type=Path, metavar="SCORES", help="scores.csv or scores.parquet")
@@ -114,10 +121,21 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     new.add_argument(
         "--anchors", type=Path, metavar="STUDY", help="show an earlier study's anchors again"
     )
+    new.add_argument(
+        "--database", metavar="URL", help="of an empty PostgreSQL database (default: SQLite)"
+    )
     new.add_argument("--out", type=Path, required=True, help="the study folder to make")
     invite = command("study invite", "print invitation links, one a line", within=actions)
     invite.add_argument("study", type=Path, metavar="STUDY")
-    invite.add_argument("--count", type=_positive, default=1, help="how many raters (1)")
+    invite.add_argument("--count", type=_positive, help="how many raters (1)")
+    invite.add_argument("--group", default="", help="the raters' group, for the tables")
+    invite.add_argument("--language", default="", help="in which the links open")
+    invite.add_argument(
+        "--list", type=Path, metavar="CSV", help="columns group, language, label; prints label,link"
+    )
+    invite.add_argument(
+        "--expires", type=_days, metavar="30d", help="after how long a link opens nothing any more"
+    )
     invite.add_argument(
         "--base-url", default="http://127.0.0.1:7860", help="where the rooms are served"
     )
@@ -136,11 +154,30 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     amend.add_argument("--reason", required=True, help="why, for the record")
     withdraw = command("study withdraw", "erase one rater's responses", within=actions)
     withdraw.add_argument("study", type=Path, metavar="STUDY")
-    withdraw.add_argument("rater", metavar="RATER")
+    withdraw.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
+    withdraw.add_argument("--reason", default="", help="why, for the record")
+    revoke = command("study revoke", "make a rater's link useless; answers stay", within=actions)
+    revoke.add_argument("study", type=Path, metavar="STUDY")
+    revoke.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
+    revoke.add_argument("--reason", required=True, help="why, for the record")
+    receipt = command("study receipt", "say what stands behind a rater's receipt", within=actions)
+    receipt.add_argument("study", type=Path, metavar="STUDY")
+    receipt.add_argument("code", metavar="CODE", help="as in K7QM-2XRA")
+    backup = command("study backup", "copy the database while it is in use", within=actions)
+    backup.add_argument("study", type=Path, metavar="STUDY")
+    backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="the copy")
+    migrate = command(
+        "study migrate", "bring an earlier version's study up to this", within=actions
+    )
+    migrate.add_argument("study", type=Path, metavar="STUDY")
+    unblind = command("study unblind", "after lock: show the models' names", within=actions)
+    unblind.add_argument("study", type=Path, metavar="STUDY")
+    unblind.add_argument("--reason", required=True, help="why, for the record")
     export = command("study export", "write long tables, names joined", within=actions)
     export.add_argument("study", type=Path, metavar="STUDY")
     export.add_argument("--out", type=Path, required=True, help="folder for the tables")
     export.add_argument("--masked", action="store_true", help="leave the models' names out")
+    export.add_argument("--reason", default="analysis", help="why, for the record (analysis)")
 
 
 def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -189,6 +226,13 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT")
     return int(width), int(height)
+
+
+def _days(text: str) -> float:
+    number, unit = text[:-1], text[-1:]
+    if unit not in {"d", "h"} or not number.isdecimal() or not int(number):
+        raise argparse.ArgumentTypeError(f"{text} is no time like 30d or 12h")
+    return int(number) / (24 if unit == "h" else 1)
 
 
 def _positive(text: str) -> int:
