@@ -46,11 +46,20 @@ def parser() -> argparse.ArgumentParser:
         command,
     )
     study = commands.add_parser("study", help="a study's life: new, invite, status, lock, …")
-    _study(study.add_subparsers(title="study commands", metavar="ACTION", required=True), command)
+    actions = study.add_subparsers(title="study commands", metavar="ACTION", required=True)
+    _study(actions, command)
+    _study_plan(actions, command)
     rate = command("rate", "serve a study's rating rooms")
     rate.add_argument("study", type=Path, metavar="STUDY")
     rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
+    organise = command("organise", "serve the organiser's view of a study")
+    organise.add_argument("study", type=Path, metavar="STUDY")
+    organise.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    organise.add_argument("--port", type=int, default=7861, help="port to listen on (7861)")
+    organise.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="else one is made and printed once"
+    )
     _scoring(command)
     _leaderboard(command("leaderboard", "the static site of a scores table, or the same to filter"))
     return whole
@@ -163,10 +172,21 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     new.add_argument(
         "--anchors", type=Path, metavar="STUDY", help="show an earlier study's anchors again"
     )
+    new.add_argument(
+        "--database", metavar="URL", help="of an empty PostgreSQL database (default: SQLite)"
+    )
     new.add_argument("--out", type=Path, required=True, help="the study folder to make")
     invite = command("study invite", "print invitation links, one a line", within=actions)
     invite.add_argument("study", type=Path, metavar="STUDY")
-    invite.add_argument("--count", type=_positive, default=1, help="how many raters (1)")
+    invite.add_argument("--count", type=_positive, help="how many raters (1)")
+    invite.add_argument("--group", default="", help="the raters' group, for the tables")
+    invite.add_argument("--language", default="", help="in which the links open")
+    invite.add_argument(
+        "--list", type=Path, metavar="CSV", help="columns group, language, label; prints label,link"
+    )
+    invite.add_argument(
+        "--expires", type=_days, metavar="30d", help="after how long a link opens nothing any more"
+    )
     invite.add_argument(
         "--base-url", default="http://127.0.0.1:7860", help="where the rooms are served"
     )
@@ -178,6 +198,40 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     )
     lock.add_argument("study", type=Path, metavar="STUDY")
     lock.add_argument("--reason", default="finished", help="why, for the record (finished)")
+    amend = command(
+        "study amend", "record a changed study.yaml as a new version of it", within=actions
+    )
+    amend.add_argument("study", type=Path, metavar="STUDY")
+    amend.add_argument("--reason", required=True, help="why, for the record")
+    withdraw = command("study withdraw", "erase one rater's responses", within=actions)
+    withdraw.add_argument("study", type=Path, metavar="STUDY")
+    withdraw.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
+    withdraw.add_argument("--reason", default="", help="why, for the record")
+    revoke = command("study revoke", "make a rater's link useless; answers stay", within=actions)
+    revoke.add_argument("study", type=Path, metavar="STUDY")
+    revoke.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
+    revoke.add_argument("--reason", required=True, help="why, for the record")
+    receipt = command("study receipt", "say what stands behind a rater's receipt", within=actions)
+    receipt.add_argument("study", type=Path, metavar="STUDY")
+    receipt.add_argument("code", metavar="CODE", help="as in K7QM-2XRA")
+    backup = command("study backup", "copy the database while it is in use", within=actions)
+    backup.add_argument("study", type=Path, metavar="STUDY")
+    backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="the copy")
+    migrate = command(
+        "study migrate", "bring an earlier version's study up to this", within=actions
+    )
+    migrate.add_argument("study", type=Path, metavar="STUDY")
+    unblind = command("study unblind", "after lock: show the models' names", within=actions)
+    unblind.add_argument("study", type=Path, metavar="STUDY")
+    unblind.add_argument("--reason", required=True, help="why, for the record")
+    export = command("study export", "write long tables, names joined", within=actions)
+    export.add_argument("study", type=Path, metavar="STUDY")
+    export.add_argument("--out", type=Path, required=True, help="folder for the tables")
+    export.add_argument("--masked", action="store_true", help="leave the models' names out")
+    export.add_argument("--reason", default="analysis", help="why, for the record (analysis)")
+
+
+def _study_plan(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     plan = command("study plan", "how many prompts, raters and votes, from a pilot", within=actions)
     plan.add_argument(
         "--pilot", type=Path, action="append", required=True, help="its ratings or votes, a table"
@@ -195,18 +249,6 @@ def _study(actions: Any, command: Callable[..., argparse.ArgumentParser]) -> Non
     plan.add_argument("--models", type=_positive, help="to be compared (as many as in the pilot)")
     plan.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
     plan.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
-    amend = command(
-        "study amend", "record a changed study.yaml as a new version of it", within=actions
-    )
-    amend.add_argument("study", type=Path, metavar="STUDY")
-    amend.add_argument("--reason", required=True, help="why, for the record")
-    withdraw = command("study withdraw", "erase one rater's responses", within=actions)
-    withdraw.add_argument("study", type=Path, metavar="STUDY")
-    withdraw.add_argument("rater", metavar="RATER")
-    export = command("study export", "write long tables, names joined", within=actions)
-    export.add_argument("study", type=Path, metavar="STUDY")
-    export.add_argument("--out", type=Path, required=True, help="folder for the tables")
-    export.add_argument("--masked", action="store_true", help="leave the models' names out")
 
 
 def _scoring(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -316,6 +358,13 @@ def _switches(text: str) -> tuple[bool, ...]:
     if not _names(text) or not known.keys() >= set(_names(text)):
         raise argparse.ArgumentTypeError(f"{text} is not off, on or off,on")
     return tuple(known[name] for name in _names(text))
+
+
+def _days(text: str) -> float:
+    number, unit = text[:-1], text[-1:]
+    if unit not in {"d", "h"} or not number.isdecimal() or not int(number):
+        raise argparse.ArgumentTypeError(f"{text} is no time like 30d or 12h")
+    return int(number) / (24 if unit == "h" else 1)
 
 
 def _positive(text: str) -> int:

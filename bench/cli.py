@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import study_commands
 from bench.arguments import parser
 from bench.errors import PinluError, RequestError
 from bench.records import REFERENCE, SIMULATED, Score
@@ -245,6 +246,7 @@ def _study_new(options: argparse.Namespace) -> int:
         options.run,
         references=options.references,
         anchors=options.anchors,
+        database=options.database,
         out=options.out,
     )
     for warning in made.pop("warnings"):
@@ -262,28 +264,6 @@ def _study_amend(options: argparse.Namespace) -> int:
 
     made = amend(options.study, options.reason)
     print(f"{options.study} goes on under version {made['version']} of its protocol")
-    return 0
-
-
-def _study_invite(options: argparse.Namespace) -> int:
-    from raters.study import invite
-
-    for link in invite(options.study, options.count, base_url=options.base_url):
-        print(link)
-    return 0
-
-
-def _study_status(options: argparse.Namespace) -> int:
-    import json
-
-    from raters.study import status
-
-    content = status(options.study)
-    if options.json:
-        print(json.dumps(content, ensure_ascii=False, indent=1))
-    else:
-        for name, value in content.items():
-            print(f"{name}: {value}")
     return 0
 
 
@@ -320,28 +300,6 @@ def _study_plan(options: argparse.Namespace) -> int:
             rng=np.random.default_rng(options.seed),
         )
     _print(scores, as_json=options.json)
-    return 0
-
-
-def _study_withdraw(options: argparse.Namespace) -> int:
-    from raters.study import withdraw
-
-    withdraw(options.study, options.rater)
-    print(f"{options.rater} has withdrawn; their responses are erased")
-    return 0
-
-
-def _study_export(options: argparse.Namespace) -> int:
-    from bench.join import read_key, reveal
-    from raters.export import tables
-
-    masked = tables(options.study)
-    found = masked if options.masked else reveal(masked, read_key(options.study))
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, table in found.items():
-        table.to_csv(options.out / f"{name}.csv", index=False)
-        table.to_parquet(options.out / f"{name}.parquet", index=False)
-        print(f"{options.out / name}.csv: {len(table)} rows")
     return 0
 
 
@@ -547,7 +505,7 @@ def _protocol(study: Path) -> list[Score]:
 
 def study_tables(study: Path) -> dict[str, DataFrame]:
     """Return a study's checked tables with their names joined."""
-    from bench.join import read_key, reveal
+    from bench.join import reveal
     from leaderboard.tables import (
         check_attributions,
         check_detections,
@@ -557,7 +515,7 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
     from raters.export import tables
     from raters.study import attribution_labels
 
-    named = reveal(tables(study), read_key(study))
+    named = reveal(tables(study), study_commands.opened_key(study, "score"))
     where, labels = str(study), attribution_labels(study)
     return {
         "ratings": check_ratings(named["ratings"], where),
@@ -643,18 +601,15 @@ COMMANDS: dict[str, Command] = {
     "verify": _verify,
     "references add": _references_add,
     "study new": _study_new,
-    "study invite": _study_invite,
-    "study status": _study_status,
     "study lock": _study_lock,
     "study plan": _study_plan,
     "study amend": _study_amend,
-    "study withdraw": _study_withdraw,
-    "study export": _study_export,
     "rate": _rate,
     "agreement": _agreement,
     "rank": _rank,
     "style": _style,
     "score": _score,
     "leaderboard": _leaderboard,
+    **study_commands.COMMANDS,
 }
 """Command → the function that does it."""

@@ -31,6 +31,8 @@ COLUMNS = {
 """`item` and `against` are stimuli; `against` is the right one of a pair, else empty. Of a flag `x`
 and `y` are shares of the picture's sides, and `t` seconds of a clip."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
 EXPORTED = ("single", "reference", "repeat", "pair", "detection")
 """The kinds that count: training, warm-ups and attention items are left out."""
 
@@ -64,6 +66,19 @@ def captions(study: Path) -> dict[str, dict[str, str]]:
     s = t.stimulus.c
     with open_study(study) as (_, engine), t.reading(engine) as connection:
         return {row.id: dict(row.captions) for row in connection.execute(select(s.id, s.captions))}
+
+
+def neutralised(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table for CSV, with an apostrophe before whatever a spreadsheet would calculate.
+
+    A cell that begins with = + - @ or a tab would be taken for a formula, and raters write freely.
+    """
+    text = table.select_dtypes(exclude=["number", "bool"])
+    return table.assign(**{str(name): text[name].map(_neutral) for name in text})
+
+
+def _neutral(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:

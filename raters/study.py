@@ -178,6 +178,11 @@ def _audit(connection: Connection) -> dict[str, Any]:
         "lines": last.number,
         "last_hash": last.hash,
         "broken_line": t.broken_line(connection),
+        "unblinded": bool(
+            connection.scalar(
+                select(func.count()).select_from(t.audit).where(t.audit.c.action == "unblinded")
+            )
+        ),
     }
 
 

@@ -40,6 +40,11 @@ def file_routes(room: Room) -> APIRouter:
             headers={"Cache-Control": "no-cache"},
         )
 
+    @router.get("/favicon.ico")
+    def icon() -> Response:
+        """Browsers ask for this one before they have read which icon the page names."""
+        return page_file("seal.svg")
+
     @router.get("/media/{stimulus}")
     def media(stimulus: str, request: Request, rater: Rater) -> Response:
         with t.reading(room.engine) as connection:

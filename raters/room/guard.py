@@ -37,7 +37,8 @@ _PAGES = (
 _ROOM = (
     # gr.HTML renders its template by `new Function`, hence 'unsafe-eval', here and nowhere else
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "font-src 'self' data:; "
     "connect-src 'self'; object-src 'none'; form-action 'self'; base-uri 'self'; "
     "frame-ancestors 'none'"
 )

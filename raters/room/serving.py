@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from bench.errors import RequestError
 from raters.room.app import create_app
@@ -26,7 +27,17 @@ def serve(
         RequestError: it is no study folder, or the address is taken.
         ConflictError: the study's protocol was changed after the first rater had started.
     """
-    app = create_app(study)
+    serve_app(create_app(study), host=host, port=port, on_ready=on_ready)
+
+
+def serve_app(
+    app: FastAPI, *, host: str, port: int, on_ready: Callable[[], None] | None = None
+) -> None:
+    """Serve an app until interrupted.
+
+    Raises:
+        RequestError: the address is taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,13 +3,17 @@
 
 const WAITS = [1000, 2000, 4000, 8000, 15000];
 const PATIENCE = 15000;
+const AT_ONCE = 50;
+const LARGEST = 48 * 1024;
 
 export function keep(name, value) {
   try {
     if (value === null) localStorage.removeItem(name);
     else localStorage.setItem(name, JSON.stringify(value));
+    return true;
   } catch {
     // storage is full or forbidden: the page itself still holds the value
+    return false;
   }
 }
 
@@ -68,11 +72,77 @@ export async function ask(path, { body, token, tries = Infinity, unreachable = (
   return { status: 503, body: null };
 }
 
-// Send one event until it is acknowledged or refused; it stays kept until then.
-export async function deliver(event, { box, token, unreachable }) {
-  keep(box, event);
-  const answer = await ask("/room/respond", { body: event, token, unreachable });
-  // 401 and 403 speak of the session, not of the answer: it is kept for the next one
-  if (answer.status !== 401 && answer.status !== 403) keep(box, null);
-  return answer;
+// The first events that go into one request.
+function parcel(events, most) {
+  let bytes = 0;
+  const over = events.slice(0, most).findIndex((event) => {
+    bytes += new TextEncoder().encode(JSON.stringify(event)).length + 1;
+    return bytes > LARGEST;
+  });
+  return events.slice(0, over < 0 ? most : Math.max(1, over));
+}
+
+// The outbox of one rater, under a name in the browser's storage that two tabs share.
+//
+// `token()` gives the page's token, `renew()` asks for a new one and says whether it got one.
+// `told` is called with "unreachable", "closed" (the session is over; what is kept stays kept)
+// or "arrived" and the server's answer.
+export function outbox(name, { path, token, renew, told }) {
+  let own = [];
+  let running = null;
+
+  function pending() {
+    const stored = recall(name);
+    const kept = Array.isArray(stored) ? stored : [];
+    const ids = new Set(kept.map((event) => event.event_id));
+    return [...kept, ...own.filter((event) => !ids.has(event.event_id))];
+  }
+
+  function add(event) {
+    const stays = keep(name, [...pending(), event]);
+    // where there is no storage, and only there, the page is all that holds it
+    if (!stays) own.push(event);
+    return flush();
+  }
+
+  function remove(ids) {
+    own = own.filter((event) => !ids.has(event.event_id));
+    const left = pending().filter((event) => !ids.has(event.event_id));
+    keep(name, left.length ? left : null);
+  }
+
+  function flush() {
+    running ??= empty().finally(() => { running = null; });
+    return running;
+  }
+
+  async function empty() {
+    let renewed = false;
+    let most = AT_ONCE;
+    for (;;) {
+      const events = parcel(pending(), most);
+      if (!events.length) return;
+      const unreachable = () => told("unreachable");
+      const answer = await ask(path, { body: { events }, token: token(), unreachable });
+      if (answer.status === 403 && !renewed) {
+        // the link was opened again elsewhere in this browser: take the new session's token
+        renewed = true;
+        if (await renew()) continue;
+      }
+      // 401 and 403 speak of the session, not of the answers: they are kept for the next one
+      if (answer.status === 401 || answer.status === 403) {
+        told("closed");
+        return;
+      }
+      if (answer.status >= 400 && events.length > 1) {
+        // something is wrong with one of them: the others must not go down with it
+        most = 1;
+        continue;
+      }
+      remove(new Set(events.map((event) => event.event_id)));
+      told("arrived", answer);
+    }
+  }
+
+  return { pending, add, flush, ownOnly: () => own.length > 0 };
 }

@@ -1,24 +1,11 @@
-// Questions as radio groups: drawing them, and moving and picking by keyboard and touch.
+// Questions as radio groups: drawing them and marking what is chosen.
 // A question is {id, kind, head, hint, options: [{value, label, anchor?, spoken?, apart?}],
-// example?: [name, text]}; an option apart is no mark on the scale.
+// example?: [name, text], field?: {label, value, longest, write}}; an option apart is no mark on
+// the scale, a field is a line of free text below the options.
 
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "class") made.className = value;
-    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
+import { element, stressed } from "/room/page/elements.js";
 
-// Text with **stressed** words.
-export function stressed(text) {
-  return text.split("**").map((part, index) => (index % 2 ? element("em", {}, part) : part));
-}
-
-export function drawQuestion(question, number, { chosen, pick }) {
+export function drawQuestion(question, number, { chosen, pick, fixed }) {
   const head = `room-q-${question.id}`;
   const options = question.options.map((option) =>
     element(
@@ -29,13 +16,13 @@ export function drawQuestion(question, number, { chosen, pick }) {
         class: option.apart ? "room-option apart" : "room-option",
         "data-value": option.value,
         "aria-checked": "false",
+        "aria-disabled": fixed ? "true" : null,
         "aria-label": option.spoken ?? null,
         onclick: () => pick(number, option.value),
       },
       element("span", {}, String(option.label)),
     ),
   );
-  const anchors = question.options.filter((option) => option.anchor);
   const group = element(
     "section",
     {
@@ -46,7 +33,7 @@ export function drawQuestion(question, number, { chosen, pick }) {
       tabindex: "-1",
     },
     element("h2", { id: head }, ...stressed(question.head)),
-    question.hint ? element("p", { class: "room-why", id: `${head}-why` }, question.hint) : "",
+    question.hint ? element("p", { class: "room-why", id: `${head}-why` }, question.hint) : null,
     element(
       "div",
       {
@@ -57,26 +44,36 @@ export function drawQuestion(question, number, { chosen, pick }) {
       },
       ...options,
     ),
+    anchors(question),
+    question.field ? field(question) : null,
+    question.example ? example(question.example) : null,
   );
-  if (anchors.length) {
-    group.append(
-      element(
-        "ol",
-        { class: "room-anchors" },
-        ...anchors.map((option) =>
-          element("li", {}, element("b", {}, String(option.label)), ` ${option.anchor}`),
-        ),
-      ),
-    );
-  }
-  if (question.example) {
-    const [name, text] = question.example;
-    group.append(
-      element("details", { class: "room-example" }, element("summary", {}, name), element("p", {}, text)),
-    );
-  }
   markChosen(group, chosen);
   return group;
+}
+
+function anchors({ options }) {
+  const anchored = options.filter(({ anchor }) => anchor);
+  if (!anchored.length) return null;
+  const lines = anchored.map(({ label, anchor }) =>
+    element("li", {}, element("b", {}, String(label)), ` ${anchor}`),
+  );
+  return element("ol", { class: "room-anchors" }, ...lines);
+}
+
+function field({ id, field: { label, value, longest, write } }) {
+  const input = element("input", {
+    id: `room-field-${id}`, type: "text", maxlength: longest, autocomplete: "off",
+    oninput: (event) => write(event.target.value),
+  });
+  input.value = value;
+  return element("p", { class: "room-field" }, element("label", { for: input.id }, label), input);
+}
+
+function example([name, text]) {
+  return element(
+    "details", { class: "room-example" }, element("summary", {}, name), element("p", {}, text),
+  );
 }
 
 export function markChosen(group, value) {
@@ -95,21 +92,4 @@ export function focusQuestion(group, { scroll = true } = {}) {
   const chosen = group.querySelector("[aria-checked='true']");
   (chosen ?? group).focus({ preventScroll: true });
   if (scroll) group.scrollIntoView({ block: "nearest" });
-}
-
-// What a key means: {pick: n} the n-th option, {move: ±1} another question, {step: ±1} another
-// option, {onward}, {help}; null where the key is not ours.
-export function meaning(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
-  if (/^[1-9]$/.test(event.key)) return event.repeat ? {} : { pick: Number(event.key) - 1 };
-  const keys = {
-    ArrowUp: { move: -1 },
-    ArrowDown: { move: 1 },
-    ArrowLeft: { step: -1 },
-    ArrowRight: { step: 1 },
-    Enter: event.repeat ? {} : { onward: true },
-    "?": { help: true },
-    "？": { help: true },
-  };
-  return keys[event.key] ?? null;
 }

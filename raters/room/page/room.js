@@ -1,38 +1,30 @@
-// The rating room. The server says where the rater is; this page shows it, takes the answers and
-// does not go on before the server has them.
+// The rating room. The server says where the rater is; this page shows it and takes the answers.
+// It goes on at once: answers travel by the outbox, and the steps ahead are known.
 
-import { ask, deliver, eventId, keep, recall } from "/room/page/outbox.js";
-import { fetchAhead, forget, picture } from "/room/page/pictures.js";
-import {
-  drawQuestion,
-  element,
-  focusQuestion,
-  markChosen,
-  meaning,
-} from "/room/page/questions.js";
-import { asked, ending, figures, help, mostOptions, sceneText, settled, step } from "/room/page/views.js";
+import { answering, keepDrafts } from "/room/page/answering.js";
+import { draftOf, payloadOf } from "/room/page/asked.js";
+import { nameOf, same, settledBefore, storeSettled, waiting } from "/room/page/course.js";
+import { element } from "/room/page/elements.js";
+import { drawFrame, drawProgress, drawSaved } from "/room/page/frame.js";
+import { keyboard } from "/room/page/hands.js";
+import { address, fetchAhead, forget, playsClips } from "/room/page/media.js";
+import { notices } from "/room/page/notices.js";
+import { ask, eventId, outbox, recall } from "/room/page/outbox.js";
+import { panel } from "/room/page/panel.js";
+import { stage } from "/room/page/stage.js";
+import { findParts, narrow, part, room, say, stacked } from "/room/page/state.js";
+import { askScreen, offerSkip, openHelp } from "/room/page/windows.js";
 
-// where the style sheet puts two pictures one above the other
-const stacked = matchMedia("(max-width: 860px)");
+const AHEAD = 20; // steps that are known ahead
+const FETCHED = 8; // of which the pictures are fetched
+const SMALLEST = { width: 340, height: 480 }; // CSS pixels
+const LONGEST = 86_400_000; // milliseconds
+const PATIENCE = 800; // milliseconds before a page says that it waits
 
-const room = { setup: null, state: null, language: "en", answers: {}, active: 0, busy: false };
-let part = {};
+let sheet, scene, news, box, hand;
 
 export async function open(root) {
-  const find = (name) => root.querySelector(name);
-  part = {
-    room: find("#room"),
-    line: find(".room-line"),
-    count: find(".room-count"),
-    saved: find(".room-saved"),
-    languages: find(".room-languages"),
-    helpOpen: find(".room-help-open"),
-    help: find(".room-help"),
-    stage: find(".room-stage"),
-    questions: find(".room-questions"),
-    hint: find(".room-hint"),
-    next: find(".room-next"),
-  };
+  findParts(root);
   const answer = await ask("/room/setup");
   if (answer.status >= 400) {
     location.assign("/");
@@ -40,276 +32,325 @@ export async function open(root) {
   }
   room.setup = answer.body;
   room.language = room.setup.language;
-  room.box = `pinlu-outbox-${room.setup.box}`;
-  room.draft = `pinlu-draft-${room.setup.box}`;
-  part.next.addEventListener("click", goOn);
-  part.helpOpen.addEventListener("click", toggleHelp);
-  document.addEventListener("keydown", onKey);
-  stacked.addEventListener("change", () => { if (room.state) draw(); });
-  drawFrame();
-  const waiting = recall(room.box);
-  if (waiting) await send(waiting, "kept");
-  else arrive(await ask("/room/state", { unreachable: unreachable("loading") }), "");
+  for (const name of ["outbox", "drafts", "screen"]) room.names[name] = `pinlu-${name}-${room.setup.box}`;
+  room.drafts = recall(room.names.drafts) ?? {};
+  room.unplayed = () => !room.explained && playsClips() && scene.plays() === 0;
+  news = notices({ saved: part.saved, strip: part.notice }, say);
+  hand = answering({ sheet: () => sheet, scene: () => scene, answered: () => news.drop("told") });
+  scene = stage(part, { say, stacked, tapped: hand.placeAt, played: () => sheet.hint(false), large: () => large() });
+  sheet = panel(part, room, { say, stacked, ...hand, save: saveReceipt });
+  box = outbox(room.names.outbox, {
+    path: `/room/respond?ahead=${AHEAD}`, token: () => room.setup.token, renew, told: heard,
+  });
+  drawFrame(speak);
+  listen();
+  storeSettled(room.settled, box.pending());
+  room.kept = box.pending().length > 0;
+  if (room.kept) box.flush();
+  else askState();
 }
 
-const texts = () => room.setup.texts[room.language].room;
-
-function say(key, values = {}) {
-  return texts()[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+function listen() {
+  const { look } = scene;
+  const act = {
+    undo, skip: askSkip, help: openHelp, remark: openRemark, large: () => large(),
+    flags: () => part.questions.querySelector(".room-kind")?.focus(),
+    leave: () => large(false),
+    closer: () => look.zoomBy(1), further: () => look.zoomBy(-1), fit: look.fit,
+  };
+  for (const name of ["play", "frame_back", "frame_on", "loop", "half"]) act[name] = () => scene.act(name);
+  // the second click of a double one is no click
+  part.next.addEventListener("click", (event) => { if (event.detail < 2) goOn(); });
+  part.back.addEventListener("click", undo);
+  part.skip.addEventListener("click", askSkip);
+  part["help-open"].addEventListener("click", openHelp);
+  part.dialog.addEventListener("close", () => { if (room.step) sheet.move(room.active, { scroll: false }); });
+  document.addEventListener("keydown", keyboard({ act, hand, sheet, scene, goOn }));
+  document.addEventListener("visibilitychange", countLook);
+  narrow.addEventListener("change", redraw);
+  addEventListener("resize", checkWindow);
+  addEventListener("beforeunload", (event) => { if (box.ownOnly()) event.preventDefault(); });
+  checkWindow();
 }
 
-function tell(key, kind = "") {
-  room.told = key;
-  part.saved.textContent = key ? say(key) : "";
-  part.saved.dataset.kind = kind;
+function checkWindow() {
+  if (innerWidth < SMALLEST.width || innerHeight < SMALLEST.height) news.tell("small", "small_window");
+  else news.drop("small");
 }
 
-function unreachable(key) {
-  return () => tell(key === "loading" ? "loading_again" : "unsaved", "warning");
+function countLook() {
+  const now = performance.now();
+  if (document.hidden) room.looked += now - room.since;
+  room.since = now;
 }
 
-// ---- the frame: progress, languages, help
+// ---- what the server says
 
-function drawFrame() {
-  document.documentElement.lang = room.setup.texts[room.language].tag;
-  document.title = say("title");
-  part.line.setAttribute("aria-label", say("progress"));
-  part.helpOpen.setAttribute("aria-label", say("help"));
-  part.languages.replaceChildren(
-    ...room.setup.languages.map((language) =>
-      element(
-        "button",
-        {
-          type: "button",
-          lang: room.setup.texts[language].tag,
-          "aria-pressed": String(language === room.language),
-          onclick: (event) => speak(language, event.detail > 0),
-        },
-        room.setup.texts[language].name,
-      ),
-    ),
-  );
-  part.help.replaceChildren(
-    ...help(texts().keys, { digits: mostOptions(room.setup), say, close: toggleHelp }),
-  );
-  part.next.textContent = say("next");
-  if (room.told) part.saved.textContent = say(room.told);
+async function renew() {
+  const setup = await ask("/room/setup");
+  if (setup.status === 200) room.setup.token = setup.body.token;
+  return setup.status === 200;
+}
+
+function heard(what, answer) {
+  room.offline = what === "unreachable";
+  if (what === "closed") stop();
+  else if (what === "unreachable") drawSaved(news, box.pending());
+  else if (answer.status >= 400) {
+    news.tell("told", "refused");
+    askState();
+  } else {
+    if (answer.body.refused?.length) news.tell("told", "refused");
+    else if (room.kept) news.tell("told", "kept");
+    room.kept = false;
+    room.saved = true;
+    arrive(answer.body.state);
+  }
+}
+
+async function askState() {
+  const unreachable = () => news.tell("media", "loading_again");
+  const answer = await ask(`/room/state?ahead=${AHEAD}`, { unreachable });
+  news.drop("media");
+  if (answer.status === 401 || answer.status === 403) stop();
+  else if (answer.status >= 400) show("closed");
+  else arrive(answer.body);
+}
+
+function arrive(state) {
+  room.state = state;
+  recount();
+  const here = room.view === "break" ? room.resting : room.step;
+  const stays = room.visiting || room.explained || (here && same(room.queue[0], here));
+  if (!stays) next();
+  fetchMedia();
+}
+
+function recount() {
+  const pending = box.pending();
+  room.queue = waiting(room.state, pending);
+  drawProgress(pending);
+  drawSaved(news, pending);
+}
+
+function fetchMedia() {
+  const coming = [room.step, ...room.queue.slice(0, FETCHED)].filter(Boolean);
+  const stimuli = coming.flatMap((step) => step.stimuli);
+  forget(stimuli);
+  fetchAhead(stimuli);
+}
+
+function stop() {
+  room.stopped = true;
+  room.busy = true;
+  part.next.disabled = true;
+  news.tell("closed", "link_again");
+}
+
+// ---- going on
+
+function next() {
+  const [step] = room.queue;
+  room.visiting = false;
+  if (!step && !room.state.assignment && !box.pending().length) show("done");
+  else if (!step) waitForMore();
+  else if (needsBreak(step)) {
+    room.resting = step;
+    show("break");
+  } else present(step);
+}
+
+// What is known is answered: the end, or more of the way, comes with the next acknowledgement.
+function waitForMore() {
+  const turn = room.turn + 1;
+  Object.assign(room, { turn, busy: true, explained: false });
+  part.room.classList.add("sending");
+  setTimeout(() => { if (room.turn === turn) show("waiting"); }, PATIENCE);
+}
+
+function needsBreak(step) {
+  if (step.session <= Math.max(1, room.rested)) return false;
+  const told = same(step, room.state) && room.state.sessions?.break_due;
+  return Boolean(told) || (room.session > 0 && step.session > room.session);
+}
+
+// A page without questions: a break, the end, or waiting for what is not there yet.
+function show(view) {
+  if (room.view === view) return;
+  Object.assign(room, { view, step: null, busy: room.stopped, turn: room.turn + 1, placing: null });
+  large(false);
+  scene.clear();
+  part.room.classList.remove("sending");
+  news.drop("media");
+  redraw();
+}
+
+async function present(step) {
+  const turn = room.turn + 1;
+  Object.assign(room, { turn, step, busy: true, explained: false, placing: null });
+  part.room.classList.add("sending");
+  const slow = setTimeout(() => news.tell("media", "loading"), 400);
+  const patience = {
+    unreachable: () => news.tell("media", "loading_again"),
+    abandoned: () => room.turn !== turn,
+  };
+  const addresses = await Promise.all(step.stimuli.map((one) => address(one, patience)));
+  clearTimeout(slow);
+  if (room.turn !== turn) return;
+  news.drop("media");
+  part.room.classList.remove("sending");
+  room.earlier = settledBefore(step, room.settled);
+  room.draft = room.drafts[nameOf(step)] ?? draftOf(step, step.answer);
+  Object.assign(room, { view: step.phase, busy: room.stopped, since: performance.now(), looked: 0 });
+  if (!room.visiting) room.session = step.session ?? 1;
+  const clips = step.stimuli.some(({ kind }) => kind === "clip");
+  if (clips && !playsClips()) news.tell("no_clips", "no_clips");
+  scene.show(step, addresses);
+  room.active = Math.max(0, sheet.questions().findIndex(({ id }) => !(id in room.draft.choices)));
+  part.questions.scrollTop = 0;
+  redraw();
+  window.scrollTo(0, 0);
+  if (!part.dialog.open) sheet.move(room.active, { scroll: room.active > 0 });
+  if (!recall(room.names.screen)) askScreen();
+}
+
+function goOn() {
+  if (room.busy) return;
+  if (room.view === "break") {
+    room.rested = room.resting.session;
+    present(room.resting);
+  } else if (room.explained) {
+    room.explained = false;
+    next();
+  } else if (room.step) {
+    const [missing] = sheet.leftOver();
+    if (missing) sheet.move(sheet.questions().findIndex(({ id }) => id === missing.id));
+    if (missing || room.unplayed()) sheet.hint(true);
+    else answer();
+  }
+}
+
+function answer() {
+  const { step, draft, setup, visiting } = room;
+  const payload = payloadOf(setup, step, draft);
+  const stored = visiting && !("skip" in step.answer) && payloadOf(setup, step, draftOf(step, step.answer));
+  if (stored && JSON.stringify(payload) === JSON.stringify(stored)) {
+    forgetDraft();
+    next();
+  } else submit(payload);
+}
+
+function submit(payload) {
+  const { step } = room;
+  const looked = room.looked + (document.hidden ? 0 : performance.now() - room.since);
+  const plays = scene.plays();
+  const event = {
+    assignment: step.assignment,
+    event_id: eventId(),
+    phase: step.phase,
+    payload,
+    language: room.language,
+    client_time: new Date().toISOString(),
+    shown: {
+      milliseconds: Math.min(Math.round(looked), LONGEST),
+      width: innerWidth,
+      height: innerHeight,
+      ...(plays === null ? {} : { plays }),
+    },
+  };
+  forgetDraft();
+  storeSettled(room.settled, [event]);
+  news.drop("told");
+  box.add(event);
+  recount();
+  if (step.training && step.explanation && !("skip" in payload)) {
+    Object.assign(room, { explained: true, placing: null });
+    redraw();
+    part.questions.scrollTop = 0;
+    part.head.querySelector(".room-explanation")?.focus();
+  } else next();
+}
+
+function forgetDraft() {
+  delete room.drafts[nameOf(room.step)];
+  keepDrafts();
+}
+
+function askSkip() {
+  if (room.step && !room.busy && !room.explained) offerSkip(submit);
+}
+
+// Back to what was answered last, and from there to what was answered before it.
+async function undo() {
+  if (room.busy) return;
+  if (room.offline) {
+    news.tell("told", "undo_later");
+    return;
+  }
+  await box.flush();
+  const back = room.state?.back ?? [];
+  const here = room.visiting ? back.indexOf(room.step.assignment) : back.length;
+  const at = back[here - 1];
+  const answered = at && await ask(`/room/state?at=${at}&ahead=${AHEAD}`, { tries: 1 });
+  if (!answered || answered.status >= 400) {
+    news.tell("told", answered?.status === 503 ? "undo_later" : "undo_none");
+    return;
+  }
+  news.drop("told");
+  room.state = answered.body;
+  room.visiting = true;
+  recount();
+  present(room.state);
+}
+
+// ---- drawing
+
+function redraw() {
+  const { view, step } = room;
+  part.room.dataset.view = view;
+  part.room.classList.toggle("explained", room.explained);
+  part.back.hidden = room.stopped || !(step || view === "break");
+  part.skip.hidden = !step || room.explained;
+  if (step) {
+    sheet.draw();
+    hand.drawFlags();
+    if (room.visiting) part.hint.textContent = say("visiting");
+  } else sheet.drawView(view);
+}
+
+// The picture alone on the whole window, and back.
+function large(wanted = !part.room.dataset.large) {
+  if (wanted && room.step) part.room.dataset.large = "yes";
+  else delete part.room.dataset.large;
+}
+
+function openRemark() {
+  const remark = part.questions.querySelector(".room-remark");
+  if (!remark) return;
+  remark.open = true;
+  remark.querySelector("textarea").focus();
 }
 
 function speak(language, byPointer) {
   if (language === room.language) return;
   room.language = language;
-  drawFrame();
-  if (room.state) draw();
+  drawFrame(speak);
+  news.refresh();
+  if (room.state) {
+    recount();
+    redraw();
+    if (room.step) scene.tools();
+  }
   // a pointer goes back to the picture's questions, a keyboard stays where it pressed
-  if (byPointer && room.state?.assignment) move(room.active);
+  if (byPointer && room.step) sheet.move(room.active);
   else part.languages.querySelector("[aria-pressed='true']").focus();
   ask("/room/language", { body: { language }, token: room.setup.token, tries: 1 });
 }
 
-function toggleHelp() {
-  if (part.help.open) part.help.close();
-  else part.help.showModal();
-}
-
-// ---- where the rater is
-
-async function arrive(answer, told) {
-  if (answer.status === 401 || answer.status === 403) {
-    stop("link_again");
-    return;
-  }
-  if (answer.status >= 400) {
-    room.state = { view: "closed", done: 0, total: 0 };
-    draw();
-    return;
-  }
-  const state = answer.body;
-  if (state.assignment) {
-    const ids = state.stimuli.map((one) => one.id);
-    fetchAhead(ids);
-    const slow = setTimeout(() => tell("loading"), 400);
-    state.addresses = await Promise.all(ids.map((id) => picture(id, unreachable("loading"))));
-    clearTimeout(slow);
-    forget([...ids, ...state.upcoming]);
-    fetchAhead(state.upcoming);
-  }
-  room.state = state;
-  const draft = recall(room.draft);
-  const same = draft && draft.assignment === state.assignment && draft.phase === state.phase;
-  room.answers = same ? draft.answers : {};
-  room.busy = false;
-  tell(told, told === "refused" ? "warning" : "");
-  draw();
-  const groups = part.questions.querySelectorAll(".room-question");
-  if (groups.length) {
-    room.active = Math.max(0, questions().findIndex(({ id }) => !(id in room.answers)));
-    markActive();
-    part.questions.scrollTop = 0;
-    window.scrollTo(0, 0);
-    focusQuestion(groups[room.active], { scroll: room.active > 0 });
-  }
-}
-
-function stop(key) {
-  room.busy = true;
-  part.next.disabled = true;
-  tell(key, "warning");
-}
-
-// ---- answering
-
-function questions() {
-  return asked(room.setup, room.state, { language: room.language, say, stacked: stacked.matches });
-}
-
-function pick(number, value) {
-  if (room.busy) return;
-  const all = questions();
-  room.answers[all[number].id] = value;
-  const { assignment, phase } = room.state;
-  keep(room.draft, { assignment, phase, answers: room.answers });
-  const groups = part.questions.querySelectorAll(".room-question");
-  markChosen(groups[number], value);
-  const further = all.findIndex(({ id }, index) => index > number && !(id in room.answers));
-  room.active = further >= 0 ? further : number;
-  markActive();
-  groups[room.active].scrollIntoView({ block: "nearest" });
-  hintLeftOver(false);
-  if (room.told !== "unsaved") tell("");
-}
-
-function leftOver() {
-  return questions().filter(({ id }) => !(id in room.answers));
-}
-
-function hintLeftOver(loud) {
-  const count = leftOver().length;
-  // the first look cannot be taken back: the button says so before it is pressed
-  part.next.textContent = say(room.state.phase === "attribution" ? "settle" : "next");
-  part.next.classList.toggle("ready", count === 0);
-  part.next.setAttribute("aria-disabled", String(count > 0));
-  part.hint.textContent = loud && count ? say("left_over", { count }) : "";
-}
-
-function move(to) {
-  const groups = part.questions.querySelectorAll(".room-question");
-  room.active = Math.min(Math.max(to, 0), groups.length - 1);
-  markActive();
-  focusQuestion(groups[room.active]);
-}
-
-function markActive() {
-  part.questions.querySelectorAll(".room-question").forEach((group, index) => {
-    group.classList.toggle("active", index === room.active);
-  });
-}
-
-async function goOn() {
-  if (room.busy || !room.state?.assignment) return;
-  const missing = leftOver();
-  if (missing.length) {
-    hintLeftOver(true);
-    move(questions().findIndex(({ id }) => id === missing[0].id));
-    return;
-  }
-  const { assignment, phase } = room.state;
-  await send(
-    {
-      assignment,
-      phase,
-      event_id: eventId(),
-      payload: { ...room.answers },
-      language: room.language,
-      client_time: new Date().toISOString(),
-    },
-    "saved",
-  );
-}
-
-async function send(event, told) {
-  room.busy = true;
-  part.room.classList.add("sending");
-  tell("saving");
-  const how = { box: room.box, unreachable: unreachable("saving") };
-  let answer = await deliver(event, { ...how, token: room.setup.token });
-  if (answer.status === 403) {
-    // the link was opened again elsewhere in this browser: take the new session's token
-    const setup = await ask("/room/setup", { unreachable: unreachable("saving") });
-    if (setup.status === 200) {
-      room.setup.token = setup.body.token;
-      answer = await deliver(event, { ...how, token: room.setup.token });
-    }
-  }
-  part.room.classList.remove("sending");
-  if (answer.status === 401 || answer.status === 403) {
-    stop("link_again");
-    return;
-  }
-  keep(room.draft, null);
-  if (answer.status < 400) await arrive({ status: 200, body: answer.body.state }, told);
-  else await arrive(await ask("/room/state", { unreachable: unreachable("loading") }), "refused");
-}
-
-function onKey(event) {
-  const key = meaning(event);
-  if (!key) return;
-  if (part.help.open) {
-    if (key.help) { event.preventDefault(); toggleHelp(); }
-    return;
-  }
-  if (key.help) { event.preventDefault(); toggleHelp(); return; }
-  const elsewhere = event.target.closest?.(".room-bar, summary");
-  if (elsewhere && key.pick === undefined && !key.move) return;
-  if (!room.state?.assignment || room.busy) return;
-  event.preventDefault();
-  const { id, options } = questions()[room.active];
-  if (key.pick !== undefined && key.pick < options.length) {
-    pick(room.active, options[key.pick].value);
-    move(room.active);
-  } else if (key.move) {
-    move(room.active + key.move);
-  } else if (key.step) {
-    const at = options.findIndex(({ value }) => value === room.answers[id]);
-    const to = at < 0 ? (key.step > 0 ? 0 : options.length - 1) : at + key.step;
-    if (options[to]) {
-      const here = room.active;
-      pick(here, options[to].value);
-      move(here);
-    }
-  } else if (key.onward) {
-    goOn();
-  }
-}
-
-// ---- drawing
-
-function draw() {
-  const { state, language } = room;
-  const view = state.view ?? (state.assignment ? state.phase : "done");
-  part.room.dataset.view = view;
-  const share = state.total ? state.done / state.total : 0;
-  part.line.firstElementChild.style.transform = `scaleX(${share})`;
-  part.line.setAttribute("aria-valuemax", state.total);
-  part.line.setAttribute("aria-valuenow", state.done);
-  part.count.textContent = state.total ? say("count", state) : "";
-  if (!state.assignment) {
-    part.stage.replaceChildren();
-    part.questions.replaceChildren(...ending(view, state.receipt, say));
-    return;
-  }
-  part.stage.replaceChildren(...figures(state, { say, stacked: stacked.matches }));
-  const parts = [];
-  if (view === "attribution") parts.push(step(say("first")));
-  if (state.earlier) parts.push(settled(state.earlier, room.setup.labels, { language, say }));
-  if (state.caption) {
-    parts.push(sceneText(state.caption[language], room.setup.texts[language].tag, say));
-  }
-  if (view === "scales") parts.push(step(say("scales")));
-  const groups = questions().map((question, number) =>
-    drawQuestion(question, number, { chosen: room.answers[question.id], pick }),
-  );
-  part.questions.replaceChildren(...parts, ...groups);
-  markActive();
-  hintLeftOver(false);
+function saveReceipt() {
+  const lines = [document.title, `${say("receipt")}: ${room.state.receipt}`, new Date().toISOString(), say("receipt_hint")];
+  const file = new Blob([`${lines.join("\n")}\n`], { type: "text/plain" });
+  const link = element("a", { href: URL.createObjectURL(file), download: `${room.state.receipt}.txt` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -1,67 +1,22 @@
-// What is shown: elements and questions made from what the server says, without any state of
-// their own. `say` gives a text of the catalogue in the rater's language.
+// What is shown beside the questions: elements made from what the server says, without any state
+// of their own. `say` gives a text of the catalogue in the rater's language.
 
-import { element } from "/room/page/questions.js";
+import { button, element, paragraphs } from "/room/page/elements.js";
 
-export function step(text) {
-  return element("p", { class: "room-step" }, text);
+export function stepLine(text, name = "") {
+  return element("p", { class: `room-step ${name}`.trim() }, text);
 }
 
-// The questions of a phase, as `drawQuestion` takes them.
-export function asked(setup, state, { language, say, stacked }) {
-  if (state.phase === "attribution") {
-    const options = setup.labels.map(({ id, name }) => ({ value: id, label: name[language] }));
-    return ["manner", "things"].map((id) => ({
-      id, kind: "labels", head: say(id), hint: say(`${id}_hint`), options,
-    }));
-  }
-  if (state.phase === "scales") {
-    return setup.scales
-      .filter(({ id }) => state.scales.includes(id))
-      .map((scale) => ({
-        id: scale.id,
-        kind: "scale",
-        head: scale.label[language],
-        hint: scale.question[language],
-        options: scaleOptions(scale, language, setup.not_applicable, say),
-        example: scale.example[language] && [say("example"), scale.example[language]],
-      }));
-  }
-  const above = stacked ? { left: "upper", right: "lower" } : {};
-  const options = setup.winners.map((id) => ({ value: id, label: say(above[id] ?? id) }));
-  return [{ id: "winner", kind: "duel", head: say("pair"), hint: "", options }];
-}
-
-function scaleOptions(scale, language, notApplicable, say) {
-  const marks = Array.from({ length: scale.high - scale.low + 1 }, (_, index) => {
-    const value = scale.low + index;
-    const anchor = scale.anchors[value]?.[language];
-    return { value, label: value, anchor, spoken: anchor ? `${value}: ${anchor}` : null };
-  });
-  const none = { value: notApplicable, label: say("not_applicable"), apart: true };
-  return notApplicable ? [...marks, none] : marks;
-}
-
-// How many options a question has at most: so many digits are keys.
-export function mostOptions(setup) {
-  const marks = setup.scales.map(({ low, high }) => high - low + 1 + (setup.not_applicable ? 1 : 0));
-  return Math.min(9, Math.max(setup.labels.length, ...marks));
-}
-
-export function figures(state, { say, stacked }) {
-  const two = stacked ? ["upper_picture", "lower_picture"] : ["left_picture", "right_picture"];
-  const sides = state.phase === "pair" ? two : ["picture"];
-  return state.stimuli.map((one, index) => {
-    const image = element("img", { src: state.addresses[index], alt: say(sides[index]) });
-    image.style.setProperty("--width", one.width);
-    image.style.setProperty("--height", one.height);
-    return element("figure", {}, image);
-  });
+export function sides(step, { say, stacked }) {
+  if (step.stimuli.length < 2) return [say("picture")];
+  return (stacked ? ["upper_picture", "lower_picture"] : ["left_picture", "right_picture"]).map(
+    (one) => say(one),
+  );
 }
 
 // Phase one, closed: what was answered can be read and no longer be changed.
 export function settled(earlier, labels, { language, say }) {
-  const name = (id) => labels.find((one) => one.id === id).name[language];
+  const name = (id) => labels.find((one) => one.id === id)?.name[language] ?? id;
   return element(
     "dl",
     { class: "room-settled" },
@@ -76,39 +31,90 @@ export function settled(earlier, labels, { language, say }) {
 export function sceneText(text, tag, say) {
   return element(
     "div",
-    { class: "room-text" },
-    step(say("text")),
+    { class: "room-text", tabindex: "0", role: "note" },
+    stepLine(say("text")),
     element("blockquote", { lang: tag }, text),
   );
 }
 
-export function ending(view, receipt, say) {
-  const made = [
-    element("h1", {}, say(`${view}_title`)),
-    element("p", {}, say(`${view}_text`)),
-  ];
-  if (receipt) {
-    made.push(
-      step(say("receipt")),
-      element("p", { class: "room-receipt" }, receipt),
-      element("p", {}, say("receipt_hint")),
-    );
+export function instruction(text, say) {
+  return element(
+    "div", { class: "room-instruction", role: "note" },
+    stepLine(say("instruction")), element("p", {}, text),
+  );
+}
+
+// After the answer of a practice step: what we saw, and why.
+export function explanation({ manner, things, scales, text }, setup, { language, say }) {
+  const label = (id) => setup.labels.find((one) => one.id === id)?.name[language] ?? id;
+  const rows = [];
+  if (scales) {
+    for (const [id, value] of Object.entries(scales)) {
+      const scale = setup.scales.find((one) => one.id === id);
+      const marked = value === setup.not_applicable ? say("not_applicable") : String(value);
+      if (scale) rows.push([scale.label[language], marked]);
+    }
+  } else {
+    if (manner) rows.push([say("manner_short"), label(manner)]);
+    if (things) rows.push([say("things_short"), label(things)]);
   }
+  return element(
+    "div",
+    { class: "room-explanation", role: "status", tabindex: "-1" },
+    element("h2", {}, say("explained")),
+    element("dl", {}, ...rows.flatMap(([what, how]) => [element("dt", {}, what), element("dd", {}, how)])),
+    ...paragraphs(text[language] ?? ""),
+  );
+}
+
+export function remarkField(value, { say, longest, write, opened }) {
+  const area = element("textarea", {
+    rows: "3", maxlength: longest, "aria-label": say("remark"),
+    oninput: (event) => write("remark", event.target.value),
+  });
+  area.value = value;
+  const made = element(
+    "details", { class: "room-remark" },
+    element("summary", {}, say("remark")), area,
+  );
+  made.open = opened || Boolean(value);
   return made;
 }
 
-export function help(keys, { digits, say, close }) {
+export function pauseOffer({ number, of }, { say }) {
   return [
-    element("h2", {}, say("help_title")),
-    element(
-      "dl",
-      {},
-      ...keys.flatMap(([names, what]) => [
-        element("dt", {}, element("kbd", {}, names.replace("{digits}", digits))),
-        element("dd", {}, what),
-      ]),
-    ),
-    element("p", {}, say("help_text")),
-    element("button", { type: "button", onclick: close }, say("close")),
+    element("h1", { tabindex: "-1" }, say("break_title", { done: number - 1, of })),
+    ...paragraphs(say("break_text")),
   ];
+}
+
+export function waitingText(say) {
+  return [element("h1", { tabindex: "-1" }, say("waiting_title")), element("p", {}, say("waiting_text"))];
+}
+
+export function ending(view, { receipt, debriefing, say, save }) {
+  const made = [
+    element("h1", { tabindex: "-1" }, say(`${view}_title`)),
+    element("p", {}, say(`${view}_text`)),
+  ];
+  if (debriefing) {
+    made.push(
+      element(
+        "section", { class: "room-debriefing" },
+        element("h2", {}, say("debriefing")), ...paragraphs(debriefing),
+      ),
+    );
+  }
+  if (receipt) {
+    made.push(
+      element(
+        "section", { class: "room-kept" },
+        element("h2", {}, say("receipt")),
+        element("p", { class: "room-receipt" }, receipt),
+        element("p", {}, say("receipt_hint")),
+        button("room-plain", say("receipt_save"), save),
+      ),
+    );
+  }
+  return made;
 }

@@ -1,0 +1,48 @@
+// The windows before the room, opened one at a time in its one dialog.
+
+import { mostOptions } from "/room/page/asked.js";
+import { help, screenCheck, skipping } from "/room/page/dialogs.js";
+import { element } from "/room/page/elements.js";
+import { keep } from "/room/page/outbox.js";
+import { part, room, say, texts } from "/room/page/state.js";
+
+function openWith(kind, content) {
+  part.dialog.dataset.kind = kind;
+  part.dialog.replaceChildren(...content);
+  if (!part.dialog.open) part.dialog.showModal();
+}
+
+export function closeWindow() {
+  part.dialog.close();
+}
+
+export function openHelp() {
+  const clips = room.setup.modality === "video";
+  const { flags, remark } = room.setup.ask;
+  const keys = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
+  openWith("help", help(keys, { digits: mostOptions(room.setup), say, close: closeWindow }));
+}
+
+// `skip` takes {skip: reason, remark?}.
+export function offerSkip(skip) {
+  const remark = room.setup.ask.remark
+    ? element("textarea", { id: "room-skip-remark", rows: "2", maxlength: room.setup.remark_longest })
+    : null;
+  const choose = (reason) => {
+    const words = remark?.value.trim();
+    closeWindow();
+    skip({ skip: reason, ...(words ? { remark: words } : {}) });
+  };
+  const names = room.setup.texts[room.language].answers.skips;
+  openWith("skip", skipping(room.setup.skips, names, { say, skip: choose, close: closeWindow, remark }));
+  part.dialog.querySelector(".room-reason").focus();
+}
+
+// Asked once for every rater and browser.
+export function askScreen() {
+  const ready = () => {
+    keep(room.names.screen, new Date().toISOString());
+    closeWindow();
+  };
+  openWith("screen", screenCheck({ say, close: ready }));
+}
