@@ -88,7 +88,9 @@ def _suites(suites: argparse.ArgumentParser) -> None:
     action("show", "every text of them")
     check = action("check", "hold them to their rules")
     check.add_argument(
-        "--record", action="store_true", help="then enter version and content hash, if they are new"
+        "--record",
+        action="store_true",
+        help="first enter version and content hash in versions.yaml",
     )
     export = action("export", "write them for other tools")
     export.add_argument("--form", default="dataset", help="dataset, csv, oneig or vbench (dataset)")

@@ -144,7 +144,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _suites(options: argparse.Namespace) -> int:
-    from bench.suite_export import export_suite
+    from bench.suite_export import export_notes, export_suite
     from bench.suites import list_suites, load_suite
 
     faults = 0
@@ -161,6 +161,8 @@ def _suites(options: argparse.Namespace) -> int:
             out = options.out / suite.name if len(names) > 1 else options.out
             for path in export_suite(suite, options.form, out):
                 print(path)
+            for note in export_notes(suite, options.form):
+                print(f"note: {note}", file=sys.stderr)
         else:
             print(
                 f"{name}: {suite.modality}, home {suite.home}, "

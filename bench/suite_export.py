@@ -13,7 +13,13 @@ import yaml
 
 from bench.errors import ConflictError, RequestError
 from bench.files import write_whole
+from bench.suite_texts import lexicon_path
 from bench.suites import Suite
+
+LONGEST_NAME = 255
+"""Bytes of a file's name, on the usual file systems."""
+_BYTE_ORDER_MARK = "\ufeff"
+"""Without it Excel takes UTF-8 for the local encoding; pandas and datasets pass over it."""
 
 
 def export_suite(suite: Suite, form: str, out: Path) -> list[Path]:
@@ -29,19 +35,40 @@ def export_suite(suite: Suite, form: str, out: Path) -> list[Path]:
         The files written.
 
     Raises:
-        RequestError: an unknown form.
+        RequestError: an unknown form, one that does not fit the suite's modality, or `out` is a
+            file.
         ConflictError: `out` holds a suite of its own, such as the one that is exported.
     """
     if form not in FORMS:
         raise RequestError(f"no form {form!r}: choose from {', '.join(FORMS)}")
     if (out / "suite.yaml").exists():
         raise ConflictError(f"{out} holds a suite: export into another folder")
+    if form == "vbench" and suite.modality != "video":
+        raise RequestError(
+            f"the vbench form is for suites of video, and {suite.name} asks for {suite.modality}s"
+        )
+    if out.is_file():
+        raise RequestError(f"{out} is a file: give a folder")
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for name, text in FORMS[form](suite).items():
         write_whole(out / name, text.encode())
         written.append(out / name)
     return written
+
+
+def export_notes(suite: Suite, form: str) -> list[str]:
+    """Return a sentence for each thing that the other tool may stumble over."""
+    notes = []
+    for language in suite.languages if form == "vbench" else ():
+        texts = [" ".join(prompt.text[language].split()) for prompt in suite.prompts.values()]
+        long = sum(len(f"{text}-0.mp4".encode()) > LONGEST_NAME for text in texts)
+        if long:
+            notes.append(
+                f"{suite.name}: VBench names a clip by its prompt, and {long} of {len(texts)} "
+                f"prompts in {language!r} are too long for a file's name ({LONGEST_NAME} bytes)"
+            )
+    return notes
 
 
 def rows_of(suite: Suite) -> list[dict[str, Any]]:
@@ -76,15 +103,21 @@ def _dataset(suite: Suite) -> dict[str, str]:
     )
     card = (
         f"---\n{front}---\n\n# {suite.name}\n\nVersion {suite.version}, content hash "
-        f"`{suite.hash}`. One row per prompt and language; `suite.yaml` is the suite itself.\n"
+        f"`{suite.hash}`. One row per prompt and language; `suite.yaml` is the suite itself, with what "
+        "it is checked against beside it.\n"
     )
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(suite))
     whole = yaml.safe_dump(dict(suite.content), allow_unicode=True, sort_keys=False, width=1000)
-    return {"README.md": card, "prompts.jsonl": lines, "suite.yaml": whole}
+    beside = [suite.folder / name for name in ("references.yaml", "versions.yaml")]
+    return {"README.md": card, "prompts.jsonl": lines, "suite.yaml": whole} | {
+        path.name: path.read_text(encoding="utf-8-sig")
+        for path in (*beside, lexicon_path(suite.folder))
+        if path.is_file()
+    }
 
 
 def _csv(suite: Suite) -> dict[str, str]:
-    return {f"{suite.name}.csv": _table(rows_of(suite))}
+    return {f"{suite.name}.csv": _BYTE_ORDER_MARK + _table(rows_of(suite))}
 
 
 def _oneig(suite: Suite) -> dict[str, str]:

@@ -158,6 +158,21 @@ def test_captions_of_references_name_no_culture_either(folder: Path) -> None:
             changed("prompts", "chinese", "zh", to="远" * 25 + "：桥下孤舟一叶"),
             "boat/chinese, zh: the phrase in place of {tradition} has 25 characters, at most 24",
         ),
+        (
+            changed(
+                "prompts",
+                "chinese",
+                "en",
+                to="A Chinese ink painting with two cranes and a red moon of a lone boat under a bridge",
+            ),
+            "boat/chinese, en: the text differs from the none version by 9 words, at most 6",
+        ),
+        (
+            changed(
+                "prompts", "chinese", "zh", to="一幅中国水墨画，双鹤红月高悬云端：桥下孤舟一叶"
+            ),
+            "boat/chinese, zh: the text differs from the none version by 11 characters, at most 10",
+        ),
         (changed("diagnosticity", to=""), "boat has no diagnosticity"),
         (changed("stratum", to=""), "boat has no stratum"),
         (changed("propositions", to=[{"en": "lone boat"}]), "proposition 1 has no text in 'zh'"),
@@ -189,6 +204,10 @@ def test_without_a_core_versions_may_differ_in_a_phrase_only(folder: Path) -> No
         "A Chinese ink painting of a lone boat far out on a wide lake, with three tall peaks behind"
     )
     assert "boat/chinese, en: the text differs" in faults(folder, scene)[0]
+    scene["prompts"]["chinese"]["en"] = "That ink sketch of one lone boat beneath a bridge"
+    assert faults(folder, scene) == [
+        "boat/chinese, en: the text differs from the none version in 4 places, at most 3"
+    ]
 
 
 def test_near_duplicates_across_scenes_are_told(folder: Path) -> None:
