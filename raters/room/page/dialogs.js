@@ -5,6 +5,7 @@ import { button, element } from "/room/page/elements.js";
 export function help(keys, { digits, say, close }) {
   return [
     element("h2", { id: "room-dialog-head" }, say("help_title")),
+    element("p", {}, say("help_text")),
     element(
       "dl",
       {},
@@ -13,16 +14,13 @@ export function help(keys, { digits, say, close }) {
         element("dd", {}, what),
       ]),
     ),
-    element("p", {}, say("help_text")),
     element("div", { class: "room-row" }, button("room-plain", say("close"), close)),
   ];
 }
 
 // A reason is chosen by a click or its digit; that is all it takes.
 export function skipping(reasons, names, { say, skip, close, remark }) {
-  const list = reasons.map((reason, index) =>
-    button("room-reason", "", () => skip(reason), {}, ),
-  );
+  const list = reasons.map((reason) => button("room-reason", "", () => skip(reason)));
   list.forEach((one, index) => {
     one.append(element("kbd", { "aria-hidden": "true" }, String(index + 1)), names[reasons[index]]);
   });

@@ -29,9 +29,9 @@ export function flagPanel(setup, { names, flags, placing, say, begin, remove }) 
     { class: "room-flags", "aria-labelledby": "room-flags-head" },
     element("h2", { id: "room-flags-head" }, say("flags")),
     element("p", { class: "room-why" }, say("flags_hint")),
-    element("div", { class: "room-kinds" }, ...kinds),
     element("p", { class: "room-placing", role: "status" },
       placing ? say("placing", { kind: names[placing.kind] }) : full ? say("flags_full") : ""),
+    element("div", { class: "room-kinds" }, ...kinds),
     placed.length ? element("ol", { class: "room-placed" }, ...placed) : null,
   );
 }

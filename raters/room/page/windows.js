@@ -10,6 +10,7 @@ function openWith(kind, content) {
   part.dialog.dataset.kind = kind;
   part.dialog.replaceChildren(...content);
   if (!part.dialog.open) part.dialog.showModal();
+  part.dialog.scrollTop = 0; // the first button has the focus, and may lie below
 }
 
 export function closeWindow() {
