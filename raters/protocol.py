@@ -11,7 +11,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
-from bench.errors import FileFormatError, RequestError
+from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.reading import FileModel, canonical_hash, check, read_yaml
 from bench.records import Rubric
 from bench.rubrics import RubricFile, rubric_from
@@ -118,12 +118,18 @@ def read_protocol(study: Path) -> Protocol:
 
     Raises:
         RequestError: it is no study folder.
+        ConflictError: an earlier version made it.
         FileFormatError: `study.yaml` breaks the schema.
     """
     path = study / FILE
     if not path.is_file():
         raise RequestError(f"{study} has no {FILE}: it is not a study folder")
-    protocol = check(read_yaml(path), Protocol, path)
+    content = read_yaml(path)
+    if isinstance(content, dict) and "traditions" in content and "modality" not in content:
+        raise ConflictError(
+            f"{study} was made by an earlier version: bring it up with pinlu study migrate {study}"
+        )
+    protocol = check(content, Protocol, path)
     for scale in protocol.rubric.scales:
         for language in protocol.languages:
             texts = [scale.label, scale.question, *scale.anchors.values()]

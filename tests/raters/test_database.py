@@ -19,6 +19,7 @@ from raters import tables as t
 from raters.database import LOCATION, back_up, check_copy, open_database, revision_of
 from raters.export import tables
 from raters.migrate import migrate, run_migrations
+from raters.protocol import read_protocol
 from raters.simulated import simulate
 from raters.study import create, invite, open_study, status
 from tests import postgresql
@@ -41,6 +42,8 @@ def early(tmp_path: Path) -> Path:
 def test_a_study_of_the_first_release_opens_after_migration(early: Path) -> None:
     with pytest.raises(ConflictError, match="pinlu study migrate"):
         status(early)
+    with pytest.raises(ConflictError, match="pinlu study migrate"):
+        read_protocol(early)
     assert migrate(early)["from"] == "0001"
     found = tables(early)
     assert {name: len(found[name]) for name in ("ratings", "votes", "attributions")} == {
