@@ -20,7 +20,8 @@ Whole = NDArray[np.signedinteger[Any]]
 Matrix = Any
 """Dense or sparse; scipy's types do not follow its products."""
 
-_MOST_DENSE = 20_000_000
+_MOST_DENSE = 50_000_000
+"""Cells; a sparse matrix of so many filled ones takes more memory to build."""
 
 
 class AdditiveFit(NamedTuple):
@@ -69,8 +70,8 @@ def incidence(item: Whole, rater: Whole, value: Array) -> tuple[Matrix, Matrix]:
     cells = shape[0] * shape[1]
     if cells <= min(5 * len(item), _MOST_DENSE):
         cell = item.astype(np.int64) * shape[1] + rater
-        seen = np.bincount(cell, minlength=cells).astype(np.float64)
-        return seen.reshape(shape), np.bincount(cell, value, cells).reshape(shape)
+        given: Matrix = np.bincount(cell, value, cells).reshape(shape)
+        return np.bincount(cell, minlength=cells).astype(np.float64).reshape(shape), given
     # the rows are strictly ordered once, for both
     given = sparse.csr_array((value, (item, rater)), shape=shape)
     ones = sparse.csr_array((np.ones(len(item)), (item, rater)), shape=shape)
