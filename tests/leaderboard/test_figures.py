@@ -165,3 +165,25 @@ def test_a_board_of_a_slice_has_its_rows_and_the_weights_of_the_whole() -> None:
     (board,) = boards(whole + part, slice_="language=zh")
     assert list(board.models) == ["c", "a"]
     assert board.weights == {"brush": 0.5, "form": 0.5}
+
+
+def test_a_model_of_ordered_categories_that_orders_otherwise_is_told_of() -> None:
+    def caption(locations: dict[str, float]) -> str:
+        found = [
+            Score(metric="ordinal_location", criterion="form", model=model, value=value)
+            for model, value in locations.items()
+        ]
+        (board,) = boards(rich_scores() + found)
+        return next(f for f in figures_of(board, words_in("en")) if f.name == "scores").caption
+
+    assert "orders the models otherwise on: form;" in caption({"a": 0.0, "b": 0.3, "c": -0.3})
+    assert "otherwise" not in caption({"a": 0.5, "b": 0.3, "c": -0.3})
+    assert "otherwise" not in caption({})
+
+
+def test_a_share_of_resamples_is_never_told_as_certain() -> None:
+    found = drawn(rich_scores())["strengths"]
+    assert "&gt; 0.99" in found
+    assert "&lt; 0.01" in found
+    assert ">1.00<" not in found
+    assert "share of resamples" in found
