@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -12,7 +13,7 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
-from leaderboard.ranks import rank_scores, simultaneous_ranks
+from leaderboard.ranks import paired_ranks, rank_scores
 from leaderboard.resampling import LEAST_RATERS, Array, CellMeans, Whole, cell_means, with_interval
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
@@ -151,7 +152,9 @@ def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Sc
             score = replace(blank, metric=MEAN_SCORE, model=model)
             yield with_interval(_counted(score, counted), draws)
     yield from _differences(means.models, means.of_pair, counted, blank)
-    yield from _ranks(means.models, means.of_model, rows, blank, MEAN_SCORE)
+    yield from _ranks(
+        means.models, means.of_model, means.of_pair, counted, replace(blank, group=MEAN_SCORE)
+    )
 
 
 def _differences(
@@ -206,21 +209,42 @@ def _overall(
             ]
             yield replace(score, reason=f"not rated on {', '.join(lacking)}")
     yield from _differences(models, pairs, counted, blank)
-    yield from _ranks(models, draws, rows, blank, OVERALL_SCORE)
+    yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL_SCORE))
 
 
 def _ranks(
-    models: Sequence[str], draws: Array, rows: pd.DataFrame, blank: Score, group: str
+    models: Sequence[str],
+    draws: Array,
+    of_pair: Mapping[tuple[str, str], Array],
+    counted: Counted,
+    blank: Score,
 ) -> Iterator[Score]:
-    ranked = [index for index, model in enumerate(models) if model != REFERENCE]
-    ranked = [index for index in ranked if np.isfinite(draws[index, 0])]
-    if not ranked:
+    """Yield ranks by the paired differences; none for a model that shares no scene with another."""
+    names = [model for model in models if model != REFERENCE]
+    names = [model for model in names if np.isfinite(draws[models.index(model), 0])]
+    if not names:
         return
-    ranks = simultaneous_ranks(draws[ranked, 0], draws[ranked, 1:].T, blank.confidence)
-    counted = _counts(rows)
-    names = [models[index] for index in ranked]
-    blanks = [_counted(replace(blank, model=name, group=group), counted) for name in names]
-    yield from rank_scores(ranks, blanks)
+    place = {name: index for index, name in enumerate(names)}
+    pairs = {
+        (place[one], place[other]): drawn
+        for (one, other), drawn in of_pair.items()
+        if one in place and other in place and np.isfinite(drawn[0])
+    }
+    ranks = paired_ranks(len(names), pairs, draws.shape[1] - 1, blank.confidence)
+    blanks = [_counted(replace(blank, model=name), counted) for name in names]
+    apart: dict[str, list[str]] = {name: [] for name in names}
+    for one, other in combinations(names, 2):
+        if (place[one], place[other]) not in pairs:
+            apart[one].append(other)
+            apart[other].append(one)
+    for score in rank_scores(ranks, blanks):
+        if score.metric == "rank" and (others := apart[score.model]):
+            said = f"no common scenes with {', '.join(others)}"
+            yield replace(score, value=math.nan, low=math.nan, high=math.nan, reason=said)
+        elif score.metric == "ranked_above" and score.against in apart[score.model]:
+            yield replace(score, value=0.0, reason="no common scenes")
+        else:
+            yield score
 
 
 Counted = Mapping[str, tuple[int, int, int]]

@@ -155,6 +155,47 @@ def test_mean_scores_and_ranks_find_the_planted_order() -> None:
     assert all("severity removed" in s.method for s in means)
 
 
+def _on_scenes(scenes: dict[str, range], better: dict[str, float]) -> list[Score]:
+    """Scores of models rated on these scenes, each scene harder than the one before."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "rater": f"r{rater}",
+            "item": f"{model}{scene}",
+            "model": model,
+            "prompt": f"s{scene}/x",
+            "criterion": "beauty",
+            "value": 7 - 0.15 * scene + better[model] + rng.normal(0, 0.1),
+        }
+        for model, there in scenes.items()
+        for scene in there
+        for rater in range(4)
+    ]
+    return scores_of({"ratings": check_ratings(pd.DataFrame(rows), "memory")})
+
+
+def test_ranks_do_not_contradict_differences_where_scenes_differ() -> None:
+    """B saw the harder scenes, and is better on every scene that both have."""
+    scores = _on_scenes({"a": range(20), "b": range(10, 30)}, {"a": 0.0, "b": 0.5})
+    (difference,) = (s for s in scores if s.metric == "score_difference")
+    assert difference.high < 0
+    ranks = {s.model: (s.value, s.low, s.high) for s in scores if s.metric == "rank"}
+    assert ranks == {"a": (2, 2, 2), "b": (1, 1, 1)}
+    assert [s.value for s in scores if s.metric == "ranked_above"] == [-1]
+
+
+def test_a_model_without_common_scenes_has_no_rank() -> None:
+    there = {"a": range(10), "b": range(10), "c": range(10, 20)}
+    scores = _on_scenes(there, {"a": 0.0, "b": 0.5, "c": 3.0})
+    ranks = {s.model: s for s in scores if s.metric == "rank"}
+    assert math.isnan(ranks["c"].value)
+    assert ranks["c"].reason == "no common scenes with a, b"
+    assert ranks["a"].reason == "no common scenes with c"
+    verdicts = {(s.model, s.against): s.value for s in scores if s.metric == "ranked_above"}
+    assert verdicts["a", "b"] == -1
+    assert verdicts["a", "c"] == 0
+
+
 def test_a_single_rater_and_unconnected_raters_say_so() -> None:
     frame = World(scenes=4, raters=1).ratings(np.random.default_rng(0))
     means = [s for s in scores_of({"ratings": frame}) if s.metric == "mean_score"]
