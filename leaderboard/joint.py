@@ -155,6 +155,8 @@ def _readings(
     nothing = Readings(both, np.empty((0, 0)), np.empty((0, 0)))
     if fit.reason:
         return nothing, fit.reason
+    if fit.one_sided:
+        return nothing, f"the votes bound no strengths: {fit.one_sided}"
     if len(both) < FEWEST:
         return nothing, "needs three models that were rated and compared"
     strength = np.concatenate([fit.point.strength, fit.drawn.strength]).T

@@ -226,7 +226,7 @@ def plan_votes(
                 n_values=len(decided.left),
             )
             if fit.reason or not np.isfinite(fit.drawn.strength).all():
-                reason = fit.reason or "no resamples: fewer than two scenes"
+                reason = fit.reason or fit.one_sided or "no resamples: fewer than two scenes"
                 scores.append(replace(blank, reason=reason))
                 continue
             tie = float(fit.point.tie[0])

@@ -91,3 +91,17 @@ def test_two_models_cannot_disagree() -> None:
     assert only.metric == "rating_vote_fit"
     assert math.isnan(only.value)
     assert only.reason.startswith("needs three models")
+
+
+def test_an_undefeated_model_is_refused() -> None:
+    data = world()
+    rng = np.random.default_rng(0)
+    ratings, votes = data.ratings(rng), data.votes(rng)
+    first = min(data.models)
+    votes = votes[votes["winner"].isin(["left", "right"])].copy()
+    votes.loc[votes["left"] == first, "winner"] = "left"
+    votes.loc[votes["right"] == first, "winner"] = "right"
+    (fit,) = scores_of(ratings, votes)
+    assert fit.metric == "rating_vote_fit"
+    assert math.isnan(fit.value)
+    assert fit.reason == f"the votes bound no strengths: undefeated: {first}"
