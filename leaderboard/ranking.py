@@ -15,7 +15,7 @@ from scipy import sparse
 from bench.records import Score
 from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import LEAST_RATERS, Array, intervals, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, few_seeds, intervals, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.tables import WINNERS
 from leaderboard.votes import Draws, Votes, draw_votes, resampled_fits, resampled_sums, votes_of
@@ -70,7 +70,8 @@ def ranked(
         resamples: how many.
     """
     draws = draw_votes(votes, rng, resamples)
-    seeds = ", seeds" if draws.seeds is not None else ""
+    n_seeds = int(votes.seed.max(initial=-1)) + 1
+    seeds = f", {few_seeds(n_seeds)}" if draws.seeds is not None else ""
     raters = " and raters" if votes.n_raters >= LEAST_RATERS else ", for these raters alone"
     said = f"percentile bootstrap ({resamples}) over scenes{seeds}{raters}, one Newton step each"
     blank = replace(blank, method=said)

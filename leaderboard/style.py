@@ -24,7 +24,7 @@ from leaderboard.leaks import (
     share_covariances,
 )
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import LEAST_RATERS, Array, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, few_seeds, with_interval
 from leaderboard.selection import (
     confirmatory,
     distinct,
@@ -111,7 +111,7 @@ def _without_distinct(
 def _method(shares: Shares, resamples: int) -> str:
     few = "one rater" if shares.n_raters == 1 else "two raters"
     raters = "raters" if shares.n_raters >= LEAST_RATERS else f"{few}, not resampled"
-    seeds = "scenes, seeds" if shares.n_seeds > 1 else "scenes"
+    seeds = f"scenes, {few_seeds(shares.n_seeds)}" if shares.n_seeds > 1 else "scenes"
     edges = "; shares of 0 or 1 by Jeffreys' posterior" if shares.edges else ""
     return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}{edges}"
 
