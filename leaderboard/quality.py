@@ -18,12 +18,10 @@ from leaderboard.resampling import LEAST_RATERS, Array, CellMeans, Whole, cell_m
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
 from leaderboard.variance import expansion
+from leaderboard.weighting import OVERALL, weights_among
 
 MEAN_SCORE = "mean_score"
 """The metric; also the `group` of its ranks, beside those of votes, which have none."""
-
-OVERALL_SCORE = "overall_score"
-"""The weighted mean of all criteria; also the `group` of its ranks."""
 
 
 class Means(NamedTuple):
@@ -178,8 +176,9 @@ def _overall(
     found: Sequence[Means], rows: pd.DataFrame, blank: Score, weights: Mapping[str, float]
 ) -> Iterator[Score]:
     """Yield the weighted mean of the criteria, and ranks by it."""
-    given = np.array([float(weights.get(means.criterion, 1.0)) for means in found])
-    given = given / given.sum()
+    among = weights_among([means.criterion for means in found], weights)
+    found = [means for means in found if among[means.criterion] > 0]
+    given = np.array([among[means.criterion] for means in found])
     draws = np.einsum("c,cmb->mb", given, np.stack([means.of_model for means in found]))
     pairs = {
         pair: np.einsum("c,cb->b", given, np.stack([means.of_pair[pair] for means in found]))
@@ -198,7 +197,7 @@ def _overall(
     models = found[0].models
     counted = _counts(rows)
     for model, drawn in zip(models, draws, strict=True):
-        score = _counted(replace(blank, metric=OVERALL_SCORE, model=model), counted)
+        score = _counted(replace(blank, metric=OVERALL, model=model), counted)
         if np.isfinite(drawn[0]):
             yield with_interval(score, drawn)
         else:
@@ -209,7 +208,7 @@ def _overall(
             ]
             yield replace(score, reason=f"not rated on {', '.join(lacking)}")
     yield from _differences(models, pairs, counted, blank)
-    yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL_SCORE))
+    yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL))
 
 
 def _ranks(
