@@ -168,6 +168,8 @@ def _promises(
         if lacking:
             said = f"the pilot does not tell {', '.join(lacking)} from the rest"
             yield replace(blank, metric=metric, reason=said)
+        elif metric != "detectable_gap" and components["model"] <= 0:
+            yield replace(blank, metric=metric, reason="models do not differ in the pilot")
         elif not np.isfinite(value):
             yield replace(blank, metric=metric, reason="nothing varies in the pilot")
         else:
