@@ -306,6 +306,13 @@ def test_ranks_that_cannot_be_told_apart_span_each_other() -> None:
     assert ranks.p_first[0] == 1
 
 
+def test_an_empty_cell_is_no_slice() -> None:
+    frame = World(scenes=10).votes(np.random.default_rng(0))
+    frame["language"] = np.where(np.arange(len(frame)) % 2, "zh", "")
+    scores = rank(frame, rng=np.random.default_rng(0), resamples=20, by=["language"])
+    assert {score.slice for score in scores} == {"", "language=zh"}
+
+
 def test_equal_values_share_a_rank() -> None:
     ranks = simultaneous_ranks(np.zeros(3), np.zeros((10, 3)), 0.95)
     assert list(ranks.rank) == [1, 1, 1]
