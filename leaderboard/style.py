@@ -198,7 +198,7 @@ def _raw_leak(shares: Shares, score: Score) -> Score:
 def _excess_leak(shares: Shares, score: Score) -> Score:
     """E_l = q_C(l) − M(C, l); with strata g, M(C, l) = Σ_g w_g M(C, l given g), w from outputs.
 
-    A stratum without references takes M(C, l) of all of them, and the method says so.
+    A stratum with fewer than two references takes M(C, l) of all of them, and the method says so.
     """
     score = replace(score, metric="excess_leak")
     leak = shares.share(score.model, shares.home, score.group)
@@ -221,7 +221,13 @@ def _stratified(shares: Shares, model: str, other: str, pooled: Array) -> tuple[
     `pooled` is M(C, other) of all references.
     """
     home, label = shares.home, shares.labels.index(other)
-    asked, known = shares.strata(model), shares.strata(REFERENCE)
+    asked = shares.strata(model)
+    # a single reference has no resamples, and would take the interval of the whole with it
+    known = [
+        stratum
+        for stratum in shares.strata(REFERENCE)
+        if np.isfinite(shares.of[REFERENCE, home, "stratum", stratum][label, 1:]).any()
+    ]
     matched = [stratum for stratum in asked if stratum in known]
     if not matched:
         return pooled, "; not stratified: no references of its strata" if asked and known else ""
