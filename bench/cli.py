@@ -412,20 +412,20 @@ def _leaderboard(options: argparse.Namespace) -> int:
     if options.out:
         carry_pictures(pictures, options.scores, options.out)
         print(write_site(scores, options.out, labels=labels, pictures=pictures))
-    lost = bool(options.compare) and _compare(scores, labels, options)
+    code = _compare(scores, labels, options) if options.compare else 0
     if options.serve:
         from leaderboard.serve import serve
 
         shown = embedded(pictures, options.scores)
         serve(scores, labels, shown, host=options.host, port=options.port)
-    return 1 if lost else 0
+    return code
 
 
-def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespace) -> bool:
-    """Print a verdict per criterion; say whether the release after is worse anywhere."""
+def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespace) -> int:
+    """Print a verdict per criterion; 1 where the release after is worse anywhere, 2 without any."""
     import json
 
-    from leaderboard.compare import compare, is_loss, sentence, to_record
+    from leaderboard.compare import compare, is_loss, is_undecided, sentence, to_record
     from leaderboard.words import words_in
 
     verdicts = compare(scores, *options.compare)
@@ -437,7 +437,10 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
         if any(SIMULATED in verdict.difference.method for verdict in verdicts):
             print(words.say("simulated_long"))
         print("\n".join(sentence(verdict, words) for verdict in verdicts))
-    return is_loss(verdicts)
+    if is_undecided(verdicts):
+        print("pinlu: no verdict: nothing of the two could be compared", file=sys.stderr)
+        return 2
+    return int(is_loss(verdicts))
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ class Where(Protocol):
 
 
 def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Series:
-    """Return ids or labels as text; whole numbers become their digits.
+    """Return ids or labels as text, without space around it; whole numbers become their digits.
 
     `default` replaces an empty cell; without one an empty cell is an error.
 
@@ -31,7 +31,9 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
     if isinstance(series.dtype, pd.CategoricalDtype) and not series.isna().any():
         words = series.cat.categories
         if all(isinstance(word, str) and word.strip() for word in words):
-            text = pd.Series(words, dtype="str").take(series.cat.codes.to_numpy())
+            text = pd.Series([word.strip() for word in words], dtype="str").take(
+                series.cat.codes.to_numpy()
+            )
             text.index, text.name = series.index, series.name
             return text
     series = _plain(series)
@@ -40,13 +42,13 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
     if pd.api.types.infer_dtype(series, skipna=True) in _FRACTIONAL:
         _refuse_fractions(series, where)
         series = series.astype("Float64").astype("Int64")
-    text = series.astype("str").where(~missing, "").astype("str")
-    blank = (text.str.strip() == "").to_numpy().nonzero()[0]
+    text = series.astype("str").where(~missing, "").astype("str").str.strip()
+    blank = (text == "").to_numpy().nonzero()[0]
     if default is None:
         if len(blank):
             raise FileFormatError(f"{where.place(blank[0])}: column {series.name!r} is empty")
         return text
-    return text.where(text.str.strip() != "", default) if len(blank) else text
+    return text.where(text != "", default) if len(blank) else text
 
 
 def number_column(series: pd.Series, where: Where) -> pd.Series:
@@ -90,7 +92,9 @@ def flag_column(series: pd.Series, where: Where) -> pd.Series:
         FileFormatError: a cell is neither.
     """
     words = {"true": "true", "1": "true", "false": "false", "0": "false", "": ""}
-    said = ["" if _is_missing(cell) else str(cell).lower() for cell in _plain(series).tolist()]
+    said = [
+        "" if _is_missing(cell) else str(cell).strip().lower() for cell in _plain(series).tolist()
+    ]
     for row, word in enumerate(said):
         if word not in words:
             raise FileFormatError(

@@ -77,6 +77,11 @@ def is_loss(verdicts: Sequence[Verdict]) -> bool:
     return any(verdict.outcome == "worse" for verdict in verdicts)
 
 
+def is_undecided(verdicts: Sequence[Verdict]) -> bool:
+    """Say whether nothing could be compared, so that no loss could have been found either."""
+    return all(verdict.outcome == "not comparable" for verdict in verdicts)
+
+
 def sentence(verdict: Verdict, words: Words) -> str:
     """Return the verdict as one sentence."""
     score = verdict.difference

@@ -11,7 +11,7 @@ from leaderboard.board import HEADLINE_ASPECT, Board
 from leaderboard.plots import number
 from leaderboard.scoring import TABLES
 from leaderboard.tables import ASPECTS
-from leaderboard.tabulate import capital, interval_of
+from leaderboard.tabulate import NOT_JUDGED, capital, interval_of
 from leaderboard.words import Words
 
 _MANY = 12
@@ -63,6 +63,7 @@ def tables_of(board: Board, words: Words) -> list[Table]:
         _apart(board, words),
         _agreement(board, words),
         _marginals(board, words),
+        _applicability(board, words),
         _scales(board, words),
         _protocol(board, words),
         _rows(board, words),
@@ -105,7 +106,18 @@ def _indices(board: Board, words: Words) -> Table:
     heads = [words.say("model"), words.say("towards")]
     heads += [words.say(f"index_{name}") for name in _INDICES] + [words.say("index_things")]
     title, note = words.say("indices_title"), words.say("indices_note")
-    return _without_empty(Table(title, note, heads, rows, folded=len(rows) > _MANY))
+    table = _without_empty(Table(title, note, heads, rows, folded=len(rows) > _MANY))
+    return table._replace(rows=[_filled(row, words) for row in table.rows])
+
+
+def _filled(row: Line, words: Words) -> Line:
+    """Return a row of an index with dashes for blanks, and the reason where it has no value at all."""
+    name, other, *cells = row.cells
+    if not any(cells):
+        return row._replace(
+            cells=[name, other, f"– {words.reason(NOT_JUDGED)}", *["–"] * (len(cells) - 1)]
+        )
+    return row._replace(cells=[name, other, *(cell or "–" for cell in cells)])
 
 
 def _apart(board: Board, words: Words) -> Table:
@@ -174,7 +186,10 @@ def _agreement(board: Board, words: Words) -> Table:
                 _with_interval(board.find(metric, criterion=name), words)
                 for metric in ("ac2", "percent_agreement", "within_one")
             ),
-            *(_value(board.find(metric, criterion=name)) for metric in ("icc_2_1", "icc_2_k")),
+            *(
+                _with_interval(board.find(metric, criterion=name), words)
+                for metric in ("icc_2_1", "icc_2_k")
+            ),
             _with_interval(board.find("intra_rater", criterion=name), words),
             _with_interval(board.find("intra_rater_kappa", criterion=name), words),
             _value(board.find("missing_share", criterion=name)),
@@ -209,6 +224,25 @@ def _marginals(board: Board, words: Words) -> Table:
     ]
     heads = [words.say("details_criterion"), *values]
     return Table(words.say("marginals_title"), words.say("marginals_note"), heads, rows)
+
+
+def _applicability(board: Board, words: Words) -> Table:
+    """Return the share of answers "not applicable", a row per criterion and a column per model."""
+    found = {
+        (score.criterion, score.model): score for score in board.all_of("not_applicable_share")
+    }
+    models = [m for m in [*board.models, REFERENCE] if any(m == model for _, model in found)]
+    # a criterion that was never applicable has no mean, and so is not among the board's
+    names = dict.fromkeys(
+        [*(c for c in board.criteria if any(c == one for one, _ in found)), *(c for c, _ in found)]
+    )
+    rows = [
+        Line([capital(words.term(name)), *(_value(found.get((name, m))) or "–" for m in models)])
+        for name in names
+    ]
+    heads = [words.say("details_criterion"), *(words.label(model) for model in models)]
+    title, note = words.say("applicability_title"), words.say("applicability_note")
+    return Table(title, note, heads, rows)
 
 
 def _as_number(value: str) -> tuple[float, str]:

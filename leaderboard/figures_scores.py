@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -20,13 +21,16 @@ from leaderboard.figure import (
     row_of,
 )
 from leaderboard.letters import letters_of
-from leaderboard.plots import Axis, Row, axis_over
+from leaderboard.plots import Axis, Row, axis_over, number
 from leaderboard.quality import MEAN_SCORE
 from leaderboard.svg import Panel
 from leaderboard.tables import ASPECTS
 from leaderboard.tabulate import capital
 from leaderboard.weighting import OVERALL, rank_ranges
 from leaderboard.words import Words
+
+_FINEST = 0.01
+"""What a share of resamples is told to: nearer to 0 or 1 only that it is nearer."""
 
 
 def scores(board: Board, words: Words) -> Figure | None:
@@ -55,13 +59,24 @@ def scores(board: Board, words: Words) -> Figure | None:
     parts = [words.say("scores_caption", confidence=percent_of(means))]
     if with_letters:
         parts.append(words.say("letters_note"))
-    odd = [score for score in board.all_of("ordinal_order") if "; orders " in score.method]
+    odd = [name for name in board.criteria if _orders_otherwise(board, name)]
     if odd:
-        named = words.listed([words.term(score.criterion) for score in odd])
+        named = words.listed([words.term(name) for name in odd])
         parts.append(words.say("ordinal_warning", criteria=named))
     if any(score.model == REFERENCE for score in means):
         parts.append(words.say("scores_anchor"))
     return Figure("scores", words.say("scores_title"), words.join(parts), panels, drawn)
+
+
+def _orders_otherwise(board: Board, criterion: str) -> bool:
+    """Say whether the model for ordered categories puts any two models against their means."""
+    pairs = [
+        (mean.value, location.value)
+        for model in board.models
+        if (mean := board.find(MEAN_SCORE, criterion=criterion, model=model))
+        and (location := board.find("ordinal_location", criterion=criterion, model=model))
+    ]
+    return any((a - b) * (x - y) < 0 for (a, x), (b, y) in combinations(pairs, 2))
 
 
 def _in_order(own: Sequence[Score], board: Board) -> list[Score]:
@@ -115,7 +130,7 @@ def _from_to(low: float, high: float) -> str:
 
 
 def strengths(board: Board, words: Words) -> Figure | None:
-    """Draw the strengths from votes and each model's probability of being first."""
+    """Draw the strengths from votes and each model's share of first places among the resamples."""
     found = board.all_of("strength")
     if not found:
         return None
@@ -131,7 +146,7 @@ def strengths(board: Board, words: Words) -> Figure | None:
         title = capital(words.term(criterion) if criterion else words.say("strength_panel"))
         panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
         first = [
-            row_of(chance, words.label(chance.model), words)
+            _never_certain(row_of(chance, words.label(chance.model), words))
             for score in order
             if (chance := board.find("p_first", criterion=criterion, model=score.model))
         ]
@@ -145,6 +160,15 @@ def strengths(board: Board, words: Words) -> Figure | None:
         parts.append(words.say("letters_note"))
     title = words.say("strength_title")
     return Figure("strengths", title, words.join(parts), panels, drawn)
+
+
+def _never_certain(row: Row) -> Row:
+    """Return the row without a bare 0 or 1: so many resamples cannot say as much."""
+    if math.isfinite(row.value) and row.value >= 1 - _FINEST / 2:
+        return row._replace(told=f"> {number(1 - _FINEST)}")
+    if math.isfinite(row.value) and row.value < _FINEST / 2:
+        return row._replace(told=f"< {number(_FINEST)}")
+    return row
 
 
 def joint(board: Board, words: Words) -> Figure | None:

@@ -17,6 +17,7 @@ from leaderboard.resampling import (
     draw_raters,
     draw_seeds,
     draw_weights,
+    few_seeds,
 )
 from leaderboard.selection import codes, seed_codes
 
@@ -57,6 +58,7 @@ class Gathered(NamedTuple):
             prompt_of_item=self.prompt_of_item,
             cluster_of_prompt=self.cluster_of_prompt,
             cells=cells,
+            seed=self.seed,
         )
 
     def cells(self) -> dict[str, Whole]:
@@ -127,9 +129,10 @@ def draw(gathered: Gathered, rng: np.random.Generator, resamples: int) -> Weight
 
 def facets(gathered: Gathered) -> str:
     """Say what is drawn: "scenes, seeds, raters"."""
+    seeds = int(gathered.seed.max(initial=-1)) + 1
     there: Mapping[str, bool] = {
         "scenes": True,
-        "seeds": gathered.seed.max(initial=-1) > 0,
+        few_seeds(seeds): seeds > 1,
         "raters": len(gathered.raters) >= LEAST_RATERS,
     }
     said = ", ".join(name for name, drawn in there.items() if drawn)

@@ -26,10 +26,15 @@ from leaderboard.ranks import simultaneous_intervals
 from leaderboard.resampling import NOTHING_VARIES, Array, draw_raters, draw_weights, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.votes import Draws, Votes, votes_of
+from leaderboard.weighting import weights_among
 
 METHOD = "P.910 quality and Davidson strength as readings of one quality, generalised least squares"
 FEWEST = 3
 """Models; two always agree up to κ."""
+
+DISAGREE = 0.001
+"""Level of the test of agreement under which there is no one quality to give. The test is
+conservative (its p comes out too large), so what it rejects is no accident."""
 
 
 class Readings(NamedTuple):
@@ -85,12 +90,15 @@ def joint(
         if mine is None:
             continue
         mine = mine[mine["model"] != ""]
-        known = distinct(mine["criterion"])
         for criterion in distinct(rows["criterion"]):
             chosen = mine if not criterion else mine[mine["criterion"] == criterion]
-            if not len(chosen) or (criterion and criterion not in known):
-                continue
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
+            if chosen.empty:
+                reason = f"no ratings on {criterion}" if criterion else "no ratings name a model"
+                scores.append(
+                    replace(blank, metric="rating_vote_fit", method=METHOD, reason=reason)
+                )
+                continue
             found = list(
                 _joined(
                     chosen,
@@ -116,8 +124,8 @@ def _joined(
     weights: Mapping[str, float],
 ) -> Iterator[Score]:
     gathered = gather(rows)
-    raters = _drawn([*gathered.raters, *votes.raters], rng, resamples)
-    scenes = _drawn([*gathered.clusters, *votes.scenes], rng, resamples)
+    raters = _drawn_raters([*gathered.raters, *votes.raters], rng, resamples)
+    scenes = _drawn_scenes([*gathered.clusters, *votes.scenes], rng, resamples)
     drawn = Weights(
         raters[: len(gathered.raters)],
         scenes[: len(gathered.clusters)],
@@ -125,8 +133,10 @@ def _joined(
     )
     draws = Draws(scenes[len(gathered.clusters) :], None, raters[len(gathered.raters) :])
     means = list(means_of(rows, gathered, drawn))
-    share = np.array([float(weights.get(part.criterion, 1.0)) for part in means])
-    rated = np.einsum("c,cmb->mb", share / share.sum(), np.stack([m.of_model for m in means]))
+    among = weights_among([part.criterion for part in means], weights)
+    means = [part for part in means if among[part.criterion] > 0]
+    share = np.array([among[part.criterion] for part in means])
+    rated = np.einsum("c,cmb->mb", share, np.stack([m.of_model for m in means]))
     fit = fit_votes(votes.only(votes.winner != BOTH_BAD), draws)
     blank = replace(blank, n_raters=len({*gathered.raters, *votes.raters}))
     blank = replace(blank, n_items=len(gathered.items), n_values=len(rows) + len(votes.left))
@@ -137,13 +147,17 @@ def _joined(
     yield from _scores(readings, fuse(readings), blank, resamples)
 
 
-def _drawn(names: Sequence[str], rng: np.random.Generator, resamples: int) -> Array:
-    """Return weights of units by name: one that both tables have is drawn once for both."""
+def _drawn_raters(names: Sequence[str], rng: np.random.Generator, resamples: int) -> Array:
+    """Return weights of raters by name: one that both tables have is drawn once for both."""
     units, which = np.unique(names, return_inverse=True)
-    if all("\n" in name for name in names):
-        stratum = np.array([str(name).startswith(f"{REFERENCE}\n") for name in units])
-        return draw_weights(rng, stratum.astype(np.int64), resamples)[which]
     return draw_raters(rng, len(units), resamples)[which]
+
+
+def _drawn_scenes(names: Sequence[str], rng: np.random.Generator, resamples: int) -> Array:
+    """Return weights of scenes, and of references among themselves, likewise."""
+    units, which = np.unique(names, return_inverse=True)
+    stratum = np.array([str(name).startswith(f"{REFERENCE}\n") for name in units])
+    return draw_weights(rng, stratum.astype(np.int64), resamples)[which]
 
 
 def _readings(
@@ -155,6 +169,8 @@ def _readings(
     nothing = Readings(both, np.empty((0, 0)), np.empty((0, 0)))
     if fit.reason:
         return nothing, fit.reason
+    if fit.one_sided:
+        return nothing, f"the votes bound no strengths: {fit.one_sided}"
     if len(both) < FEWEST:
         return nothing, "needs three models that were rated and compared"
     strength = np.concatenate([fit.point.strength, fit.drawn.strength]).T
@@ -205,7 +221,7 @@ def fuse(readings: Readings) -> Fusion:
 
 
 def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) -> Iterator[Score]:
-    method = f"{METHOD}; percentile bootstrap ({resamples}) over scenes and raters"
+    method = f"{METHOD}; percentile bootstrap ({resamples}) over scenes and raters, seeds not drawn"
     blank = replace(blank, method=method)
     low, high = simultaneous_intervals(
         fusion.gap[:, 0], fusion.gap[:, 1:].T, confidence=blank.confidence
@@ -214,7 +230,10 @@ def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) ->
         if model == REFERENCE:
             continue
         at = replace(blank, model=model)
-        yield with_interval(replace(at, metric="joint_score"), fusion.quality[place])
+        if fusion.p < DISAGREE:
+            yield replace(at, metric="joint_score", reason="ratings and votes disagree")
+        else:
+            yield with_interval(replace(at, metric="joint_score"), fusion.quality[place])
         there = np.isfinite(low[place])
         yield replace(
             at,

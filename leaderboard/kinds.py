@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from bench.errors import FileFormatError, RequestError
+from leaderboard.sources import columns_of
 from leaderboard.tables import read_attributions, read_detections, read_ratings, read_votes
 
 _TELLING = {
@@ -60,19 +58,8 @@ def _kind(path: Path) -> str:
 
 
 def _columns(path: Path) -> list[str]:
-    """Return the columns alone, without reading the rows."""
     if path.suffix.lower() not in {".csv", ".parquet", ".jsonl"}:
         raise FileFormatError(
             f"{path}: unknown suffix {path.suffix!r}: give .csv, .parquet, .jsonl, or a study folder"
         )
-    try:
-        if path.suffix.lower() == ".parquet":
-            return [str(name) for name in pq.read_schema(path).names]
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                return next(csv.reader(file), [])
-            return list(json.loads(next(file, "{}")))
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise FileFormatError(f"{path}: its first line cannot be read: {error}") from error
+    return columns_of(path, enough=_TELLING)

@@ -38,7 +38,8 @@ def letters_of(board: Board, criterion: str, of: str = "mean_score") -> dict[str
 
     def height(model: str) -> tuple[float, float]:
         found = board.find("rank", criterion=criterion, model=model, group=of)
-        return (found.value if found else math.inf, places[model])
+        ranked = found is not None and math.isfinite(found.value)
+        return (found.value if found and ranked else math.inf, places[model])
 
     return letters(sorted(models, key=height), different) if models else {}
 

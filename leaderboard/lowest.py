@@ -11,6 +11,7 @@ import pandas as pd
 from bench.records import REFERENCE
 from leaderboard.additive import fit_additive
 from leaderboard.selection import codes, distinct, first_time
+from leaderboard.weighting import weights_among
 
 
 class Low(NamedTuple):
@@ -70,7 +71,8 @@ def _of_study(
 ) -> list[Low]:
     key = ["model", "prompt", "item"]
     by_criterion = rows.groupby([*key, "criterion"])["value"].mean().reset_index()
-    by_criterion["weight"] = [weights.get(name, 1.0) for name in by_criterion["criterion"]]
+    among = weights_among(list(by_criterion["criterion"].unique()), weights)
+    by_criterion["weight"] = by_criterion["criterion"].map(among)
     by_criterion = by_criterion[by_criterion["weight"] > 0]
     by_criterion["share"] = by_criterion["value"] * by_criterion["weight"]
     sums = by_criterion.groupby(key)[["share", "weight"]].sum()

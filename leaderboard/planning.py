@@ -168,6 +168,8 @@ def _promises(
         if lacking:
             said = f"the pilot does not tell {', '.join(lacking)} from the rest"
             yield replace(blank, metric=metric, reason=said)
+        elif metric != "detectable_gap" and components["model"] <= 0:
+            yield replace(blank, metric=metric, reason="models do not differ in the pilot")
         elif not np.isfinite(value):
             yield replace(blank, metric=metric, reason="nothing varies in the pilot")
         else:
@@ -226,7 +228,7 @@ def plan_votes(
                 n_values=len(decided.left),
             )
             if fit.reason or not np.isfinite(fit.drawn.strength).all():
-                reason = fit.reason or "no resamples: fewer than two scenes"
+                reason = fit.reason or fit.one_sided or "no resamples: fewer than two scenes"
                 scores.append(replace(blank, reason=reason))
                 continue
             tie = float(fit.point.tie[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -12,17 +13,15 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
-from leaderboard.ranks import rank_scores, simultaneous_ranks
+from leaderboard.ranks import paired_ranks, rank_scores
 from leaderboard.resampling import LEAST_RATERS, Array, CellMeans, Whole, cell_means, with_interval
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
 from leaderboard.variance import expansion
+from leaderboard.weighting import OVERALL, weights_among
 
 MEAN_SCORE = "mean_score"
 """The metric; also the `group` of its ranks, beside those of votes, which have none."""
-
-OVERALL_SCORE = "overall_score"
-"""The weighted mean of all criteria; also the `group` of its ranks."""
 
 
 class Means(NamedTuple):
@@ -151,7 +150,9 @@ def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Sc
             score = replace(blank, metric=MEAN_SCORE, model=model)
             yield with_interval(_counted(score, counted), draws)
     yield from _differences(means.models, means.of_pair, counted, blank)
-    yield from _ranks(means.models, means.of_model, rows, blank, MEAN_SCORE)
+    yield from _ranks(
+        means.models, means.of_model, means.of_pair, counted, replace(blank, group=MEAN_SCORE)
+    )
 
 
 def _differences(
@@ -175,8 +176,9 @@ def _overall(
     found: Sequence[Means], rows: pd.DataFrame, blank: Score, weights: Mapping[str, float]
 ) -> Iterator[Score]:
     """Yield the weighted mean of the criteria, and ranks by it."""
-    given = np.array([float(weights.get(means.criterion, 1.0)) for means in found])
-    given = given / given.sum()
+    among = weights_among([means.criterion for means in found], weights)
+    found = [means for means in found if among[means.criterion] > 0]
+    given = np.array([among[means.criterion] for means in found])
     draws = np.einsum("c,cmb->mb", given, np.stack([means.of_model for means in found]))
     pairs = {
         pair: np.einsum("c,cb->b", given, np.stack([means.of_pair[pair] for means in found]))
@@ -195,7 +197,7 @@ def _overall(
     models = found[0].models
     counted = _counts(rows)
     for model, drawn in zip(models, draws, strict=True):
-        score = _counted(replace(blank, metric=OVERALL_SCORE, model=model), counted)
+        score = _counted(replace(blank, metric=OVERALL, model=model), counted)
         if np.isfinite(drawn[0]):
             yield with_interval(score, drawn)
         else:
@@ -206,21 +208,42 @@ def _overall(
             ]
             yield replace(score, reason=f"not rated on {', '.join(lacking)}")
     yield from _differences(models, pairs, counted, blank)
-    yield from _ranks(models, draws, rows, blank, OVERALL_SCORE)
+    yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL))
 
 
 def _ranks(
-    models: Sequence[str], draws: Array, rows: pd.DataFrame, blank: Score, group: str
+    models: Sequence[str],
+    draws: Array,
+    of_pair: Mapping[tuple[str, str], Array],
+    counted: Counted,
+    blank: Score,
 ) -> Iterator[Score]:
-    ranked = [index for index, model in enumerate(models) if model != REFERENCE]
-    ranked = [index for index in ranked if np.isfinite(draws[index, 0])]
-    if not ranked:
+    """Yield ranks by the paired differences; none for a model that shares no scene with another."""
+    names = [model for model in models if model != REFERENCE]
+    names = [model for model in names if np.isfinite(draws[models.index(model), 0])]
+    if not names:
         return
-    ranks = simultaneous_ranks(draws[ranked, 0], draws[ranked, 1:].T, blank.confidence)
-    counted = _counts(rows)
-    names = [models[index] for index in ranked]
-    blanks = [_counted(replace(blank, model=name, group=group), counted) for name in names]
-    yield from rank_scores(ranks, blanks)
+    place = {name: index for index, name in enumerate(names)}
+    pairs = {
+        (place[one], place[other]): drawn
+        for (one, other), drawn in of_pair.items()
+        if one in place and other in place and np.isfinite(drawn[0])
+    }
+    ranks = paired_ranks(len(names), pairs, draws.shape[1] - 1, blank.confidence)
+    blanks = [_counted(replace(blank, model=name), counted) for name in names]
+    apart: dict[str, list[str]] = {name: [] for name in names}
+    for one, other in combinations(names, 2):
+        if (place[one], place[other]) not in pairs:
+            apart[one].append(other)
+            apart[other].append(one)
+    for score in rank_scores(ranks, blanks):
+        if score.metric == "rank" and (others := apart[score.model]):
+            said = f"no common scenes with {', '.join(others)}"
+            yield replace(score, value=math.nan, low=math.nan, high=math.nan, reason=said)
+        elif score.metric == "ranked_above" and score.against in apart[score.model]:
+            yield replace(score, value=0.0, reason="no common scenes")
+        else:
+            yield score
 
 
 Counted = Mapping[str, tuple[int, int, int]]

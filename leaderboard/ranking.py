@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -14,10 +15,13 @@ from scipy import sparse
 from bench.records import Score
 from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import LEAST_RATERS, Array, intervals, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, few_seeds, intervals, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
 from leaderboard.tables import WINNERS
 from leaderboard.votes import Draws, Votes, draw_votes, resampled_fits, resampled_sums, votes_of
+
+_WIDEST_TIE = 100.0
+"""Upper over lower end of the tie parameter's interval; a wider one says nothing of ties."""
 
 BOTH_BAD = WINNERS.index("both_bad")
 
@@ -33,7 +37,8 @@ def rank(
     """Return `strength`, its differences, `rank`, `p_first`, `tie_parameter`, `both_bad_share`.
 
     Per study and criterion of the votes. Where no finite strengths maximise the likelihood (a
-    model undefeated or winless), a weak normal prior is used and `method` says so; models that no
+    model undefeated or winless), a weak normal prior is used, `method` says so and there are no
+    intervals: how far ahead such a model is, the votes do not bound; models that no
     chain of comparisons connects have no common scale: NaN.
 
     Args:
@@ -65,7 +70,8 @@ def ranked(
         resamples: how many.
     """
     draws = draw_votes(votes, rng, resamples)
-    seeds = ", seeds" if draws.seeds is not None else ""
+    n_seeds = int(votes.seed.max(initial=-1)) + 1
+    seeds = f", {few_seeds(n_seeds)}" if draws.seeds is not None else ""
     raters = " and raters" if votes.n_raters >= LEAST_RATERS else ", for these raters alone"
     said = f"percentile bootstrap ({resamples}) over scenes{seeds}{raters}, one Newton step each"
     blank = replace(blank, method=said)
@@ -82,13 +88,24 @@ def ranked(
         return
     method = f"Davidson{fit.note}; {said}"
     blanks = [replace(score, method=method) for score in blanks]
+    unbounded = f"no interval: {fit.one_sided}" if fit.one_sided else ""
+    for score in _of_fit(fit, blanks, replace(tie, method=method)):
+        needs_one = score.metric in {"strength", "strength_difference", "p_first"} or (
+            score.metric == "tie_parameter" and score.value > 0
+        )
+        yield replace(score, reason=unbounded) if unbounded and needs_one else score
+
+
+def _of_fit(fit: Fitted, blanks: Sequence[Score], tie: Score) -> Iterator[Score]:
     yield from _of_models(fit.point, fit.drawn, blanks)
     yield from _differences(fit.point, fit.drawn, blanks)
     if not fit.point.tie.any():
-        yield replace(tie, value=0.0, method=method, reason="no interval: there were no ties")
-    else:
-        tie = replace(tie, method=method)
-        yield with_interval(tie, np.concatenate([fit.point.tie, fit.drawn.tie]))
+        yield replace(tie, value=0.0, reason="no interval: there were no ties")
+        return
+    found = with_interval(tie, np.concatenate([fit.point.tie, fit.drawn.tie]))
+    if found.high > _WIDEST_TIE * found.low:
+        found = replace(found, low=math.nan, high=math.nan, reason="no interval: too few ties")
+    yield found
 
 
 class Fitted(NamedTuple):
@@ -100,6 +117,8 @@ class Fitted(NamedTuple):
     """Which prior was needed, and why."""
     reason: str = ""
     """Why no strengths exist; the fits are then empty."""
+    one_sided: str = ""
+    """Why the strengths are bounded by the prior alone; `drawn` is then NaN."""
 
 
 def fit_votes(decided: Votes, draws: Draws) -> Fitted:
@@ -112,15 +131,16 @@ def fit_votes(decided: Votes, draws: Draws) -> Fitted:
         nothing = Davidson(np.empty((0, n)), np.empty(0))
         return Fitted(nothing, nothing, reason=reason)
     point = fit_davidson(wins, ties, prior=False)
-    note = ""
+    note = one_sided = ""
     if not np.isfinite(point.strength).all():
         point = fit_davidson(wins, ties, prior=True)
         one_sided = _one_sided(wins[0], decided.models)
         note = f" with a normal prior of SD {PRIOR_SD:g}: {one_sided}"
     drawn = resampled_fits(decided, draws, cell, point, prior=bool(note))
-    if decided.n_scenes < 2:
+    # near the prior's edge a Newton step has the prior's curvature, not that of the votes
+    if decided.n_scenes < 2 or one_sided:
         drawn = Davidson(np.full_like(drawn.strength, np.nan), np.full_like(drawn.tie, np.nan))
-    return Fitted(point, drawn, note)
+    return Fitted(point, drawn, note, one_sided=one_sided)
 
 
 def _matrices(counts: Array, n: int) -> tuple[Array, Array]:
@@ -180,7 +200,7 @@ def _one_sided(wins: Array, models: Sequence[str]) -> str:
     undefeated = [model for model, times in zip(models, lost, strict=True) if not times]
     winless = [model for model, times in zip(models, won, strict=True) if not times]
     said = [
-        f"{word} {', '.join(names)}"
+        f"{word}: {', '.join(names)}"
         for word, names in (("undefeated", undefeated), ("winless", winless))
         if names
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -15,6 +15,9 @@ from bench.records import Score
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+_SAME = 1e-12
+"""Of differences: what sums taken in another order may differ by."""
 
 METHOD = "best and worst rank by step-down max-t over all differences"
 
@@ -55,10 +58,58 @@ def simultaneous_ranks(values: Array, resampled: Array, confidence: float) -> Ra
     clear = np.zeros((n, n), dtype=bool)
     p_first = np.full(n, np.nan)
     if len(drawn) > 1 and len(found) > 1:
-        clear[np.ix_(found, found)] = _clear(gap[np.ix_(found, found)], drawn, confidence)
+        pairs = np.triu_indices(len(found), 1)
+        among = gap[np.ix_(found, found)]
+        moved = drawn[:, pairs[0]] - drawn[:, pairs[1]] - among[pairs]
+        clear[np.ix_(found, found)] = _clear(among, moved, pairs, confidence)
     if len(drawn) > 1 and len(found) == n:
         winners = drawn == drawn.max(axis=1, keepdims=True)
         p_first = (winners / winners.sum(axis=1, keepdims=True)).mean(axis=0)
+    return Ranks(
+        rank=1 + (gap > 0).sum(axis=0).astype(np.int64),
+        best=1 + clear.sum(axis=0),
+        worst=n - clear.sum(axis=1),
+        p_first=p_first,
+        clear=clear,
+    )
+
+
+def paired_ranks(
+    n: int, pairs: Mapping[tuple[int, int], Array], resamples: int, confidence: float
+) -> Ranks:
+    """Return the same ranks from paired differences, as models may differ in their scenes.
+
+    A model's rank is 1 + the number of those that are ahead of it where both were judged, so that
+    no rank contradicts a difference.
+
+    Args:
+        n: how many models.
+        pairs: draws of first − second for first < second, (1 + resamples,) each, column 0 the
+            estimate; a pair without common scenes is absent or NaN, and stays undecided.
+        resamples: how many.
+        confidence: of all bounds together.
+    """
+    gap, moved = np.zeros((n, n)), np.full((resamples, n, n), np.nan)
+    for (one, other), draws in pairs.items():
+        gap[one, other], gap[other, one] = draws[0], -draws[0]
+        moved[:, one, other] = draws[1:]
+    gap[np.abs(gap) < _SAME] = 0.0
+    first, second = np.triu_indices(n, 1)
+    drawn = moved[:, first, second]
+    known = np.isfinite(drawn).mean(axis=0) > 0.5 if resamples else np.zeros(n * (n - 1) // 2, bool)
+    known &= np.isfinite(gap[first, second])
+    drawn = drawn[np.isfinite(drawn[:, known]).all(axis=1)]
+    clear = np.zeros((n, n), dtype=bool)
+    p_first = np.full(n, np.nan)
+    if known.any() and len(drawn) > 1:
+        pairs_known = (first[known], second[known])
+        clear = _clear(gap, drawn[:, known] - gap[pairs_known], pairs_known, confidence)
+    if known.all() and len(drawn) > 1:
+        ahead = np.ones((len(drawn), n, n), dtype=bool)
+        ahead[:, first, second], ahead[:, second, first] = drawn >= -_SAME, drawn <= _SAME
+        winners = ahead.all(axis=2)
+        # where the pairs go round in a circle nobody is first
+        p_first = (winners / np.maximum(winners.sum(axis=1, keepdims=True), 1)).mean(axis=0)
     return Ranks(
         rank=1 + (gap > 0).sum(axis=0).astype(np.int64),
         best=1 + clear.sum(axis=0),
@@ -98,10 +149,16 @@ def rank_scores(ranks: Ranks, blanks: Sequence[Score]) -> Iterator[Score]:
         )
 
 
-def _clear(gap: Array, drawn: Array, confidence: float) -> Flags:
-    """Return which row stands above which column, decided step by step."""
-    first, second = np.triu_indices(len(gap), 1)
-    moved = drawn[:, first] - drawn[:, second] - gap[first, second]
+def _clear(gap: Array, moved: Array, pairs: tuple[Whole, Whole], confidence: float) -> Flags:
+    """Return which row stands above which column, decided step by step.
+
+    Args:
+        gap: (models, models).
+        moved: deviations of the gaps of `pairs`, (resamples, pairs).
+        pairs: rows and columns of the gaps that were resampled.
+        confidence: of all verdicts together.
+    """
+    first, second = pairs
     error = np.sqrt((moved**2).mean(axis=0))
     there = error > 1e-9
     first, second, moved, error = first[there], second[there], moved[:, there], error[there]

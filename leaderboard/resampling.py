@@ -33,6 +33,9 @@ NOTHING_VARIES = "no interval: nothing varies between the resamples"
 LEAST_RATERS = 3
 """Of two raters nothing can be said about a third: intervals are then for these raters alone."""
 
+FEW_SEEDS = 4
+"""Fewer draw an interval that leans on Student's t alone, and the method says so."""
+
 _BLOCK = 4_000_000
 """Numbers held at once, in each of a few arrays."""
 
@@ -53,6 +56,8 @@ class Judgements(NamedTuple):
     cluster_of_prompt: Whole
     cells: Sequence[Whole]
     """Per cell, the prompts in it."""
+    seed: Whole
+    """Of each item, −1 where it has none."""
 
 
 class CellMeans(NamedTuple):
@@ -65,7 +70,7 @@ class CellMeans(NamedTuple):
     unscaled: Array
     """The means before their deviations were scaled."""
     influences: Influences | None
-    """What units move the means by; None where nothing was scaled."""
+    """What units move the means by; None without resamples."""
 
     def difference(self, first: int, second: int) -> Array:
         """Return the difference of two cells, (channels, 1 + resamples), scaled as one quantity."""
@@ -116,6 +121,11 @@ def draw_seeds(rng: np.random.Generator, seed: Whole, resamples: int) -> Array:
     return np.concatenate([drawn, always])[seed]
 
 
+def few_seeds(n_seeds: int) -> str:
+    """Name the facet of seeds, with a word where they are few."""
+    return "seeds" if n_seeds >= FEW_SEEDS else f"seeds (few: {n_seeds})"
+
+
 def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Array) -> CellMeans:
     """Average raters, items and prompts under each column of weights.
 
@@ -157,8 +167,10 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
     for place, clusters_there in enumerate(clusters_of(judgements)):
         if clusters_there < 2:
             means[place, :, 1:] = np.nan
-    if columns < 3 or (items != 1).any():  # drawn seeds stay as they are
+    if columns < 3:
         return CellMeans(means, mass, means, None)
+    if (items == 1).all():
+        judgements = judgements._replace(seed=np.full(n_items, -1))
     found = _influences(judgements, means[:, :, 0], (sums, seen, members, cells))
     away = means[:, :, 1:] - means[:, :, :1]
     scaled = means.copy()
@@ -181,7 +193,12 @@ def _influences(
     cells = _averaging(cells @ sparse.diags_array(there))
     of_prompt = _times(members, of_item)
     clusters = judgements.cluster_of_prompt
-    return influences(Linear(sums, seen, of_item, of_prompt, of_cell, members, cells, clusters))
+    of, seed = judgements.prompt_of_item, judgements.seed
+    linear = Linear(sums, seen, of_item, of_prompt, of_cell, members, cells, clusters, of, seed)
+    found = influences(linear)
+    if seen.shape[1] < LEAST_RATERS:  # none is drawn, so none may widen
+        return found._replace(raters=np.zeros_like(found.raters))
+    return found
 
 
 def _variance(away: Array) -> Array:

@@ -22,6 +22,9 @@ from leaderboard.severity import fit_severity
 ONE_FACTOR = 0.75
 """Share of the true-score variance above which one score says what many say."""
 
+LEAST_SCALES = 3
+"""Of two scales the first factor has at least half, whatever they measure."""
+
 
 def scale_structure(
     rows: pd.DataFrame, blank: Score, rng: np.random.Generator, resamples: int
@@ -67,12 +70,17 @@ def scale_structure(
         scores.append(replace(at, group=criteria[second]))
         draws.append(correlation[:, first, second])
     scores.append(replace(blank, metric="first_factor_share"))
-    draws.append(_first_share(covariance))
+    draws.append(_first_share(correlation))
     for score in with_intervals(scores, np.stack(draws)):
         if not np.isfinite(score.value):
             yield replace(score, reason="no variance of true scores")
-        elif score.metric == "first_factor_share" and score.value > ONE_FACTOR:
-            told = f"over {ONE_FACTOR:g}: one score says what {len(criteria)} say"
+        elif (
+            score.metric == "first_factor_share"
+            and len(criteria) >= LEAST_SCALES
+            and score.low > ONE_FACTOR
+        ):
+            told = f"from {score.low:.2f} to {score.high:.2f}, all over {ONE_FACTOR:g}"
+            told += f": one score says what {len(criteria)} say"
             yield replace(score, method=f"{told}; {said}")
         else:
             yield score
@@ -128,9 +136,10 @@ def _true_covariance(sums: Array, weights: Array, size: int) -> Array:
     return np.asarray((between / groups[:, None, None] - within / free) / often)
 
 
-def _first_share(covariance: Array) -> Array:
-    values = np.linalg.eigvalsh(covariance)
-    positive = np.maximum(values, 0).sum(axis=1)
-    share = np.full(len(values), np.nan)
-    np.divide(values[:, -1], positive, out=share, where=positive > 1e-12)
+def _first_share(correlation: Array) -> Array:
+    """Return the largest eigenvalue's share of the positive ones; correlations know no units."""
+    share = np.full(len(correlation), np.nan)
+    known = np.flatnonzero(np.isfinite(correlation).all(axis=(1, 2)))
+    values = np.linalg.eigvalsh(correlation[known])
+    share[known] = values[:, -1] / np.maximum(values, 0).sum(axis=1)
     return share

@@ -71,7 +71,7 @@ def score(
         confidence: of all intervals.
         resamples: of each bootstrap.
         by: columns to slice by, beside the whole.
-        weights: of the criteria in the overall score; equal where not said.
+        weights: of the criteria in the overall score, see `weighting.weights_among`.
         declared: the languages that each model says it knows, for language gaps; all it was asked
             in where not said.
 

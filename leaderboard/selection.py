@@ -19,7 +19,8 @@ SIMULATED_RATERS = "simulated raters"
 def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield (study, slice, rows): each study whole, then by each value of each column in `by`.
 
-    References that have no value in such a column belong to every slice.
+    References that have no value in such a column belong to every slice; other rows without one
+    belong to none.
 
     Raises:
         RequestError: the table has no such column.
@@ -35,7 +36,7 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
             values = rows[column].astype("str")
             named = rows.get("model", values)
             anchors = (named == REFERENCE) & (values == "")
-            for value in distinct(values[~anchors]):
+            for value in distinct(values[~anchors], without={""}):
                 yield study, f"{column}={value}", rows[(values == value) | anchors]
 
 

@@ -161,6 +161,7 @@ def shares_of(
         prompt_of_item=prompt_of_item.astype(np.int64),
         cluster_of_prompt=cluster_of_prompt,
         cells=list(cells.values()),
+        seed=seed,
     )
     if graded:
         trace = frame["trace"].where(~frame["trace"].isin(["", "none"]), frame["attribution"])

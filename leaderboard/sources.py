@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bench.errors import FileFormatError, RequestError
 
@@ -59,7 +62,7 @@ def read_source(path: Path) -> Source:
         raise FileFormatError(
             f"{path}: unknown suffix {path.suffix!r}: give .csv, .parquet, .jsonl"
         )
-    try:
+    with _faults_told(path):
         size = path.stat().st_size
         if reader is not _read_parquet and size > MOST_TEXT:
             raise FileFormatError(
@@ -67,10 +70,6 @@ def read_source(path: Path) -> Source:
                 " are read: write it as Parquet, which is read by columns"
             )
         source = reader(path)
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"{path}: is not UTF-8: {error.reason}") from error
     if source.frame.empty:
         raise FileFormatError(f"{path}: has no rows")
     return source
@@ -88,13 +87,61 @@ def read_sources(paths: Sequence[Path | str]) -> list[Source]:
     return [read_source(Path(path)) for path in paths]
 
 
+def columns_of(path: Path, *, enough: Collection[str] = ()) -> list[str]:
+    """Return the columns of a table alone, without its rows.
+
+    Lines of JSONL may differ: they are read up to the first that has a column of `enough`.
+
+    Raises:
+        FileFormatError: see `read_source`.
+    """
+    with _faults_told(path):
+        if path.suffix.lower() == ".parquet":
+            return [str(name) for name in pq.read_schema(path).names]
+        if path.suffix.lower() == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                return _header(csv.reader(file), path)
+        columns: dict[str, None] = {}
+        for _, record in _records(path):
+            columns |= dict.fromkeys(record)
+            if not columns.keys().isdisjoint(enough):
+                break
+        return list(columns)
+
+
+@contextmanager
+def _faults_told(path: Path) -> Iterator[None]:
+    """Turn what reading a file may raise into a sentence about the file."""
+    try:
+        yield
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        form = "CSV UTF-8" if path.suffix.lower() == ".csv" else "UTF-8"
+        raise FileFormatError(f"{path}: is not UTF-8: save it as {form}") from error
+    except pa.ArrowException as error:
+        raise FileFormatError(f"{path}: is not a readable Parquet file: {error}") from error
+
+
+def _header(reader: Iterator[list[str]], path: Path) -> list[str]:
+    """Return the names in the first line of a CSV, without space around them."""
+    header = [name.strip() for name in next(reader, [])]
+    for sign, name in ((";", "';'"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            raise FileFormatError(f"{path}: is separated by {name}: save it with commas")
+    for column in header:
+        if header.count(column) > 1:
+            raise FileFormatError(f"{path}: the column {column!r} stands twice in the header")
+    return header
+
+
 def _read_csv(path: Path) -> Source:
     rows: list[list[str]] = []
     numbers: list[int] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
-            header = next(reader, [])
+            header = _header(reader, path)
             for row in reader:
                 if not row:
                     continue
@@ -109,13 +156,11 @@ def _read_csv(path: Path) -> Source:
             raise FileFormatError(
                 f"{path}, line {reader.line_num}: is not valid CSV: {error}"
             ) from error
-    _refuse_twins(header, str(path))
     return Source(str(path), pd.DataFrame(rows, columns=header, dtype="str"), "line", numbers)
 
 
-def _read_jsonl(path: Path) -> Source:
-    records: list[dict[str, Any]] = []
-    numbers: list[int] = []
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the objects of a JSONL file with their lines."""
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -126,8 +171,15 @@ def _read_jsonl(path: Path) -> Source:
                 raise FileFormatError(f"{path}, line {number}: is not JSON: {error}") from error
             if not isinstance(record, dict):
                 raise FileFormatError(f"{path}, line {number}: is not a JSON object: {line[:80]!r}")
-            records.append(record)
-            numbers.append(number)
+            yield number, record
+
+
+def _read_jsonl(path: Path) -> Source:
+    numbers: list[int] = []
+    records: list[dict[str, Any]] = []
+    for number, record in _records(path):
+        numbers.append(number)
+        records.append(record)
     columns = list(dict.fromkeys(key for record in records for key in record))
     cells = {
         # Objects, so that pandas neither guesses dates nor turns whole numbers into fractions
@@ -145,9 +197,3 @@ def _read_parquet(path: Path) -> Source:
     except Exception as error:  # pyarrow's errors share no base class of their own
         raise FileFormatError(f"{path}: is not a readable Parquet file: {error}") from error
     return Source(str(path), frame.reset_index(drop=True))
-
-
-def _refuse_twins(columns: Sequence[str], where: str) -> None:
-    for column in columns:
-        if columns.count(column) > 1:
-            raise FileFormatError(f"{where}: the column {column!r} stands twice in the header")

@@ -24,7 +24,7 @@ from leaderboard.leaks import (
     share_covariances,
 )
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import LEAST_RATERS, Array, with_interval
+from leaderboard.resampling import LEAST_RATERS, Array, few_seeds, with_interval
 from leaderboard.selection import (
     confirmatory,
     distinct,
@@ -111,7 +111,7 @@ def _without_distinct(
 def _method(shares: Shares, resamples: int) -> str:
     few = "one rater" if shares.n_raters == 1 else "two raters"
     raters = "raters" if shares.n_raters >= LEAST_RATERS else f"{few}, not resampled"
-    seeds = "scenes, seeds" if shares.n_seeds > 1 else "scenes"
+    seeds = f"scenes, {few_seeds(shares.n_seeds)}" if shares.n_seeds > 1 else "scenes"
     edges = "; shares of 0 or 1 by Jeffreys' posterior" if shares.edges else ""
     return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}{edges}"
 
@@ -198,7 +198,7 @@ def _raw_leak(shares: Shares, score: Score) -> Score:
 def _excess_leak(shares: Shares, score: Score) -> Score:
     """E_l = q_C(l) − M(C, l); with strata g, M(C, l) = Σ_g w_g M(C, l given g), w from outputs.
 
-    A stratum without references takes M(C, l) of all of them, and the method says so.
+    A stratum with fewer than two references takes M(C, l) of all of them, and the method says so.
     """
     score = replace(score, metric="excess_leak")
     leak = shares.share(score.model, shares.home, score.group)
@@ -221,7 +221,13 @@ def _stratified(shares: Shares, model: str, other: str, pooled: Array) -> tuple[
     `pooled` is M(C, other) of all references.
     """
     home, label = shares.home, shares.labels.index(other)
-    asked, known = shares.strata(model), shares.strata(REFERENCE)
+    asked = shares.strata(model)
+    # a single reference has no resamples, and would take the interval of the whole with it
+    known = [
+        stratum
+        for stratum in shares.strata(REFERENCE)
+        if np.isfinite(shares.of[REFERENCE, home, "stratum", stratum][label, 1:]).any()
+    ]
     matched = [stratum for stratum in asked if stratum in known]
     if not matched:
         return pooled, "; not stratified: no references of its strata" if asked and known else ""

@@ -18,6 +18,9 @@ from leaderboard.words import Words, words_in
 _LONGEST = 14
 """Columns of a terminal for the heading of a score."""
 
+NOT_JUDGED = "not judged on this"
+"""Why a model has no score of a kind that others have."""
+
 
 class Cell(NamedTuple):
     """A value, its interval and its rank interval, as words; empty where there is none."""
@@ -88,6 +91,9 @@ def headline_table(board: Board, words: Words) -> HeadlineTable:
         for other in board.others:
             leak = board.find("excess_leak", criterion=HEADLINE_ASPECT, model=model, group=other)
             cells.append(_cell(leak, words))
+        if model != REFERENCE:
+            lacking = Cell("–", reason=words.reason(NOT_JUDGED))
+            cells = [cell if cell.value else lacking for cell in cells]
         rows.append(
             (capital(words.label(model)) if model == REFERENCE else words.label(model), cells)
         )

@@ -126,6 +126,7 @@ def ternary_panel(
         body += [_arrow(_CORNERS[start], _place(point)) for point in points]
     body += [_diamond(point) for point in anchors]
     body += [_dot(point, number) for number, point in enumerate(points, start=1)]
+    body += [_initial(point) for point in anchors]
     drawing = element(
         "svg",
         "".join(body),
@@ -137,7 +138,10 @@ def ternary_panel(
     )
     rows = [text("0", 14, title, font_size=15, font_weight="bold"), drawing]
     top = _HEAD + _HEIGHT
-    keys = [*(f"{number} " for number in range(1, len(points) + 1)), *(["◇ "] * len(anchors))]
+    keys = [
+        *(f"{number} " for number in range(1, len(points) + 1)),
+        *(f"◇ {point.label[:1]}  " for point in anchors),
+    ]
     for place, (key, point) in enumerate(zip(keys, [*points, *anchors], strict=True), start=1):
         y = top + _ROW * place - 6
         name = point.label if len(point.label) <= _LONGEST else f"{point.label[: _LONGEST - 1]}…"
@@ -204,7 +208,7 @@ def _arrow(start: Array, end: Array) -> str:
 
 def _diamond(point: Point) -> str:
     x, y = _place(point)
-    shape = element(
+    return element(
         "path",
         _tip(point),
         d=f"M{x:.1f},{y - 7:.1f}l7,7l-7,7l-7,-7Z",
@@ -212,15 +216,22 @@ def _diamond(point: Point) -> str:
         stroke=INK,
         stroke_width=1.6,
     )
+
+
+def _initial(point: Point) -> str:
+    """Write the initial beside a diamond, on white so that no dot or arrow hides it."""
+    x, y = _place(point)
     right = x < 0.8 * _WIDTH
-    said = text(
+    return text(
         f"{x + (11 if right else -11):.1f}",
         float(y) + 4.5,
         point.label[:1],
         font_size=12,
         text_anchor="start" if right else "end",
+        stroke="#fff",
+        stroke_width=3,
+        paint_order="stroke",
     )
-    return shape + said
 
 
 def _dot(point: Point, number: int) -> str:

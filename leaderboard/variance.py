@@ -3,7 +3,8 @@
 A resample that draws scenes and raters and lets a judgement count with the product of both carries
 the noise of single judgements three times (Owen 2007), and with eight raters their normal quantile
 is too short. Deviations of the resamples are therefore scaled to the variance of two-way
-clustering, V = B_scenes + B_raters − B_judgements (Cameron, Gelbach and Miller 2011), corrected
+clustering, V = B_scenes + B_raters − B_judgements, and where seeds are drawn + B_seeds − B_items
+(Cameron, Gelbach and Miller 2011), corrected
 for the number of units, times t over z with Satterthwaite's degrees of freedom (as in the
 expanded percentile interval of Hesterberg 2015). The shape of the resamples stays.
 """
@@ -32,6 +33,11 @@ class Between(NamedTuple):
     n_scenes: Array
     n_raters: Array
     """1 / Σ h²: as many equal raters weigh as much."""
+    seeds: Array
+    """0 where no seeds are drawn."""
+    items: Array
+    """Variance that single items of a prompt make, which each seed brings with it."""
+    n_seeds: Array
 
 
 def expansion(freedom: Array) -> Array:
@@ -52,40 +58,45 @@ class Influences(NamedTuple):
     """Variance that single judgements make, (cells, channels)."""
     seen: Array
     """Which clusters each cell has, (cells, clusters)."""
+    seeds: Array
+    """(cells, channels, seeds), seeds being those drawn: none where there are fewer than two."""
+    items: Array
+    """Variance that single items make within their prompt, (cells, channels)."""
 
     def between(self) -> Between:
         """Return the variances of every mean."""
-        n_scenes = self.seen.sum(axis=1)[:, None]
-        parts = (self.scenes, self.raters, self.share, self.judgements, n_scenes)
-        return _between(*parts)
+        return _between(self, self.seen.sum(axis=1)[:, None])
 
     def between_pair(self, first: int, second: int) -> Between:
         """Return the variances of the difference of two cells' means, (channels,)."""
-        share = (self.share[first] + self.share[second]) / 2
-        n_scenes = np.array((self.seen[first] | self.seen[second]).sum())
-        return _between(
+        gap = Influences(
             self.scenes[first] - self.scenes[second],
             self.raters[first] - self.raters[second],
-            share,
+            (self.share[first] + self.share[second]) / 2,
             self.judgements[first] + self.judgements[second],
-            n_scenes,
+            self.seen[first] | self.seen[second],
+            self.seeds[first] - self.seeds[second],
+            self.items[first] + self.items[second],
         )
+        return _between(gap, gap.seen.sum())
 
 
-def _between(
-    scenes: Array, raters: Array, share: Array, judgements: Array, n_scenes: Array
-) -> Between:
+def _between(found: Influences, n_scenes: Array) -> Between:
+    raters, share = found.raters, found.share
     leverage = np.expand_dims(1 - share, -2)
     moved = np.zeros_like(raters)
     np.divide(raters**2, leverage, out=moved, where=leverage > 1e-6)
-    ones = np.ones_like(judgements)
+    ones = np.ones_like(found.judgements)
     n_raters = 1 / np.maximum((share**2).sum(axis=-1), 1e-9)
     return Between(
-        scenes=(scenes**2).sum(axis=-1),
+        scenes=(found.scenes**2).sum(axis=-1),
         raters=moved.sum(axis=-1),
-        judgements=judgements,
+        judgements=found.judgements,
         n_scenes=n_scenes * ones,
         n_raters=np.expand_dims(n_raters, -1) * ones,
+        seeds=(found.seeds**2).sum(axis=-1),
+        items=found.items,
+        n_seeds=found.seeds.shape[-1] * ones,
     )
 
 
@@ -100,8 +111,12 @@ def scales(between: Between, drawn: Array) -> Array:
     of_raters = between.raters
     # raters never take away from what the scenes alone show
     wanted = of_scenes + np.maximum(of_raters - between.judgements, 0)
+    often = between.n_seeds / np.maximum(between.n_seeds - 1, 1)
+    of_seeds = np.maximum(between.seeds - between.items, 0) * often
+    wanted += of_seeds
     uncertain = of_scenes**2 / np.maximum(between.n_scenes - 1, 1)
     uncertain += of_raters**2 / np.maximum(between.n_raters - 1, 1)
+    uncertain += of_seeds**2 / np.maximum(between.n_seeds - 1, 1)
     freedom = np.full_like(wanted, np.inf)
     np.divide(wanted**2, uncertain, out=freedom, where=uncertain > 0)
     ratio = np.ones_like(wanted)
@@ -132,6 +147,9 @@ class Linear(NamedTuple):
     cells: Matrix
     """(cells, p), likewise."""
     cluster_of_prompt: Whole
+    prompt_of_item: Whole
+    seed: Whole
+    """Of each item, −1 where it has none."""
 
 
 def influences(linear: Linear) -> Influences:
@@ -159,4 +177,25 @@ def influences(linear: Linear) -> Influences:
     squared = np.asarray(of_cell.multiply(of_cell) @ (moved**2).sum(axis=2))
     shares = linear.seen.multiply(1 / np.where(weight > 0, weight, 1.0)[:, None])
     share = np.asarray((of_cell @ sparse.csr_array(shares)).todense())
-    return Influences(scenes, by_rater, share, squared, seen)
+    seeds, items = _of_seeds(linear, of_cell)
+    return Influences(scenes, by_rater, share, squared, seen, seeds, items)
+
+
+def _of_seeds(linear: Linear, of_cell: Matrix) -> tuple[Array, Array]:
+    """Return what seeds move every cell's means by, and the variance that single items bring."""
+    n_cells, n_channels = linear.of_cell.shape
+    n_seeds = int(linear.seed.max(initial=-1)) + 1
+    drawn = np.flatnonzero(linear.seed >= 0)
+    if n_seeds < 2:
+        return np.zeros((n_cells, n_channels, 0)), np.zeros((n_cells, n_channels))
+    apart = linear.of_item[drawn] - linear.of_prompt[linear.prompt_of_item[drawn]]
+    share = sparse.csr_array(of_cell)[:, drawn]
+    ones = np.ones(len(drawn))
+    at = (np.arange(len(drawn)), linear.seed[drawn])
+    member = sparse.csr_array((ones, at), shape=(len(drawn), n_seeds))
+    seeds, items = np.empty((n_cells, n_channels, n_seeds)), np.empty((n_cells, n_channels))
+    for channel in range(n_channels):
+        moved = share @ sparse.diags_array(apart[:, channel])
+        seeds[:, channel] = (moved @ member).todense()
+        items[:, channel] = np.asarray(moved.multiply(moved).sum(axis=1)).ravel()
+    return seeds, items

@@ -46,6 +46,20 @@ def equal_weights(criteria: Sequence[str]) -> dict[str, float]:
     return {name: 1 / len(criteria) for name in criteria}
 
 
+def weights_among(
+    criteria: Sequence[str], declared: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return the weights of the criteria that were rated, summing to 1.
+
+    What others are declared for has no part; where none of these has a weight all weigh the same.
+    """
+    given = {name: float((declared or {}).get(name, 0.0)) for name in criteria}
+    total = math.fsum(given.values())
+    if total <= 0:
+        return equal_weights(criteria)
+    return {name: weight / total for name, weight in given.items()}
+
+
 def weight_scores(
     scores: Sequence[Score], declared: Mapping[str, float] | None = None
 ) -> list[Score]:
@@ -60,9 +74,7 @@ def weight_scores(
         criteria = sorted(
             {s.criterion for s in scores if s.metric == "mean_score" and s.study == study}
         )
-        given = {name: (declared or {}).get(name, 0.0) for name in criteria}
-        total = sum(given.values())
-        weights = {name: weight / total for name, weight in given.items()} if total else {}
+        is_declared = any((declared or {}).get(name) for name in criteria)
         result += [
             Score(
                 study=study,
@@ -70,9 +82,9 @@ def weight_scores(
                 metric=WEIGHT,
                 criterion=name,
                 value=weight,
-                method=DECLARED if total else EQUAL,
+                method=DECLARED if is_declared else EQUAL,
             )
-            for name, weight in (weights or (equal_weights(criteria) if criteria else {})).items()
+            for name, weight in weights_among(criteria, declared).items()
         ]
     return result
 

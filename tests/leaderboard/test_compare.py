@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bench.cli import main
 from bench.errors import RequestError
 from bench.records import Score
-from leaderboard.compare import compare, is_loss, sentence, to_record
+from leaderboard.compare import compare, is_loss, is_undecided, sentence, to_record
+from leaderboard.files import write_scores
 from leaderboard.words import words_in
 
 BLANK = Score(metric="score_difference", model="v1", against="v2")
@@ -70,6 +73,20 @@ def test_a_value_that_is_missing_has_its_reason_and_counts_as_no_test() -> None:
     assert "cannot be compared: no common scenes" in sentence(verdicts[0], words_in("en"))
     assert to_record(verdicts[0])["p"] is None
     assert to_record(verdicts[1])["outcome"] == "worse"
+
+
+def test_without_any_verdict_the_comparison_is_undecided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = replace(BLANK, criterion="brush", reason="no common scenes")
+    known = difference("form", 0.2, 0.19)
+    assert is_undecided(compare([missing], "v1", "v2"))
+    assert not is_undecided(compare([missing, known], "v1", "v2"))
+    write_scores([missing], tmp_path)
+    assert main(["leaderboard", str(tmp_path), "--compare", "v1", "v2"]) == 2
+    told = capsys.readouterr()
+    assert "cannot be compared: no common scenes" in told.out
+    assert "no verdict" in told.err
 
 
 def test_wrong_requests_say_what_there_is() -> None:

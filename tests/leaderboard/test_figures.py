@@ -165,3 +165,69 @@ def test_a_board_of_a_slice_has_its_rows_and_the_weights_of_the_whole() -> None:
     (board,) = boards(whole + part, slice_="language=zh")
     assert list(board.models) == ["c", "a"]
     assert board.weights == {"brush": 0.5, "form": 0.5}
+
+
+def test_a_model_of_ordered_categories_that_orders_otherwise_is_told_of() -> None:
+    def caption(locations: dict[str, float]) -> str:
+        found = [
+            Score(metric="ordinal_location", criterion="form", model=model, value=value)
+            for model, value in locations.items()
+        ]
+        (board,) = boards(rich_scores() + found)
+        return next(f for f in figures_of(board, words_in("en")) if f.name == "scores").caption
+
+    assert "orders the models otherwise on: form;" in caption({"a": 0.0, "b": 0.3, "c": -0.3})
+    assert "otherwise" not in caption({"a": 0.5, "b": 0.3, "c": -0.3})
+    assert "otherwise" not in caption({})
+
+
+def test_a_share_of_resamples_is_never_told_as_certain() -> None:
+    found = drawn(rich_scores())["strengths"]
+    assert "&gt; 0.99" in found
+    assert "&lt; 0.01" in found
+    assert ">1.00<" not in found
+    assert "share of resamples" in found
+
+
+def test_a_model_without_attributions_has_dashes_and_the_reason() -> None:
+    scores = rich_scores()
+    scores.append(replace(scores[0], model="d", criterion="form"))
+    (board,) = boards(scores)
+    rows = dict(headline_table(board, words_in("zh")).rows)
+    leak = rows["d"][-1]
+    assert (leak.value, leak.reason) == ("–", "未作此项评判")
+    assert rows[next(name for name in rows if "真迹" in name)][-1].value == ""
+    tables = {table.title: table for table in tables_of(board, words_in("en"))}
+    indices = tables["All indices of manner"].rows
+    assert [row.cells[2] for row in indices if row.cells[0] == "d"] == ["– not judged on this"] * 2
+    assert all(all(row.cells) for row in indices)
+
+
+def test_shares_of_not_applicable_are_a_table() -> None:
+    share = Score(metric="not_applicable_share", criterion="form", model="a", value=0.25)
+    never = replace(share, criterion="never", model="b", value=1.0)
+    (board,) = boards([*rich_scores(), share, never])
+    table = next(t for t in tables_of(board, words_in("en")) if t.title == "Not applicable")
+    assert list(table.heads) == ["Criterion", "a", "b"]
+    assert [list(row.cells) for row in table.rows] == [
+        ["Form", "0.25", "–"],
+        ["Never", "–", "1.00"],
+    ]
+
+
+def test_a_coefficient_without_a_value_says_why() -> None:
+    scores = [
+        replace(s, value=float("nan"), reason="not defined on a nominal scale")
+        if (s.metric, s.criterion) == ("icc_2_k", "form")
+        else s
+        for s in rich_scores()
+    ]
+    (board,) = boards(scores)
+    table = next(t for t in tables_of(board, words_in("zh")) if t.title == "一致性的细目")
+    assert "– 名义尺度上无定义" in table.rows[1].cells
+
+
+def test_every_diamond_has_its_initial_in_the_key() -> None:
+    found = drawn(rich_scores(traditions=("ours", "theirs", "west")))["triangle"]
+    for initial in "OTW":
+        assert f">◇ {initial} " in found

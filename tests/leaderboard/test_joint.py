@@ -57,6 +57,11 @@ def test_a_model_that_votes_love_and_ratings_do_not_is_found() -> None:
     assert fit.value < 1e-3
     gaps = by_model(scores, "rating_vote_gap")
     assert gaps["d"].low > 0
+    fused = by_model(scores, "joint_score")
+    assert set(fused) == {"a", "b", "c", "d"}
+    for s in fused.values():
+        assert math.isnan(s.value)
+        assert s.reason == "ratings and votes disagree"
 
 
 def test_exact_readings_give_the_planted_scale() -> None:
@@ -80,7 +85,11 @@ def test_votes_on_a_criterion_meet_its_ratings_only() -> None:
     ratings, votes = world().ratings(rng), world().votes(rng)
     named = scores_of(ratings, votes.assign(criterion="c"))
     assert {s.criterion for s in named} == {"c"}
-    assert scores_of(ratings, votes.assign(criterion="other")) == []
+    (nothing,) = scores_of(ratings, votes.assign(criterion="other"))
+    assert nothing.metric == "rating_vote_fit"
+    assert math.isnan(nothing.value)
+    assert nothing.reason == "no ratings on other"
+    assert all("seeds not drawn" in s.method for s in named)
     assert scores_of(ratings.assign(study="x"), votes) == []
 
 
@@ -91,3 +100,17 @@ def test_two_models_cannot_disagree() -> None:
     assert only.metric == "rating_vote_fit"
     assert math.isnan(only.value)
     assert only.reason.startswith("needs three models")
+
+
+def test_an_undefeated_model_is_refused() -> None:
+    data = world()
+    rng = np.random.default_rng(0)
+    ratings, votes = data.ratings(rng), data.votes(rng)
+    first = min(data.models)
+    votes = votes[votes["winner"].isin(["left", "right"])].copy()
+    votes.loc[votes["left"] == first, "winner"] = "left"
+    votes.loc[votes["right"] == first, "winner"] = "right"
+    (fit,) = scores_of(ratings, votes)
+    assert fit.metric == "rating_vote_fit"
+    assert math.isnan(fit.value)
+    assert fit.reason == f"the votes bound no strengths: undefeated: {first}"

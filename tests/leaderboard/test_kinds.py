@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.errors import FileFormatError, RequestError
 from leaderboard.kinds import read_tables
+from leaderboard.tables import check_ratings, read_ratings
 from tests.leaderboard.simulation import World
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
 def test_every_kind_in_every_form_is_told(tmp_path: Path, suffix: str) -> None:
     tables = World(scenes=2).tables(0)
-    paths = []
+    paths: list[Path] = []
     for name, frame in tables.items():
         path = tmp_path / f"table-{len(paths)}.{suffix}"
         if suffix == "csv":
@@ -52,3 +55,48 @@ def test_a_table_of_no_kind_is_refused_with_its_columns(tmp_path: Path) -> None:
         read_tables([tmp_path / "bad.parquet"])
     with pytest.raises(RequestError):
         read_tables([])
+
+
+def test_lines_of_jsonl_may_begin_without_the_telling_column(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.jsonl"
+    path.write_text(
+        '{"rater": "a", "item": "i", "criterion": "c", "not_applicable": true}\n'
+        '{"rater": "b", "item": "i", "criterion": "c", "value": 3}\n',
+        encoding="utf-8",
+    )
+    assert len(read_tables([path])["ratings"]) == 2
+    path.write_text("[1]\n", encoding="utf-8")
+    with pytest.raises(FileFormatError, match="line 1: is not a JSON object"):
+        read_tables([path])
+
+
+@pytest.mark.parametrize("reader", [read_tables, read_ratings])
+def test_what_a_spreadsheet_saves_is_told_in_one_wording(
+    tmp_path: Path, reader: Callable[[list[Path]], object]
+) -> None:
+    path = tmp_path / "表.csv"
+    path.write_bytes("rater,item,criterion,value\n张三,画一,气韵,4\n".encode("gbk"))
+    with pytest.raises(FileFormatError, match=r"表\.csv: is not UTF-8: save it as CSV UTF-8$"):
+        reader([path])
+    path.write_text("rater;item;criterion;value\na;i;c;4\n", encoding="utf-8")
+    with pytest.raises(FileFormatError, match="is separated by ';': save it with commas"):
+        reader([path])
+    path.write_text("rater\titem\tcriterion\tvalue\na\ti\tc\t4\n", encoding="utf-8")
+    with pytest.raises(FileFormatError, match="is separated by tabs: save it with commas"):
+        reader([path])
+
+
+@pytest.mark.parametrize("as_category", [False, True])
+def test_space_around_an_id_makes_no_second_rater(tmp_path: Path, as_category: bool) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("rater, item, criterion, value\nr0, i, c, 4\n r0, k, c, 3\n", encoding="utf-8")
+    frame = read_ratings([path])
+    if as_category:
+        frame = check_ratings(
+            pd.DataFrame(
+                {"rater": [" r0", "r0"], "item": ["i", "k"], "criterion": "c", "value": 3}
+            ).astype({"rater": "category"}),
+            "memory",
+        )
+    assert set(frame["rater"]) == {"r0"}
+    assert list(frame["item"]) == ["i", "k"]

@@ -94,6 +94,14 @@ def test_what_a_pilot_cannot_tell() -> None:
         plan_ratings(nameless, prompts=[50], raters=[5])
 
 
+def test_models_that_do_not_differ_have_no_generalisability() -> None:
+    found = {s.metric: s for s in _promises({**PLANTED, "model": -0.01}, 50, 5, None, Score())}
+    assert found["detectable_gap"].value > 0
+    for metric in ("e_rho2", "phi"):
+        assert np.isnan(found[metric].value)
+        assert found[metric].reason == "models do not differ in the pilot"
+
+
 def test_the_votes_planned_for_give_the_width_wished_for() -> None:
     world = World(scenes=60, raters=8)
     (pairs,) = plan_votes(

@@ -120,7 +120,29 @@ def test_undefeated_and_winless_models_get_a_declared_prior() -> None:
     assert strength["a"] > strength["b"] > strength["c"]
     assert all(abs(value) < 20 for value in strength.values())
     methods = {score.method for score in scores if score.metric == "strength"}
-    assert all("normal prior of SD 10: undefeated a" in method for method in methods)
+    assert all("normal prior of SD 10: undefeated: a" in method for method in methods)
+
+
+def test_an_undefeated_model_has_no_interval() -> None:
+    """80 of 80 wins bound the strength from below alone; a prior's width is no finding."""
+    scores = scores_of(votes(("a", "b", "left", 80)))
+    for score in scores:
+        if score.metric in {"strength", "strength_difference", "p_first"}:
+            assert math.isnan(score.low)
+            assert math.isnan(score.high)
+            assert score.reason == "no interval: undefeated: a and winless: b"
+    assert all(math.isnan(value) for value in values(scores, "p_first").values())
+    assert values(scores, "rank") == {"a": 1, "b": 2}
+    ranks = [(s.low, s.high) for s in scores if s.metric == "rank"]
+    assert ranks == [(1, 2), (1, 2)]
+
+
+def test_a_tie_parameter_that_hardly_a_tie_bounds_has_no_interval() -> None:
+    frame = votes(("a", "b", "left", 4), ("a", "b", "right", 3), ("a", "b", "tie", 1))
+    (tie,) = [score for score in scores_of(frame) if score.metric == "tie_parameter"]
+    assert tie.value > 0
+    assert tie.reason == "no interval: too few ties"
+    assert math.isnan(tie.high)
 
 
 def test_ties_can_bound_an_undefeated_model() -> None:
@@ -131,7 +153,7 @@ def test_ties_can_bound_an_undefeated_model() -> None:
     (method,) = {score.method for score in scores_of(frame) if score.metric == "strength"}
     assert method.startswith("Davidson; ")
     one_pair = scores_of(votes(("a", "b", "left", 5), ("a", "b", "tie", 2)))
-    assert "undefeated a and winless b" in one_pair[1].method
+    assert "undefeated: a and winless: b" in one_pair[1].method
 
 
 @pytest.mark.parametrize(
@@ -282,6 +304,13 @@ def test_ranks_that_cannot_be_told_apart_span_each_other() -> None:
     assert list(ranks.best) == [1, 2, 2, 4]
     assert list(ranks.worst) == [1, 3, 3, 4]
     assert ranks.p_first[0] == 1
+
+
+def test_an_empty_cell_is_no_slice() -> None:
+    frame = World(scenes=10).votes(np.random.default_rng(0))
+    frame["language"] = np.where(np.arange(len(frame)) % 2, "zh", "")
+    scores = rank(frame, rng=np.random.default_rng(0), resamples=20, by=["language"])
+    assert {score.slice for score in scores} == {"", "language=zh"}
 
 
 def test_equal_values_share_a_rank() -> None:

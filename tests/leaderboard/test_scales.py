@@ -53,10 +53,28 @@ def test_halo_does_not_raise_the_correlation_of_true_scores(halo: float) -> None
 def test_one_factor_is_said_and_three_are_not() -> None:
     (one,) = [s for s in structure(ratings(0.97)) if s.metric == "first_factor_share"]
     assert one.value > 0.9
-    assert one.method.startswith("over 0.75: one score says what 3 say")
+    told = f"from {one.low:.2f} to {one.high:.2f}, all over 0.75: one score says what 3 say"
+    assert one.method.startswith(told)
     (many,) = [s for s in structure(ratings(0.3)) if s.metric == "first_factor_share"]
     assert many.value < 0.6
-    assert not many.method.startswith("over")
+    assert "one score says" not in many.method
+
+
+def test_one_factor_does_not_depend_on_the_units_of_a_scale() -> None:
+    plain, wide = ratings(0.5), ratings(0.5)
+    wide["value"] *= np.where(wide["criterion"] == "form", 10.0, 1.0)
+    (one,) = [s for s in structure(plain) if s.metric == "first_factor_share"]
+    (same,) = [s for s in structure(wide) if s.metric == "first_factor_share"]
+    assert same.value == pytest.approx(one.value, abs=0.02)
+    assert "one score says" not in same.method
+
+
+def test_two_scales_are_not_called_one_factor() -> None:
+    two = ratings(0.97)
+    two = two[two["criterion"] != "form"]
+    (share,) = [s for s in structure(two) if s.metric == "first_factor_share"]
+    assert share.value > 0.9
+    assert "one score says" not in share.method
 
 
 def test_a_scale_asked_of_few_is_left_out() -> None:

@@ -16,6 +16,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.additive import fit_additive
 from leaderboard.files import read_scores, write_scores
+from leaderboard.quality import mean_scores
 from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.scoring import score
 from leaderboard.tables import check_attributions, check_ratings, check_votes
@@ -153,6 +154,106 @@ def test_mean_scores_and_ranks_find_the_planted_order() -> None:
     assert {s.model for s in means} == {*world.models, REFERENCE}
     assert all(s.low < s.value < s.high for s in means)
     assert all("severity removed" in s.method for s in means)
+
+
+def _on_scenes(scenes: dict[str, range], better: dict[str, float]) -> list[Score]:
+    """Scores of models rated on these scenes, each scene harder than the one before."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "rater": f"r{rater}",
+            "item": f"{model}{scene}",
+            "model": model,
+            "prompt": f"s{scene}/x",
+            "criterion": "beauty",
+            "value": 7 - 0.15 * scene + better[model] + rng.normal(0, 0.1),
+        }
+        for model, there in scenes.items()
+        for scene in there
+        for rater in range(4)
+    ]
+    return scores_of({"ratings": check_ratings(pd.DataFrame(rows), "memory")})
+
+
+def test_ranks_do_not_contradict_differences_where_scenes_differ() -> None:
+    """B saw the harder scenes, and is better on every scene that both have."""
+    scores = _on_scenes({"a": range(20), "b": range(10, 30)}, {"a": 0.0, "b": 0.5})
+    (difference,) = (s for s in scores if s.metric == "score_difference")
+    assert difference.high < 0
+    ranks = {s.model: (s.value, s.low, s.high) for s in scores if s.metric == "rank"}
+    assert ranks == {"a": (2, 2, 2), "b": (1, 1, 1)}
+    assert [s.value for s in scores if s.metric == "ranked_above"] == [-1]
+
+
+def test_a_model_without_common_scenes_has_no_rank() -> None:
+    there = {"a": range(10), "b": range(10), "c": range(10, 20)}
+    scores = _on_scenes(there, {"a": 0.0, "b": 0.5, "c": 3.0})
+    ranks = {s.model: s for s in scores if s.metric == "rank"}
+    assert math.isnan(ranks["c"].value)
+    assert ranks["c"].reason == "no common scenes with a, b"
+    assert ranks["a"].reason == "no common scenes with c"
+    verdicts = {(s.model, s.against): s.value for s in scores if s.metric == "ranked_above"}
+    assert verdicts["a", "b"] == -1
+    assert verdicts["a", "c"] == 0
+
+
+def _seeded(rng: np.random.Generator, raters: int, of_seed: float, of_rater: float) -> pd.DataFrame:
+    """Ratings of one model on 20 scenes with two seeds, each favoured alike in all scenes."""
+    seeds, raters_ = rng.normal(0, of_seed, 2), rng.normal(0, of_rater, (raters, 20, 2))
+    scenes, noise = rng.normal(0, 0.3, 20), rng.normal(0, 0.3, (raters, 20, 2))
+    rows = [
+        {
+            "rater": f"r{rater}",
+            "item": f"{scene}-{seed}",
+            "model": "m",
+            "prompt": f"s{scene}/x",
+            "seed": str(seed),
+            "criterion": "beauty",
+            "value": 4 + seeds[seed] + scenes[scene] + noise[rater, scene, seed] + bias,
+        }
+        for rater in range(raters)
+        for scene in range(20)
+        for seed in range(2)
+        for bias in [raters_[rater, scene, seed]]
+    ]
+    return check_ratings(pd.DataFrame(rows), "memory")
+
+
+def test_intervals_over_two_seeds_hold_the_truth() -> None:
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(60):
+        rows = _seeded(rng, 5, 0.5, 0.0)
+        found = mean_scores(rows, Score(), np.random.default_rng(1), 300)
+        (mean,) = [score for score in found if score.metric == "mean_score"]
+        held += mean.low <= 4 <= mean.high
+        assert "seeds (few: 2)" in mean.method
+    assert held >= 48
+
+
+def test_two_raters_that_are_not_drawn_add_no_width() -> None:
+    """What the interval says, "for these raters alone", it also does."""
+    rng = np.random.default_rng(0)
+    values = np.repeat(rng.normal(3, 0.5, 30)[:, None], 2, axis=1)
+    values[:, 1] += np.where(np.arange(30) < 15, 1.0, -1.0)
+    rows = [
+        {
+            "rater": f"r{rater}",
+            "item": f"{model}{scene}",
+            "model": model,
+            "prompt": f"s{scene}/x",
+            "criterion": "beauty",
+            "value": values[scene, rater]
+            + (0.8 if model == "a" and rater else 0.0)
+            + rng.normal(0, 0.1),
+        }
+        for model in ("a", "b")
+        for scene in range(30)
+        for rater in range(2)
+    ]
+    scores = scores_of({"ratings": check_ratings(pd.DataFrame(rows), "memory")})
+    (difference,) = [s for s in scores if s.metric == "score_difference"]
+    # both models are the same but for what one rater always adds
+    assert difference.high - difference.low < 0.2
 
 
 def test_a_single_rater_and_unconnected_raters_say_so() -> None:

@@ -12,10 +12,13 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import SIMULATED, Score
+from leaderboard import schools
+from leaderboard.applicability import NEVER
 from leaderboard.files import read_labels
 from leaderboard.pictures import LowPicture, Picture, Pictures, carry_pictures, read_pictures
 from leaderboard.scoring import score
 from leaderboard.site import write_site
+from leaderboard.style import LEAST_REFERENCES
 from leaderboard.tabulate import headline, latex
 from leaderboard.words import LANGUAGES, words_in
 from tests.leaderboard.simulation import World
@@ -295,7 +298,18 @@ def test_pictures_that_lie_beside_the_scores_are_read_again(
 
 
 def test_many_models_fold_their_differences(tmp_path: Path) -> None:
-    models = {f"model-{number}": {} for number in range(6)}
+    models: dict[str, dict[str, float]] = {f"model-{number}": {} for number in range(6)}
     world = World(models=models, quality=dict.fromkeys(models, 3.0), scenes=3, references=5)
     write_site(scores_of(world), tmp_path)
     assert "<details>" in pages(tmp_path)["en"]
+
+
+def test_reasons_that_carry_a_limit_are_told_in_chinese() -> None:
+    words = words_in("zh")
+    for reason in (
+        f"under {LEAST_REFERENCES} references per class",
+        f"under {schools._FEWEST_JUDGEMENTS} judgements of common items",
+        NEVER,
+        "not defined on a nominal scale",
+    ):
+        assert not re.search("[a-z]", words.reason(reason)), reason

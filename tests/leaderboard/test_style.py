@@ -266,6 +266,7 @@ def test_strata_weigh_the_references_like_the_outputs() -> None:
         *seen("a persian", "4", "pp", prompt="s4/persian", stratum="oil"),
         *seen("a mughal", "5", "mm", prompt="s1/mughal", stratum="ink"),
         *seen("reference persian", "6", "pm", stratum="ink"),
+        *seen("reference persian", "10", "pm", stratum="ink"),
         *seen("reference persian", "7", "pp", stratum="oil"),
         *seen("reference persian", "8", "pp", stratum="oil"),
         *seen("reference mughal", "9", "mm", stratum="ink"),
@@ -278,8 +279,13 @@ def test_strata_weigh_the_references_like_the_outputs() -> None:
     silk = frame["stratum"].mask(is_reference & (frame["item"] == "8"), "silk")
     lacking = frame.assign(stratum=silk)[~is_reference | (frame["item"] != "7")]
     score = one(scores_of(lacking, home="persian"), "excess_leak", "a", "mughal")
-    assert score.value == pytest.approx(0.25 - (0.75 * 0.5 + 0.25 * 0.25))
+    assert score.value == pytest.approx(0.25 - (0.75 * 0.5 + 0.25 / 3))
     assert score.method.endswith("; stratified, all references for oil")
+    single = frame[~is_reference | (frame["item"] != "7")]
+    score = one(scores_of(single, home="persian"), "excess_leak", "a", "mughal")
+    assert score.value == pytest.approx(0.25 - (0.75 * 0.5 + 0.25 / 3))
+    assert score.method.endswith("; stratified, all references for oil")
+    assert score.low < score.high
     other = frame.assign(stratum=frame["stratum"].mask(is_reference, "silk"))
     score = one(scores_of(other, home="persian"), "excess_leak", "a", "mughal")
     assert score.method.endswith("not stratified: no references of its strata")

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard.weighting import AHEAD, rank_ranges
+from leaderboard.scoring import score
+from leaderboard.weighting import AHEAD, rank_ranges, weight_scores, weights_among
+from tests.leaderboard.simulation import World
 
 
 def on_a_grid(means: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,3 +70,23 @@ def test_the_solver_says_nothing_on_standard_output() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "before\nafter\n"
+
+
+def test_weights_are_of_the_criteria_rated_and_sum_to_1() -> None:
+    assert weights_among(["a", "b"]) == {"a": 0.5, "b": 0.5}
+    assert weights_among(["a", "b"], {"a": 3, "b": 1, "unrated": 6}) == {"a": 0.75, "b": 0.25}
+    assert weights_among(["a", "b"], {"a": 2}) == {"a": 1.0, "b": 0.0}
+    assert weights_among(["a", "b"], {"a": 0, "c": 1}) == {"a": 0.5, "b": 0.5}
+    assert weights_among([]) == {}
+
+
+def test_the_overall_score_and_the_weights_told_are_the_same() -> None:
+    ratings = World(scenes=4).tables(0)["ratings"]
+    for declared in ({"spirit": 2.0}, {"spirit": 0.0}, {"spirit": 2.0, "brush": 1.0}):
+        found = score(
+            {"ratings": ratings}, weights=declared, rng=np.random.default_rng(0), resamples=20
+        )
+        told = {s.criterion: s.value for s in weight_scores(found, declared)}
+        index = {(s.metric, s.criterion): s.value for s in found if s.model == "balanced"}
+        parts = [index["mean_score", name] * weight for name, weight in told.items()]
+        assert index["overall_score", ""] == pytest.approx(sum(parts))
