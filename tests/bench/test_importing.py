@@ -356,14 +356,13 @@ def test_closed_models_alone_make_a_study(tmp_path: Path) -> None:
     assert manifest.verify(run) == []
 
 
-def test_clips_cannot_be_studied_yet_and_it_is_said(films: str, tmp_path: Path) -> None:
+def test_clips_from_elsewhere_can_be_studied(films: str, tmp_path: Path) -> None:
     folder = tmp_path / "from-elsewhere"
     folder.mkdir()
     write_clip(folder / "boat-0--none--zh--0.mp4", 0)
     take(folder, tmp_path / "run", films)
-    with pytest.raises(RequestError, match="holds videos: rooms show images so far"):
-        create("first-look", [tmp_path / "run"], references=None, out=tmp_path / "study")
-    assert not (tmp_path / "study").exists()
+    create("first-look", [tmp_path / "run"], references=None, out=tmp_path / "study")
+    assert [file.suffix for file in (tmp_path / "study" / "stimuli").iterdir()] == [".mp4"]
 
 
 def test_a_run_that_was_begun_by_import_can_be_generated_into_and_the_other_way_round(
