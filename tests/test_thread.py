@@ -162,7 +162,8 @@ def test_tables_of_any_kind_score_in_one_command(
     capsys.readouterr()
     pinlu("score", study, "--json")
     whole = scores_of(capsys.readouterr().out)
-    tables = sorted((tmp_path / "tables").glob("*.csv"))
+    names = ("attributions", "ratings", "votes")
+    tables = [tmp_path / "tables" / f"{name}.csv" for name in names]
     pinlu("score", *tables, "--home", "chinese", "--json", "--out", tmp_path / "report")
     alone = scores_of(capsys.readouterr().out)
     assert (tmp_path / "report" / "index.html").is_file()
