@@ -18,6 +18,7 @@ _MANY = 12
 """Rows above which the table of differences is folded."""
 
 _SIMPLE = 0.75
+_LEAST_SCALES = 3
 """Share of one factor above which one score stands for many (the issue of many scales)."""
 
 
@@ -270,8 +271,12 @@ def _scales(board: Board, words: Words) -> Table:
     parts = [words.say("scales_note")]
     factor = board.find("first_factor_share")
     if factor is not None and math.isfinite(factor.value):
-        key = "scales_one" if factor.value > _SIMPLE else "scales_many"
-        parts.append(words.say(key, share=f"{100 * factor.value:.0f}"))
+        # by the lower end of the interval, and of two scales nothing can be said
+        simple = factor.low > _SIMPLE and len(names) >= _LEAST_SCALES
+        share = f"{100 * factor.value:.0f}"
+        if math.isfinite(factor.low):
+            share += f" [{100 * factor.low:.0f}, {100 * factor.high:.0f}]"
+        parts.append(words.say("scales_one" if simple else "scales_many", share=share))
     heads = ["", *(capital(words.term(name)) for name in names[:-1])]
     return Table(words.say("scales_title"), words.join(parts), heads, rows[1:])
 

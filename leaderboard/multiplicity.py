@@ -1,4 +1,4 @@
-"""Several tests at once: p values of intervals, Holm for what is claimed, Benjamini–Hochberg beside."""
+"""Several tests at once: p values of intervals, and Holm for what is claimed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bench.records import Score
@@ -30,26 +29,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     NaN stays NaN and does not count.
     """
-    order, result = _ordered(p_values)
+    result = np.array(p_values, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(result))
+    order = known[np.argsort(result[known], kind="stable")]
     raised = result[order] * np.arange(len(order), 0, -1)
     result[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
     return [float(p) for p in result]
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Return p values adjusted so that the share of false finds is kept; for exploration.
-
-    Benjamini and Hochberg (1995). NaN stays NaN and does not count.
-    """
-    order, result = _ordered(p_values)
-    n = len(order)
-    raised = result[order] * n / np.arange(1, n + 1)
-    result[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1.0)
-    return [float(p) for p in result]
-
-
-def _ordered(p_values: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the places of the known p values, smallest first, and a copy of all."""
-    result = np.array(p_values, dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(result))
-    return known[np.argsort(result[known], kind="stable")], result

@@ -1,4 +1,4 @@
-"""Holm and Benjamini–Hochberg by `statsmodels`, and p values of intervals."""
+"""Holm by `statsmodels`, and p values of intervals."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from bench.records import Score
-from leaderboard.multiplicity import benjamini_hochberg, holm, p_value
+from leaderboard.multiplicity import holm, p_value
 
 
 @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_statsmodels_adjusts_the_same(p: list[float]) -> None:
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
-    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
 
 
 def test_what_is_not_known_does_not_count() -> None:
