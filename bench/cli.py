@@ -503,6 +503,7 @@ def _protocol(study: Path) -> list[Score]:
     return [
         Score(study=name, source=FROM_STUDY, metric="protocol", group=fact, value=float(number))
         for fact, number in facts.items()
+        if isinstance(number, int | float)
     ]
 
 
