@@ -146,6 +146,23 @@ def test_tables_tell_agreement_and_the_use_of_the_scales_in_the_order_of_values(
     assert "80%" in tables["Are the scales different things?"].note
 
 
+@pytest.mark.parametrize(("low", "one"), [(0.7, False), (0.78, True)])
+def test_scales_are_called_one_by_the_lower_end_of_the_interval(low: float, one: bool) -> None:
+    scores = [
+        replace(score, low=low, high=0.9) if score.metric == "first_factor_share" else score
+        for score in rich_scores()
+    ]
+    third = [score for score in scores if score.metric == "scale_correlation"]
+    mean = next(score for score in scores if score.metric == "mean_score")
+    scores += [replace(score, group="spirit") for score in third]
+    scores.append(replace(mean, criterion="spirit"))
+    (board,) = boards(scores)
+    tables = {table.title: table for table in tables_of(board, words_in("en"))}
+    note = tables["Are the scales different things?"].note
+    assert f"80 [{100 * low:.0f}, 90]%" in note
+    assert ("a single score says" in note) == one
+
+
 def test_costs_of_simulated_raters_are_not_called_simulated(tmp_path: Path) -> None:
     scores = [
         s if s.source == "run" else replace(s, method="simulated raters") for s in rich_scores()
