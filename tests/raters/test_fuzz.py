@@ -167,7 +167,8 @@ def test_nonsense_gets_a_plain_sentence_and_stores_nothing(
             and method != "HEAD"
         ):
             refused += 1
-            if answer.status_code != 416:
+            # a range that a file does not have is refused by headers, or in plain text
+            if answer.status_code != 416 and not path.startswith("/room/page/"):
                 assert set(answer.json()) == {"error"}, what
         assert "x=1" not in answer.headers.get("set-cookie", ""), what
     assert refused > REQUESTS / 10
