@@ -1,0 +1,300 @@
+"""The rooms under load: many raters over loopback, with real HTTP clients and real pictures.
+
+First ten raters work, then `--raters` at once; the ratio of their 95th percentiles from submit to
+acknowledged is what is looked at. Each rater has cookies and an outbox of their own: an answer that
+was not acknowledged is sent again, with its event's id, until it is. With `--kill N` the server is
+killed (SIGKILL) and started again N times meanwhile; with `--backups N` the database is copied N
+times, and every copy checked. At the end every acknowledged answer must be in the database once,
+and nothing else. The last line is JSON; the exit status is 1 where something was lost or doubled.
+
+    python benchmarks/rooms.py --minutes 10
+    python benchmarks/rooms.py --raters 60 --minutes 10 --kill 50
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from sqlalchemy import insert, select
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from raters import tables as t  # noqa: E402
+from raters.database import back_up  # noqa: E402
+from raters.people import enrol  # noqa: E402
+from raters.study import create, open_study  # noqa: E402
+from tests.raters.material import write_config, write_references, write_run  # noqa: E402
+
+PICTURE_BYTES = 300_000
+OURS = {"sec-fetch-site": "same-origin"}
+NO_TLS = ssl.create_default_context()
+"""Never used, over loopback; else every client would load the authorities' certificates anew."""
+
+
+@dataclass
+class Tally:
+    """What happened: acknowledged events, seconds from submit to acknowledged, and the rest."""
+
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    resent: int = 0
+    media: int = 0
+    sent: set[str] = field(default_factory=set)
+
+    def p95(self) -> float:
+        return float(np.quantile(self.seconds, 0.95)) if self.seconds else float("nan")
+
+
+class Server:
+    """The rating server in a process of its own, which can be killed and started again."""
+
+    def __init__(self, study: Path) -> None:
+        self.study = study
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "bench", "rate", str(self.study), "--port", str(self.port)]
+        self.process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def wait(self) -> None:
+        while not self.answers():
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def megabytes(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def make_study(folder: Path, raters: int) -> tuple[Path, list[str]]:
+    """Make a study with pictures of a usual size and return it with a link for each rater.
+
+    Twelve blocks are planned; the raters after them get copies of these. Balance is not what is
+    measured, and planning hundreds of blocks takes minutes.
+    """
+    run = write_run(folder / "run")
+    references = write_references(folder / "references")
+    each = {"raters_per_item": 6}
+    config = write_config(folder / "config", raters=12, single=each, pairs=None)
+    study = folder / "study"
+    create(config, [run], references=references, out=study)
+    for file in (study / "stimuli").iterdir():
+        file.write_bytes(os.urandom(PICTURE_BYTES))
+    tokens = [secrets.token_urlsafe(16) for _ in range(raters)]
+    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
+        planned = connection.execute(select(t.assignment)).mappings().all()
+        copies = [
+            {**row, "id": secrets.token_hex(12), "block": block}
+            for block in range(12, raters)
+            for row in planned
+            if row["block"] == block % 12
+        ]
+        if copies:
+            connection.execute(insert(t.assignment), copies)
+        for block, token in enumerate(tokens):
+            enrol(connection, block, protocol, token=token, group="", simulated=False)
+    return study, [f"/i/{token}" for token in tokens]
+
+
+def payload(state: dict[str, Any]) -> dict[str, Any]:
+    if state["phase"] == "attribution":
+        return {"manner": random.choice(["chinese", "western"]), "things": "other"}  # noqa: S311
+    return {"scales": {name: random.randint(1, 5) for name in state["scales"]}}  # noqa: S311
+
+
+async def rate(link: str, server: Server, until: float, think: float, tally: Tally) -> None:
+    """Be one rater: look, think, answer, and send again until it is acknowledged."""
+    async with httpx.AsyncClient(
+        base_url=server.address, timeout=30, headers=OURS, verify=NO_TLS
+    ) as client:
+
+        async def ask(method: str, path: str, **content: Any) -> httpx.Response:
+            """Ask until there is an answer; a server that is down is asked again."""
+            while True:
+                try:
+                    answer = await client.request(method, path, **content)
+                except httpx.TransportError:
+                    tally.resent += 1
+                    await asyncio.sleep(0.3)
+                    continue
+                if answer.status_code >= 400:
+                    tally.errors[f"{answer.status_code} {method} {path.split('/')[1]}"] += 1
+                return answer
+
+        await asyncio.sleep(random.random() * think)  # noqa: S311
+        await ask("POST", link, data={"consent": "yes"})
+        token = (await ask("GET", "/room/setup")).json()["token"]
+        state = (await ask("GET", "/room/state")).json()
+        while state.get("assignment") and time.monotonic() < until:
+            for stimulus in state["stimuli"]:
+                await ask("GET", f"/media/{stimulus['id']}")
+                tally.media += 1
+            await asyncio.sleep(random.uniform(0.5, 1.5) * think)  # noqa: S311
+            event = str(uuid.uuid4())
+            content = {
+                "assignment": state["assignment"],
+                "event_id": event,
+                "phase": state["phase"],
+                "payload": payload(state),
+                "language": "zh",
+                "client_time": "2026-01-01T00:00:00Z",
+            }
+            tally.sent.add(event)
+            began = time.perf_counter()
+            answer = await ask(
+                "POST", "/room/respond", json=content, headers={"x-room-token": token}
+            )
+            tally.seconds.append(time.perf_counter() - began)
+            if answer.status_code != 200:
+                return
+            told = answer.json()
+            tally.acknowledged[event] = told["acknowledged"]["number"]
+            state = told["state"]
+
+
+async def phase(
+    server: Server, links: list[str], seconds: float, options: argparse.Namespace, *, trouble: bool
+) -> Tally:
+    """Let so many raters work at once; with trouble, kill the server and copy its database."""
+    tally = Tally()
+    until = time.monotonic() + seconds
+    tasks = [asyncio.create_task(rate(link, server, until, options.think, tally)) for link in links]
+    if trouble:
+        tasks.append(asyncio.create_task(kills(server, options.kill, seconds)))
+        tasks.append(asyncio.create_task(copies(server, options.backups, seconds)))
+    await asyncio.gather(*tasks)
+    return tally
+
+
+async def kills(server: Server, number: int, seconds: float) -> None:
+    for done in range(number):
+        await asyncio.sleep(random.uniform(0.2, 1.0) * seconds / number / 2)  # noqa: S311
+        server.kill()
+        server.start()
+        await asyncio.to_thread(server.wait)
+        print(f"killed and started again: {done + 1} of {number}", flush=True)
+
+
+async def copies(server: Server, number: int, seconds: float) -> None:
+    with open_study(server.study) as (_, engine):
+        for done in range(number):
+            await asyncio.sleep(seconds / (number + 1))
+            copy = server.study.parent / f"copy-{done}.db"
+            told = await asyncio.to_thread(back_up, engine, copy)
+            print(
+                f"copy {done + 1}: {told['responses']} responses, {told['integrity']}", flush=True
+            )
+
+
+def check(study: Path, tallies: list[Tally]) -> dict[str, int]:
+    """Compare what was acknowledged with what is stored."""
+    e = t.response_event.c
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        stored = Counter(connection.scalars(select(e.event_id)))
+        numbers = {row[0]: row[1] for row in connection.execute(select(e.event_id, e.number))}
+        broken = t.broken_line(connection)
+    acknowledged = {event: n for tally in tallies for event, n in tally.acknowledged.items()}
+    sent = {event for tally in tallies for event in tally.sent}
+    return {
+        "sent": len(sent),
+        "acknowledged": len(acknowledged),
+        "stored": sum(stored.values()),
+        "lost": sum(numbers.get(event) != number for event, number in acknowledged.items()),
+        "doubled": sum(count > 1 for count in stored.values()),
+        "never_acknowledged": len(sent - set(acknowledged)),
+        "foreign": len(set(stored) - sent),
+        "audit_log_broken": int(broken is not None),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--raters", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--think", type=float, default=10.0, help="mean seconds before an answer")
+    parser.add_argument("--kill", type=int, default=0, help="how often the server is killed")
+    parser.add_argument("--backups", type=int, default=5, help="how often the database is copied")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        study, links = make_study(Path(folder), options.raters + 10)
+        print(f"a study and its links: {time.perf_counter() - began:.0f} s", flush=True)
+        server = Server(study)
+        server.wait()
+        few = asyncio.run(
+            phase(server, links[:10], min(60, options.minutes * 30), options, trouble=False)
+        )
+        before = server.megabytes()
+        print(f"10 raters: {len(few.seconds)} answers, p95 {1000 * few.p95():.0f} ms", flush=True)
+        began = time.perf_counter()
+        many = asyncio.run(phase(server, links[10:], options.minutes * 60, options, trouble=True))
+        wall = time.perf_counter() - began
+        after = server.megabytes()
+        server.stop()
+        found = check(study, [few, many])
+        copies_made = len(list(Path(folder).glob("copy-*.db")))
+    errors = few.errors + many.errors
+    result = {
+        "raters": options.raters,
+        "seconds": round(wall),
+        "answers": len(many.seconds),
+        "answers_per_second": round(len(many.seconds) / wall, 1),
+        "pictures": many.media,
+        "p95_10_ms": round(1000 * few.p95(), 1),
+        "p95_ms": round(1000 * many.p95(), 1),
+        "ratio": round(many.p95() / few.p95(), 2),
+        "megabytes_before": round(before),
+        "megabytes_after": round(after),
+        "kills": options.kill,
+        "copies_checked": copies_made,
+        "resent": many.resent,
+        "errors": dict(errors),
+        **found,
+    }
+    for name, value in result.items():
+        print(f"{name}: {value}")
+    print(json.dumps(result))
+    wrong = ("lost", "doubled", "never_acknowledged", "foreign", "audit_log_broken")
+    return int(bool(errors) or any(found[name] for name in wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
