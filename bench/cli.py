@@ -72,7 +72,8 @@ def _generate(options: argparse.Namespace) -> int:
     for row in done.speed:
         print(speed_line(row))
     if done.failed:
-        print(f"pinlu: {done.failed} jobs failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
+        lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"
+        print(f"pinlu: {lost} failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
         return 1
     return 0
 
@@ -308,7 +309,13 @@ def _study_plan(options: argparse.Namespace) -> int:
 def _rate(options: argparse.Namespace) -> int:
     from raters.room import serve
 
-    serve(options.study, host=options.host, port=options.port)
+    where = f"http://{options.host}:{options.port}"
+    serve(
+        options.study,
+        host=options.host,
+        port=options.port,
+        on_ready=lambda: print(f"{where} is open: raters come by their links", flush=True),
+    )
     return 0
 
 

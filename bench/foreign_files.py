@@ -84,9 +84,7 @@ def check_file(path: Path, modality: Modality) -> None:
     if path.suffix.lower() == ".csv":
         raise RefusedError("is a table: give it with --csv")
     if path.suffix.lower() not in SUFFIXES[modality]:
-        raise RefusedError(
-            f"is none of {', '.join(SUFFIXES[modality])}, which a {modality} must be"
-        )
+        raise RefusedError(f"is none of {', '.join(SUFFIXES[modality])}, as {modality}s must be")
     if not path.stat().st_size:
         raise RefusedError("is empty")
 

@@ -118,6 +118,9 @@ def canonical_hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_SINGULAR = {"studies": "study"}
+
+
 def find_config(kind: str, name: str) -> Path:
     """Return the YAML of `name` in `configs/<kind>/`, or the path that `name` is.
 
@@ -131,4 +134,6 @@ def find_config(kind: str, name: str) -> Path:
     if known.is_file():
         return known
     there = ", ".join(sorted(file.stem for file in known.parent.glob("*.yaml"))) or "none"
-    raise RequestError(f"no {kind[:-1]} named {name!r}: give a YAML's path, or one of: {there}")
+    raise RequestError(
+        f"no {_SINGULAR.get(kind, kind[:-1])} named {name!r}: give a YAML's path, or one of: {there}"
+    )

@@ -24,6 +24,9 @@ from bench.request import Request
 from bench.suites import Suite, load_suite, select
 from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 
+_COUNTS = {"num_inference_steps", "num_frames", "width", "height"}
+"""Arguments of a call that count something."""
+
 _NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
 
@@ -186,6 +189,12 @@ def _resolved_models(
             },
         )
         asked = call_arguments(settled)
+        for argument in _COUNTS & asked.keys():
+            count = asked[argument]
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise RequestError(
+                    f"model {spec.id}: {argument} must be a whole number from 1 on, not {count!r}"
+                )
         if modality == "video" and (
             why := clips.check_size(asked.get("width", 0), asked.get("height", 0))
         ):

@@ -96,7 +96,7 @@ def study_unblind(options: argparse.Namespace) -> int:
         raise RequestError("the study is not closed yet: `pinlu study lock` it first")
     opened_key(options.study, options.reason, log=False)
     unblind(options.study, options.reason)
-    print(f"{options.study} is unblinded: the organiser's view and status name the models")
+    print(f"{options.study} is unblinded: the organiser's view and status --json name the models")
     return 0
 
 

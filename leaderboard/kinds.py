@@ -60,6 +60,8 @@ def _kind(path: Path) -> str:
 def _columns(path: Path) -> list[str]:
     if path.suffix.lower() not in {".csv", ".parquet", ".jsonl"}:
         raise FileFormatError(
-            f"{path}: unknown suffix {path.suffix!r}: give .csv, .parquet, .jsonl, or a study folder"
+            f"{path} is not there"
+            if not path.exists()
+            else f"{path}: unknown suffix {path.suffix!r}: give .csv, .parquet, .jsonl, or a study folder"
         )
     return columns_of(path, enough=_TELLING)

@@ -20,6 +20,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from bench import manifest, pipelines
+from bench.cli import main
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.generate import generate
 from bench.media import read_pixels
@@ -329,3 +330,14 @@ def test_a_file_that_is_gone_is_made_again_and_keeps_its_one_row(
     assert generate(request, run).made == 1
     assert manifest.verify(run) == []
     assert pixels_of(run) == pixels_of(whole)
+
+
+@pytest.mark.parametrize("value", ["0", "abc", "-3", "1.5", "true"])
+def test_a_count_that_is_none_is_refused_before_any_work(
+    value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", "--suite", "first-look", "--models", "atelier-west", "--languages", "zh"]
+    out = tmp_path / "run"
+    assert main([*command, "--set", f"num_inference_steps={value}", "--out", str(out)]) == 2
+    assert "num_inference_steps must be a whole number from 1 on" in capsys.readouterr().err
+    assert not out.exists()
