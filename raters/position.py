@@ -88,7 +88,7 @@ class Progress:
         """The assignments still to come, in their order."""
         return [one for one in self.assignments if not self.complete(one)]
 
-    def phasesstimuli_of(self, one: Row[Any]) -> list[Phase]:
+    def phases_of(self, one: Row[Any]) -> list[Phase]:
         """Return the phases of an assignment up to the one that follows its last answer."""
         phases = phases_of(one)
         phase, skip = self.last.get(one.id, (None, None))
@@ -193,7 +193,7 @@ def _back(own: Progress, current: Row[Any]) -> tuple[str, ...]:
     texts: dict[str, int] = {}  # of each scene, the last position at which its text was shown
     for one in own.assignments:
         told = one.id in own.last or one.id == current.id
-        if told and any(phase in {SCALES, PAIR} for phase in own.phasesstimuli_of(one)):
+        if told and any(phase in {SCALES, PAIR} for phase in own.phases_of(one)):
             texts[one.scene] = one.position
     return tuple(
         one.id

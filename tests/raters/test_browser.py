@@ -177,6 +177,8 @@ def rate_by_keyboard(page: Page, link: str) -> str | None:
 
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
+    leave = page.get_by_role("link", name="退出研究")
+    assert leave.get_attribute("href") == "/leave"
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
 

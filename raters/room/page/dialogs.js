@@ -14,6 +14,7 @@ export function help(keys, { digits, say, close }) {
         element("dd", {}, what),
       ]),
     ),
+    element("p", {}, element("a", { class: "room-leave", href: "/leave" }, say("leave"))),
     element("div", { class: "room-row" }, button("room-plain", say("close"), close)),
   ];
 }
