@@ -58,7 +58,7 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     Leaves `references/`, `run/`, `study/` and `report/`; prints the headline, the check against
     the known training shares, and where the page lies.
     """
-    from bench.cli import costs_of, report_labels, score_studies, write_report
+    from bench.reporting import costs_of, report_labels, score_studies, write_report
     from leaderboard.tabulate import headline
 
     began = time.monotonic()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.arguments import parser
-from bench.cli import COMMANDS, main
+from bench.cli import COMMANDS, main, parser
 from tests.conftest import write_yaml
 
 

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from bench.cli import main
-from bench.study_commands import oversee, readable
+from bench.overview import oversee, readable
 from raters import tables as t
 from raters.export import neutralised
 from raters.organiser.app import create_view

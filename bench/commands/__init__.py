@@ -1,0 +1,1 @@
+"""What each `pinlu` command takes and does; what it needs is imported when it runs."""

@@ -1,0 +1,220 @@
+"""The commands of a run: the demo, models, generate, import, profile, verify."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.arguments import Adder, Command, counts, names, positive, switches
+from bench.errors import RequestError
+
+
+def add(command: Adder, commands: Any) -> None:
+    """Add the commands of this file."""
+    del commands
+    demo = command("demo", "run the whole main job on the embedded models")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to leave it in (demo)")
+    demo.add_argument("--serve", action="store_true", help="then open room and leaderboard")
+    demo.add_argument("--port", type=int, default=7860, help="the room's port (7860)")
+    models = command("models", "list, show or check model specs; add one from the hub")
+    models.add_argument(
+        "action", nargs="?", choices=["list", "show", "check", "add"], default="list"
+    )
+    models.add_argument("names", nargs="*", metavar="NAME", help="names or paths (default: all)")
+    models.add_argument(
+        "--out", type=Path, default=Path("models"), help="where add writes the spec (models)"
+    )
+    _add_generate(command("generate", "make a run's outputs; run it again to resume"))
+    _add_import(command("import", "take in outputs made elsewhere, by closed models"))
+    _add_profile(command("profile", "measure a model on this device, and keep what suits it best"))
+    verify = command("verify", "check every file of a run against its hashes")
+    verify.add_argument("run", type=Path, metavar="RUN")
+
+
+def _add_generate(generate: argparse.ArgumentParser) -> None:
+    add = generate.add_argument
+    add("run_yaml", nargs="?", metavar="RUN.yaml", help="a run's YAML, or its name in configs/runs")
+    add("--suite", help="a suite by name or path")
+    add("--models", type=names, help="ids, specs, checkpoint folders or hub ids, by comma")
+    add("--languages", type=names, help="languages of the prompts, as in zh,en")
+    add("--seeds", help="as in 0-3 (both ends included) or 0,2 (default 0)")
+    add("--targets", type=names, help="only prompts of these traditions (default: all)")
+    add("--limit", type=positive, help="only the first N prompts")
+    add("--batch-size", type=positive, dest="batch_size", help="jobs per batch, fixed by the run")
+    add(
+        "--video-master",
+        dest="video_master",
+        choices=["ffv1"],
+        help="keep a lossless file beside each clip, in masters/",
+    )
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
+    add("--out", type=Path, help="the run folder")
+    add("--dry-run", action="store_true", help="say what would be made, write nothing")
+    add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+
+
+def _add_import(importing: argparse.ArgumentParser) -> None:
+    add = importing.add_argument
+    add("folder", type=Path, metavar="DIR", help="files scene--target--language--seed.ext")
+    add("--model", required=True, metavar="ID", help="what the model is to be called")
+    add("--run", type=Path, required=True, help="the run folder; a new one wants --suite")
+    add("--suite", help="the suite by whose prompts the outputs were made")
+    add("--csv", type=Path, metavar="FILE", help="table of the files: file,prompt,language,seed")
+    add("--revision", default="imported", help="the model's version or date (imported)")
+    add("--origin", default="", help="who made the model, where")
+    add("--licence", default="", help="on what terms the outputs may be shown")
+
+
+def _add_profile(profile: argparse.ArgumentParser) -> None:
+    profile.add_argument("model", metavar="MODEL", help="as for generate")
+    profile.add_argument(
+        "--batch-sizes", type=counts, dest="batch_sizes", help="as in 1,2,4,8 (by the device)"
+    )
+    profile.add_argument(
+        "--compile",
+        type=switches,
+        dest="compiled",
+        help="off, on or off,on (off on a CPU, both on a GPU)",
+    )
+    profile.add_argument("--steps", type=positive, help="steps to measure (at most 10)")
+    profile.add_argument("--json", action="store_true", help="end with one line of JSON")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from bench.demo import demo
+
+    return demo(options.out, serve=options.serve, port=options.port)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from bench.models import add_model, describe, list_models
+
+    if options.action == "add":
+        if not options.names:
+            raise RequestError("models add wants a hub id")
+        for name in options.names:
+            print(add_model(name, options.out))
+        return 0
+    faults = 0
+    for name in options.names or list_models():
+        said, *more = describe(name)
+        if options.action == "check":
+            from bench.pipelines import check_spec
+
+            try:
+                check_spec(name)
+                said += "; fits the installed diffusers"
+            except RequestError as error:
+                faults += 1
+                said += f"; {error}"
+        print("\n".join([said, *more] if options.action == "show" else [said]))
+    return 1 if faults else 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from bench.generate import generate
+    from bench.request import request_from
+    from bench.run import planned_run
+    from bench.speed import speed_line
+
+    request, folder = request_from(options)
+    if options.dry_run:
+        run = planned_run(request, folder)
+        jobs = sum(len(batch.jobs) for batch in run.batches)
+        sizes = sorted({tuning.batch_size for tuning in run.tunings.values()})
+        print(
+            f"{jobs} jobs of {len(run.models)} models in {len(run.batches)} batches of "
+            f"{', '.join(map(str, sizes))}; nothing was written"
+        )
+        return 0
+    done = generate(request, folder, allow_mixed=options.allow_mixed)
+    print(
+        f"{folder}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
+        f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
+        f"in {done.seconds:.0f} s"
+    )
+    for row in done.speed:
+        print(speed_line(row))
+    if done.failed:
+        lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"
+        print(f"pinlu: {lost} failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from bench.importing import import_outputs
+    from bench.records import ModelSpec
+
+    spec = ModelSpec(
+        options.model, "", options.revision, origin=options.origin, licence=options.licence
+    )
+    done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
+    for sentence in done.refused:
+        print(f"refused: {sentence}", file=sys.stderr)
+    if done.refused:
+        print(
+            f"pinlu: {len(done.refused)} refused, nothing was entered: put it right, run again",
+            file=sys.stderr,
+        )
+        return 2
+    left_out = f", {len(done.unlisted)} not in the table" if done.unlisted else ""
+    suspect = sum(output.status == "suspect" for output in done.entered)
+    print(
+        f"{options.run}: {len(done.entered)} entered, {done.there_before} there before, "
+        f"{suspect} suspect{left_out}"
+    )
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from bench.pipelines import has_gpu
+    from bench.profiling import profile, settled_spec, table
+    from bench.tuning import store
+
+    usual = ((1, 2, 4, 8, 16), (False, True)) if has_gpu() else ((1, 2, 4, 8), (False,))
+    spec = settled_spec(options.model)
+    found = profile(
+        spec, options.batch_sizes or usual[0], options.compiled or usual[1], options.steps
+    )
+    path = store(spec, found.device, found.options)
+    print(table(found))
+    print(f"kept in {path}: runs planned from now on go by it, --batch-size wins")
+    if options.json:
+        print(json.dumps(asdict(found)))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from bench.cards import IMPORTED
+    from bench.manifest import read_outputs, read_run, verify
+
+    content = read_run(options.run)
+    planned = content.get("planned")
+    faults = verify(options.run)
+    elsewhere = {one["id"] for one in content["models"] if one.get("pipeline") == IMPORTED}
+    rows = read_outputs(options.run)
+    there = sum(row["model"] not in elsewhere for row in rows)
+    if planned is not None and there < planned:
+        faults.append(
+            f"{planned - there} of {planned} planned outputs are not made: generate again"
+        )
+    for fault in faults:
+        print(fault)
+    print(f"{options.run}: {len(rows)} outputs, {'nothing wrong' if not faults else 'see above'}")
+    return 1 if faults else 0
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": _demo,
+    "models": _models,
+    "generate": _generate,
+    "import": _import,
+    "profile": _profile,
+    "verify": _verify,
+}

@@ -1,0 +1,182 @@
+"""Studies to scores and to a report: here what the rooms hold and what the scorer does are joined."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import RequestError
+from bench.records import REFERENCE, Score
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from leaderboard.pictures import LowPicture, Picture, Pictures
+
+
+def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] = ()) -> list[Score]:
+    """Export each study masked, join its names, and score it."""
+    import numpy as np
+
+    from bench.join import declared_languages
+    from leaderboard.scoring import score
+    from leaderboard.weighting import weight_scores
+    from raters.study import levels, study_id, weights
+
+    rng = np.random.default_rng(seed)
+    scores: list[Score] = []
+    ids = Counter(study_id(study) for study in studies)
+    if twice := [name for name, count in ids.items() if count > 1]:
+        raise RequestError(f"two of the studies are called {twice[0]!r}: score them one by one")
+    for study in studies:
+        weighed = weights(study)
+        tables = study_tables(study)
+        found = score(
+            tables,
+            levels=levels(study),
+            rng=rng,
+            by=by,
+            weights=weighed or None,
+            declared=declared_languages(study),
+        )
+        scores += found + weight_scores(found, weighed) + _protocol(study)
+    return scores
+
+
+def _protocol(study: Path) -> list[Score]:
+    """Return how the study was done, as scores, so that a page made of them can report it."""
+    from leaderboard.weighting import FROM_STUDY
+    from raters.study import status, study_id
+
+    state = status(study)
+    facts = {name: state[name] for name in ("planned", "invited", "finished", "withdrawn")}
+    facts |= state["plan"]
+    name = study_id(study)
+    return [
+        Score(study=name, source=FROM_STUDY, metric="protocol", group=fact, value=float(number))
+        for fact, number in facts.items()
+        if isinstance(number, int | float)
+    ]
+
+
+def study_tables(study: Path) -> dict[str, DataFrame]:
+    """Return a study's checked tables with their names joined."""
+    from bench.join import reveal
+    from leaderboard.tables import (
+        check_attributions,
+        check_detections,
+        check_ratings,
+        check_votes,
+    )
+    from raters.export import tables
+    from raters.study import attribution_labels
+
+    named = reveal(tables(study), opened_key(study, "score"))
+    where, labels = str(study), attribution_labels(study)
+    return {
+        "ratings": check_ratings(named["ratings"], where),
+        "votes": check_votes(named["votes"], where),
+        "attributions": check_attributions(named["attributions"], where, labels=labels),
+        "detections": check_detections(named["detections"], where),
+    }
+
+
+def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
+    """Return what the models of each study cost, by a run or a table model,seconds,status."""
+    import pandas as pd
+
+    from bench.manifest import read_failures, read_outputs, read_run
+    from leaderboard.costs import check_costs, costs_of_studies, read_costs
+    from leaderboard.sources import Source
+
+    if not source.is_dir():
+        return costs_of_studies(read_costs(source), scores)
+    read_run(source)
+    rows = [
+        {"model": row["model"], "seconds": row.get("seconds"), "status": row["status"]}
+        for row in read_outputs(source)
+    ]
+    rows += [
+        {"model": row["model"], "seconds": None, "status": "failed"}
+        for row in read_failures(source)
+    ]
+    frame = pd.DataFrame(rows, columns=pd.Index(["model", "seconds", "status"]))
+    return costs_of_studies(check_costs(Source(str(source), frame)), scores)
+
+
+def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
+    """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
+    from leaderboard.pictures import Pictures
+    from leaderboard.site import write_site
+
+    shown: list[Picture] = []
+    lowest: list[LowPicture] = []
+    for study in studies:
+        found = _pictures(study, out)
+        shown += found.shown
+        lowest += found.lowest
+    labels = report_labels(studies)
+    return write_site(scores, out, labels=labels, pictures=Pictures(shown, lowest))
+
+
+def _pictures(study: Path, out: Path) -> Pictures:
+    """Copy the pictures that the report shows, and return them with their names."""
+    import shutil
+
+    from bench.join import picture, read_key, showcase
+    from leaderboard.lowest import lowest_scenes
+    from leaderboard.pictures import LowPicture, Picture, Pictures
+    from raters.export import captions
+    from raters.study import study_id, weights
+
+    told, name = captions(study), study_id(study)
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+
+    def copied(file: Path, model: str, prompt: str) -> Picture:
+        shutil.copyfile(file, out / "pictures" / file.name)
+        return Picture(f"pictures/{file.name}", model, prompt, told.get(file.stem, {}), name)
+
+    lowest = [
+        LowPicture(
+            copied(picture(study, low.item), low.model, low.prompt),
+            low.value,
+            low.item_value,
+            low.n_values,
+        )
+        for low in lowest_scenes(study_tables(study)["ratings"], weights=weights(study))
+    ]
+    return Pictures([copied(*found) for found in showcase(study, read_key(study))], lowest)
+
+
+def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """Return what reports call the criteria, and the references where they are not real works."""
+    from bench.join import read_key
+    from raters.study import criterion_labels, tradition_labels
+
+    labels = {name: label for study in studies for name, label in criterion_labels(study).items()}
+    labels |= {name: label for study in studies for name, label in tradition_labels(study).items()}
+    if any(read_key(study)["synthetic"].any() for study in studies):
+        labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
+    return labels
+
+
+def opened_key(study: Path, reason: str, *, log: bool = True) -> DataFrame:
+    """Return a study's key, after noting in its audit log that it was opened and why."""
+    from bench.join import read_key
+    from raters.study import unblind
+
+    key = read_key(study)
+    if log:
+        unblind(study, reason)
+    return key
+
+
+def log(study: Path, action: str, detail: str) -> None:
+    """Add a line to a study's audit log."""
+    from raters.folder import open_study
+    from raters.tables import note, writing
+
+    with open_study(study) as (_, engine), writing(engine) as connection:
+        note(connection, action, detail)
