@@ -211,7 +211,7 @@ def test_the_page_tells_foils_in_a_table_of_their_own() -> None:
     tables = {table.title: table for table in tables_of(board, words_in("en"))}
     found = tables["Neighbours, as they were seen"]
     assert list(found.heads) == [
-        "Is in truth", "Ours", "Theirs", "Korean", "Other", "Cannot tell", "Works, raters",
+        "True tradition", "Ours", "Theirs", "Korean", "Other", "Cannot tell", "Works, raters",
     ]  # fmt: skip
     assert list(found.rows[0].cells) == ["Korean", *["0.50 [0.25, 0.75]"] * 5, "6, 4"]
     assert all(row.cells[1] != FOIL for row in tables["Between the traditions"].rows)
