@@ -26,11 +26,15 @@ FAMILIES = frozenset(
         "CogVideoXPipeline",
         "CogView4Pipeline",
         "Flux2KleinPipeline",
+        "Flux2Pipeline",
         "FluxPipeline",
         "HunyuanDiTPipeline",
+        "HunyuanVideo15Pipeline",
         "HunyuanVideoPipeline",
+        "KolorsPipeline",
         "LTXPipeline",
         "Lumina2Pipeline",
+        "MochiPipeline",
         "PixArtSigmaPipeline",
         "QwenImagePipeline",
         "SanaPipeline",
@@ -61,11 +65,7 @@ class Latents:
 
 def takes_fast_path(pipeline: Any) -> bool:
     """Say whether a loaded pipeline goes by the fast path."""
-    if type(pipeline).__name__ not in FAMILIES:
-        return False
-    vae = pipeline.vae
-    # such a decoder is cast to fp32 and back by the pipeline itself, around each decoding
-    return not (vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False))
+    return type(pipeline).__name__ in FAMILIES
 
 
 _BY_NEIGHBOURS = {cache.config for cache in CACHES.values() if cache.neighbours}
@@ -100,6 +100,10 @@ class FastPath:
         self._encoded: dict[str, tuple[Any, ...]] = {}
         self._shapes: dict[str, tuple[Any, ...]] = {}
         self._asked: list[str] = []
+        if pipeline.vae.dtype == torch.float16 and getattr(
+            pipeline.vae.config, "force_upcast", False
+        ):
+            _keep_upcast(pipeline)
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
@@ -233,6 +237,18 @@ def for_batch(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
         name: [value] * count if name.startswith("negative_prompt") and value is not None else value
         for name, value in arguments.items()
     } | {"output_type": "np"}
+
+
+def _keep_upcast(pipeline: Any) -> None:
+    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline casts it to and fro.
+
+    The pipeline goes on as if it were in fp16: it casts the latents for it before it scales them.
+    """
+    kind = type(pipeline.vae)
+    pipeline.vae.to(torch.float32)
+    as_it_was = property(lambda _: torch.float16)
+    pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
+    pipeline.upcast_vae = lambda: None
 
 
 class _LatentsReady(Exception):  # noqa: N818 - no error: how a call is left
