@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bench import pipelines
-from bench.fast import FAMILIES, FastPath, for_batch, takes_fast_path
+from bench.families import FAMILIES
+from bench.fast import FastPath, for_batch, takes_fast_path
 from bench.records import ModelSpec
 from tests import tiny_families, tiny_video
 
