@@ -65,7 +65,7 @@ def _protocol(study: Path) -> list[Score]:
 
 def study_tables(study: Path) -> dict[str, DataFrame]:
     """Return a study's checked tables with their names joined."""
-    from bench.join import reveal
+    from bench.join import foils_of, reveal
     from leaderboard.tables import (
         check_attributions,
         check_detections,
@@ -75,8 +75,9 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
     from raters.export import tables
     from raters.study import attribution_labels
 
-    named = reveal(tables(study), opened_key(study, "score"))
-    where, labels = str(study), attribution_labels(study)
+    key = opened_key(study, "score")
+    named = reveal(tables(study), key)
+    where, labels = str(study), [*attribution_labels(study), *foils_of(key)]
     return {
         "ratings": check_ratings(named["ratings"], where),
         "votes": check_votes(named["votes"], where),
@@ -202,12 +203,14 @@ def _pictures(study: Path, out: Path) -> Pictures:
 
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Return what reports call the criteria, and the references where they are not real works."""
-    from bench.join import read_key
+    from bench.join import foils_of, read_key
     from raters.study import criterion_labels, tradition_labels
 
+    keys = {study: read_key(study) for study in studies}
     labels = {name: label for study in studies for name, label in criterion_labels(study).items()}
-    labels |= {name: label for study in studies for name, label in tradition_labels(study).items()}
-    if any(read_key(study)["synthetic"].any() for study in studies):
+    for study, key in keys.items():
+        labels |= tradition_labels(study, more=foils_of(key))
+    if any(key["synthetic"].any() for key in keys.values()):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
     return labels
 

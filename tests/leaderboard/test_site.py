@@ -224,6 +224,7 @@ def test_every_text_is_used() -> None:
         "d_prime_panel",
         "response_criterion_panel",
         "rows_not_distinct",
+        "rows_foils",
         "rows_not_applicable",
         "shared",
         "hybrid",
