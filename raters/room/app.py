@@ -13,8 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.errors import ConflictError, PinluError, RequestError
 from raters.room.api import api_routes
@@ -25,6 +25,7 @@ from raters.room.pages import message_page, page_routes
 from raters.room.session import Room, rater_of
 from raters.room.surface import mount_surface
 from raters.room.texts import catalogue, entrance
+from raters.room.writer import Writer
 from raters.study import load_study
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,13 @@ def create_app(study: Path) -> FastAPI:
     """
     catalogue(), entrance()  # read now: a fault in them must not wait for the first rater
     protocol, engine = load_study(study)
-    room = Room(study=study, protocol=protocol, engine=engine, minutes=protocol.plan.minutes)
+    room = Room(
+        study=study,
+        protocol=protocol,
+        engine=engine,
+        write=Writer(engine),
+        minutes=protocol.plan.minutes,
+    )
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -57,20 +64,28 @@ def create_app(study: Path) -> FastAPI:
     app.include_router(api_routes(room))
     app.include_router(file_routes(room))
 
-    @app.middleware("http")
-    async def doorkeeper(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Show those without a cookie the way to their link, instead of Gradio's own refusal."""
-        if request.url.path in {SURFACE, f"{SURFACE}/"} and (
-            await run_in_threadpool(rater_of, request, room) is None
-        ):
-            return RedirectResponse("/", status_code=303)
-        return await call_next(request)
-
     # Gradio reflects every origin, with credentials, unless the app has a policy: ours is nobody
+    app.add_middleware(doorkeeper, room=room)
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(guarded, refusal=partial(_refusal, room=room))
     _answer_errors(app, room)
     return mount_surface(app, room)
+
+
+def doorkeeper(app: ASGIApp, *, room: Room) -> ASGIApp:
+    """Wrap an app: those without a cookie are shown to the door, instead of Gradio's own refusal."""
+
+    async def keep(scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["path"] in {SURFACE, f"{SURFACE}/"}
+            and await run_in_threadpool(rater_of, Request(scope), room) is None
+        ):
+            await RedirectResponse("/", status_code=303)(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return keep
 
 
 def _answer_errors(app: FastAPI, room: Room) -> None:

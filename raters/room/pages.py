@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from bench.errors import ConflictError, RequestError
@@ -140,15 +141,18 @@ def _come_in(request: Request, room: Room, token: str, fields: dict[str, list[st
         if rater.started_at is None:
             return door_page(request, room, rater, missing="background", given=given)
     language = language_of(request, room)
+    # a session that is open stays: another tab may be in the middle of an answer
+    here = rater_of(request, room)
+
+    def write(connection: Connection) -> str:
+        if rater.started_at is None:
+            start(connection, rater.id, room.protocol)
+            store_background(connection, rater.id, background)
+        speak(connection, rater.id, language, room.protocol)
+        return "" if here and here.id == rater.id else open_session(connection, rater.id)
+
     try:
-        with t.writing(room.engine) as connection:
-            if rater.started_at is None:
-                start(connection, rater.id, room.protocol)
-                store_background(connection, rater.id, background)
-            speak(connection, rater.id, language, room.protocol)
-            # a session that is open stays: another tab may be in the middle of an answer
-            here = rater_of(request, room)
-            secret = "" if here and here.id == rater.id else open_session(connection, rater.id)
+        secret = room.write(write)
     except ConflictError:
         return message_page(request, room, "closed", 409)
     response = RedirectResponse(f"{SURFACE}/", status_code=303)

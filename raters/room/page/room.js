@@ -104,7 +104,9 @@ function heard(what, answer) {
     else if (room.kept) news.tell("told", "kept");
     room.kept = false;
     room.saved = true;
-    arrive(answer.body.state);
+    // none where the study was closed meanwhile
+    if (answer.body.state) arrive(answer.body.state);
+    else askState();
   }
 }
 
