@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from bench.errors import ConflictError, RequestError
 from bench.records import NOT_APPLICABLE
+from raters.entry import CODE_HOURS, make_code
 from raters.payloads import (
     EVENTS_MOST,
     FLAGS_MOST,
@@ -62,6 +63,15 @@ def api_routes(room: Room) -> APIRouter:
             raise RequestError("say which language")
         await run_in_threadpool(_speak, room, rater, content["language"])
         return JSONResponse({"language": content["language"]})
+
+    @router.post("/room/code")
+    async def give_code(request: Request, rater: Rater) -> JSONResponse:
+        """Give a code by which this rater goes on in another browser, once."""
+        await _content(request, room)
+        code = await run_in_threadpool(
+            room.write, lambda connection: make_code(connection, rater.id)
+        )
+        return JSONResponse({"code": code, "hours": CODE_HOURS})
 
     return router
 

@@ -18,10 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.errors import ConflictError, PinluError, RequestError
 from raters.room.api import api_routes
+from raters.room.door import door_routes
 from raters.room.files import file_routes
 from raters.room.guard import SURFACE, guarded
 from raters.room.leaving import leaving_routes
-from raters.room.pages import message_page, page_routes
+from raters.room.pages import message_page
 from raters.room.session import Room, rater_of
 from raters.room.surface import mount_surface
 from raters.room.texts import catalogue, entrance
@@ -59,7 +60,7 @@ def create_app(study: Path) -> FastAPI:
         engine.dispose()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=life)
-    app.include_router(page_routes(room))
+    app.include_router(door_routes(room))
     app.include_router(leaving_routes(room))
     app.include_router(api_routes(room))
     app.include_router(file_routes(room))

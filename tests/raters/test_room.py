@@ -107,16 +107,6 @@ def test_the_cookie_is_out_of_scripts_reach(visitors: list[Visitor]) -> None:
     assert "samesite=lax" in cookie
 
 
-def test_the_same_link_goes_on_elsewhere(visitors: list[Visitor]) -> None:
-    laptop, phone = visitors[0], visitors[1]
-    laptop.enter()
-    laptop.send(laptop.state())
-    phone.link = laptop.link
-    assert "Welcome back" in phone.client.get(phone.link, headers={"accept-language": "en"}).text
-    phone.enter("en")
-    assert phone.state() == laptop.state()
-
-
 def test_two_raters_see_different_orders(visitors: list[Visitor]) -> None:
     for visitor in visitors[:2]:
         visitor.enter()
