@@ -15,7 +15,7 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import engine, manifest, pipelines
+from bench import engine, manifest, pipelines, placing
 from bench.cards import write_run_card
 from bench.errors import DeviceLostError, WorkError
 from bench.flops import ForwardCounter, matrix_rate
@@ -26,6 +26,7 @@ from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
 from bench.run import Run, planned_run, settle
 from bench.speed import speed_row, write_speed
+from bench.speedups import described
 
 _T = TypeVar("_T")
 
@@ -130,7 +131,7 @@ def _work_off(
     loaded = time.perf_counter()
     if worker.placement != "whole":
         keeper.say(f"{spec.id} is too large for the device: {worker.placement}, which is slower")
-    forwards = ForwardCounter(engine.denoisers(worker.pipeline))
+    forwards = ForwardCounter(placing.denoisers(worker.pipeline))
     engine.peak_memory()
     said: set[str] = set()
     for some in _by_texts(batches):
@@ -164,8 +165,10 @@ def _work_off(
         compile_seconds=compiling,
         spent={"text": worker.text_seconds, **keeper.spent},
         flops=forwards.total(),
-        matrix_rate=matrix_rate(engine.work_dtype(worker.pipeline)),
+        matrix_rate=matrix_rate(placing.work_dtype(worker.pipeline)),
         peak_memory=engine.peak_memory(),
+        speedups=described(spec.speedups),
+        skips="cache" in spec.speedups,
     )
     write_speed(run.folder, row)
     worker.close()

@@ -11,6 +11,7 @@ from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
 from bench.reading import read_yaml
 from bench.records import REFERENCE
+from bench.speedups import described
 
 _NAMES = [
     "model", "prompt", "target", "language", "genre", "seed", "stratum", "diagnosticity", "work",
@@ -89,6 +90,16 @@ def declared_languages(study: Path) -> dict[str, tuple[str, ...]]:
     content = read_yaml(study / "sealed" / "sources.yaml")
     return {
         model["id"]: tuple(model.get("languages") or ())
+        for run in content["runs"]
+        for model in run["models"]
+    }
+
+
+def asked_speedups(study: Path) -> dict[str, str]:
+    """Return by model, in words, what made it faster at the cost of its pictures; "" for none."""
+    content = read_yaml(study / "sealed" / "sources.yaml")
+    return {
+        model["id"]: described(model.get("speedups") or {})
         for run in content["runs"]
         for model in run["models"]
     }

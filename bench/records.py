@@ -57,7 +57,8 @@ class ModelSpec:
 
     `source` is a hub id or a folder; `revision` a commit on the hub or the hash of a folder's
     content. `dtype` maps a part ("default", "vae", …) to a torch dtype's name. `arguments` go to
-    the pipeline's call as they stand.
+    the pipeline's call as they stand. `speedups` (see `bench.speedups`) change pictures; empty
+    unless asked for.
     """
 
     id: str
@@ -74,6 +75,7 @@ class ModelSpec:
     licence: str = ""
     origin: str = ""
     pickled_weights: bool = False
+    speedups: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Output:
     """One row of `metadata.jsonl`: the columns in the order in which they are written.
 
     Of clips `duration` is in seconds, and `master` the lossless file beside, where there is one.
+    `speedups` says what was asked to make the model faster at the cost of other pictures.
     """
 
     file_name: str
@@ -139,6 +142,7 @@ class Output:
     device: str = ""
     duration: float | None = None
     master: str = ""
+    speedups: str = ""
 
 
 @dataclass(frozen=True, slots=True)

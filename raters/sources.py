@@ -183,6 +183,7 @@ def _incomplete(run: Path, header: Mapping[str, Any]) -> list[str]:
 def _refuse_conflicts(runs: Sequence[Path], headers: Sequence[Mapping[str, Any]]) -> None:
     suites: dict[str, tuple[str, Path]] = {}
     models: dict[str, tuple[str, Path]] = {}
+    speedups: dict[str, dict[str, Any]] = {}
     for run, header in zip(runs, headers, strict=True):
         name, hash_ = header["suite"]["name"], header["suite"]["hash"]
         before, where = suites.setdefault(name, (hash_, run))
@@ -198,6 +199,12 @@ def _refuse_conflicts(runs: Sequence[Path], headers: Sequence[Mapping[str, Any]]
                 raise ConflictError(
                     f"{where} and {run} hold different revisions of model {model['id']} "
                     f"({before[:12]} and {revision[:12]}): give one of them another id"
+                )
+            asked = dict(model.get("speedups") or {})
+            if speedups.setdefault(model["id"], asked) != asked:
+                raise ConflictError(
+                    f"{where} and {run} hold model {model['id']} with and without speed-ups that "
+                    "change its pictures: give one of them another id"
                 )
 
 
