@@ -1,19 +1,16 @@
-"""The commands of a study: from its plan and its making to its export, and the servers of its rooms."""
+"""The commands of a study: from its plan and its making to its export."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.arguments import Adder, Command, counts, days, positive
+from bench.arguments import Adder, Command, counts, positive
+from bench.commands import raters, rooms
 from bench.errors import RequestError
-from bench.overview import oversee, readable
 from bench.records import Score
 from bench.reporting import log, opened_key
 
@@ -27,17 +24,8 @@ def add(command: Adder, commands: Any) -> None:
     actions = study.add_subparsers(title="study commands", metavar="ACTION", required=True)
     _add_study(actions, command)
     _add_plan(actions, command)
-    rate = command("rate", "serve a study's rating rooms")
-    rate.add_argument("study", type=Path, metavar="STUDY")
-    rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
-    organise = command("organise", "serve the organiser's view of a study")
-    organise.add_argument("study", type=Path, metavar="STUDY")
-    organise.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    organise.add_argument("--port", type=int, default=7861, help="port to listen on (7861)")
-    organise.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="else one is made and printed once"
-    )
+    raters.add_to(actions, command)
+    rooms.add_to(actions, command)
 
 
 def _add_study(actions: Any, command: Adder) -> None:
@@ -54,23 +42,6 @@ def _add_study(actions: Any, command: Adder) -> None:
         "--database", metavar="URL", help="of an empty PostgreSQL database (default: SQLite)"
     )
     new.add_argument("--out", type=Path, required=True, help="the study folder to make")
-    invite = command("study invite", "print invitation links, one a line", within=actions)
-    invite.add_argument("study", type=Path, metavar="STUDY")
-    invite.add_argument("--count", type=positive, help="how many raters (1)")
-    invite.add_argument("--group", default="", help="the raters' group, for the tables")
-    invite.add_argument("--language", default="", help="in which the links open")
-    invite.add_argument(
-        "--list", type=Path, metavar="CSV", help="columns group, language, label; prints label,link"
-    )
-    invite.add_argument(
-        "--expires", type=days, metavar="30d", help="after how long a link opens nothing any more"
-    )
-    invite.add_argument(
-        "--base-url", default="http://127.0.0.1:7860", help="where the rooms are served"
-    )
-    status = command("study status", "progress, with models masked", within=actions)
-    status.add_argument("study", type=Path, metavar="STUDY")
-    status.add_argument("--json", action="store_true", help="as JSON")
     lock = command(
         "study lock", "end a study: no further raters, no further answers", within=actions
     )
@@ -81,17 +52,6 @@ def _add_study(actions: Any, command: Adder) -> None:
     )
     amend.add_argument("study", type=Path, metavar="STUDY")
     amend.add_argument("--reason", required=True, help="why, for the record")
-    withdraw = command("study withdraw", "erase one rater's responses", within=actions)
-    withdraw.add_argument("study", type=Path, metavar="STUDY")
-    withdraw.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
-    withdraw.add_argument("--reason", default="", help="why, for the record")
-    revoke = command("study revoke", "make a rater's link useless; answers stay", within=actions)
-    revoke.add_argument("study", type=Path, metavar="STUDY")
-    revoke.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
-    revoke.add_argument("--reason", required=True, help="why, for the record")
-    receipt = command("study receipt", "say what stands behind a rater's receipt", within=actions)
-    receipt.add_argument("study", type=Path, metavar="STUDY")
-    receipt.add_argument("code", metavar="CODE", help="as in K7QM-2XRA")
     backup = command("study backup", "copy the database while it is in use", within=actions)
     backup.add_argument("study", type=Path, metavar="STUDY")
     backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="the copy")
@@ -195,19 +155,6 @@ def _study_plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rate(options: argparse.Namespace) -> int:
-    from raters.room import serve
-
-    where = f"http://{options.host}:{options.port}"
-    serve(
-        options.study,
-        host=options.host,
-        port=options.port,
-        on_ready=lambda: print(f"{where} is open: raters come by their links", flush=True),
-    )
-    return 0
-
-
 def _study_migrate(options: argparse.Namespace) -> int:
     """Bring an earlier version's study up to this one."""
     from raters.migrate import migrate
@@ -217,55 +164,6 @@ def _study_migrate(options: argparse.Namespace) -> int:
         print(f"{options.study} is of this version already")
     else:
         print(f"{options.study} is brought up; what was there is kept as *.before-{done['to']}")
-    return 0
-
-
-def _study_invite(options: argparse.Namespace) -> int:
-    """Print links, one a line; of a list, a CSV of label and link."""
-    from raters.invitations import Wanted, invite_all, read_wanted
-
-    if options.list and (options.count or options.group or options.language):
-        raise RequestError("give --list, or --count with --group and --language, not both")
-    wanted = (
-        read_wanted(options.list)
-        if options.list
-        else [Wanted(options.group, options.language)] * (options.count or 1)
-    )
-    links = invite_all(options.study, wanted, base_url=options.base_url, days=options.expires)
-    if options.list:
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("label", "link"))
-        rows.writerows((one.label, link) for one, link in zip(wanted, links, strict=True))
-    else:
-        print("\n".join(links))
-    return 0
-
-
-def _study_revoke(options: argparse.Namespace) -> int:
-    """Make a rater's link useless."""
-    from raters.invitations import revoke
-
-    done = revoke(options.study, options.rater, options.reason)
-    stays = "what was answered stays" if done["started"] else "the place is free for another"
-    print(f"{done['rater']}: the link opens nothing any more; {stays}")
-    return 0
-
-
-def _study_receipt(options: argparse.Namespace) -> int:
-    """Say what stands behind a receipt."""
-    from raters.invitations import check_receipt
-
-    for name, value in check_receipt(options.study, options.code).items():
-        print(f"{name}: {'' if value is None else value}")
-    return 0
-
-
-def _study_withdraw(options: argparse.Namespace) -> int:
-    """Erase what a rater answered."""
-    from raters.study import withdraw
-
-    done = withdraw(options.study, options.rater, options.reason)
-    print(f"{done['rater']} has withdrawn; their responses are erased")
     return 0
 
 
@@ -314,59 +212,15 @@ def _study_export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _study_status(options: argparse.Namespace) -> int:
-    """Print how a study stands: for people, or with --json everything."""
-    found = oversee(options.study)
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
-    else:
-        print(readable(found))
-    return 0
-
-
-def _organise(options: argparse.Namespace) -> int:
-    """Serve the organiser's view."""
-    from raters.organiser.app import USER, serve_view
-
-    oversee(options.study)  # what is wrong with the study is said before anything is served
-    password = _password(options)
-    serve_view(
-        lambda: oversee(options.study),
-        password=password,
-        host=options.host,
-        port=options.port,
-        on_ready=lambda: print(
-            f"http://{options.host}:{options.port} is open to {USER}"
-            + ("" if options.password_file else f" with the password {password}"),
-            flush=True,
-        ),
-    )
-    return 0
-
-
-def _password(options: argparse.Namespace) -> str:
-    if options.password_file is None:
-        return secrets.token_urlsafe(12)
-    password: str = options.password_file.read_text(encoding="utf-8").strip()
-    if len(password) < 8:
-        raise RequestError(f"{options.password_file}: a password has at least 8 characters")
-    return password
-
-
 COMMANDS: dict[str, Command] = {
     "study new": _study_new,
     "study plan": _study_plan,
     "study migrate": _study_migrate,
-    "study invite": _study_invite,
-    "study revoke": _study_revoke,
-    "study receipt": _study_receipt,
     "study amend": _study_amend,
-    "study withdraw": _study_withdraw,
     "study backup": _study_backup,
     "study lock": _study_lock,
     "study unblind": _study_unblind,
     "study export": _study_export,
-    "study status": _study_status,
-    "rate": _rate,
-    "organise": _organise,
+    **rooms.COMMANDS,
+    **raters.COMMANDS,
 }
