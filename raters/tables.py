@@ -268,6 +268,7 @@ def _set_up(connection: Any, _record: Any) -> None:
         "busy_timeout=30000",
         "foreign_keys=ON",
         "secure_delete=ON",  # what a withdrawal erases is overwritten
+        "cache_size=-500",  # KiB, of each connection: the system keeps the file's pages anyway
     ):
         connection.execute(f"PRAGMA {pragma}")
 

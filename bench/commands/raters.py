@@ -23,6 +23,11 @@ def add_to(actions: Any, command: Adder) -> None:
         "--list", type=Path, metavar="CSV", help="columns group, language, label; prints label,link"
     )
     invite.add_argument(
+        "--again",
+        metavar="RATER",
+        help="pseudonym, receipt or earlier link: a new link for who lost theirs; it voids those",
+    )
+    invite.add_argument(
         "--expires", type=days, metavar="30d", help="after how long a link opens nothing any more"
     )
     invite.add_argument(
@@ -43,8 +48,21 @@ def add_to(actions: Any, command: Adder) -> None:
 
 def _study_invite(options: argparse.Namespace) -> int:
     """Print links, one a line; of a list, a CSV of label and link."""
-    from raters.invitations import Wanted, invite_all, read_wanted
+    from raters.invitations import Wanted, invite_again, invite_all, read_wanted
 
+    if options.again is not None:
+        if options.list or options.count or options.group:
+            raise RequestError("--again makes one link for one rater: leave out list, count, group")
+        print(
+            invite_again(
+                options.study,
+                options.again,
+                base_url=options.base_url,
+                language=options.language,
+                days=options.expires,
+            )
+        )
+        return 0
     if options.list and (options.count or options.group or options.language):
         raise RequestError("give --list, or --count with --group and --language, not both")
     wanted = (

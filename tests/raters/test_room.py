@@ -268,7 +268,7 @@ def test_every_answer_carries_the_guards_headers(visitors: list[Visitor]) -> Non
         assert headers["x-content-type-options"] == "nosniff"
         assert not any(name.startswith("access-control-") for name in headers)
         assert "server" not in headers
-    policy = visitor.client.get(visitor.link).headers["content-security-policy"]
+    policy = visitors[1].client.get(visitors[1].link).headers["content-security-policy"]
     assert "unsafe" not in policy
 
 

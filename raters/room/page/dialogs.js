@@ -2,15 +2,15 @@
 
 import { button, element } from "/room/page/elements.js";
 
-export function help(keys, { digits, say, close, elsewhere }) {
+export function help(list, { keys, say, close, elsewhere }) {
   return [
     element("h2", { id: "room-dialog-head" }, say("help_title")),
     element("p", {}, say("help_text")),
     element(
       "dl",
       {},
-      ...keys.flatMap(([names, what]) => [
-        element("dt", {}, element("kbd", {}, names.replace("{digits}", digits))),
+      ...list.flatMap(([names, what]) => [
+        element("dt", {}, element("kbd", {}, names.replace("{keys}", keys))),
         element("dd", {}, what),
       ]),
     ),

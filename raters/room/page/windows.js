@@ -1,6 +1,6 @@
 // The windows before the room, opened one at a time in its one dialog.
 
-import { mostOptions } from "/room/page/asked.js";
+import { keysOfOptions } from "/room/page/asked.js";
 import { elsewhereOffer, help, screenCheck, skipping } from "/room/page/dialogs.js";
 import { element } from "/room/page/elements.js";
 import { ask, keep } from "/room/page/outbox.js";
@@ -20,9 +20,9 @@ export function closeWindow() {
 export function openHelp() {
   const clips = room.setup.modality === "video";
   const { flags, remark } = room.setup.ask;
-  const keys = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
+  const list = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
   const elsewhere = elsewhereOffer({ say, get: getCode });
-  openWith("help", help(keys, { digits: mostOptions(room.setup), say, close: closeWindow, elsewhere }));
+  openWith("help", help(list, { keys: keysOfOptions(room.setup), say, close: closeWindow, elsewhere }));
 }
 
 async function getCode() {
