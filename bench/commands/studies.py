@@ -12,10 +12,12 @@ from bench.arguments import Adder, Command, counts, positive
 from bench.commands import raters, rooms
 from bench.errors import RequestError
 from bench.records import Score
-from bench.reporting import log, opened_key
+from bench.reporting import learned, log, opened_key
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.precision import Pilot
 
 
 def add(command: Adder, commands: Any) -> None:
@@ -37,6 +39,12 @@ def _add_study(actions: Any, command: Adder) -> None:
     new.add_argument("--references", type=Path, help="a folder of human-made works")
     new.add_argument(
         "--anchors", type=Path, metavar="STUDY", help="show an earlier study's anchors again"
+    )
+    new.add_argument(
+        "--pilot",
+        type=Path,
+        metavar="STUDY",
+        help="plan by the seconds and variances of this earlier study, not by first guesses",
     )
     new.add_argument(
         "--database", metavar="URL", help="of an empty PostgreSQL database (default: SQLite)"
@@ -62,11 +70,16 @@ def _add_study(actions: Any, command: Adder) -> None:
     unblind = command("study unblind", "after lock: show the models' names", within=actions)
     unblind.add_argument("study", type=Path, metavar="STUDY")
     unblind.add_argument("--reason", required=True, help="why, for the record")
-    export = command("study export", "write long tables, names joined", within=actions)
+    export = command(
+        "study export", "write long tables; models are masked until lock", within=actions
+    )
     export.add_argument("study", type=Path, metavar="STUDY")
     export.add_argument("--out", type=Path, required=True, help="folder for the tables")
     export.add_argument("--masked", action="store_true", help="leave the models' names out")
-    export.add_argument("--reason", default="analysis", help="why, for the record (analysis)")
+    export.add_argument(
+        "--named", action="store_true", help="join them before lock: it needs --reason"
+    )
+    export.add_argument("--reason", default="", help="why, for the record (analysis)")
 
 
 def _add_plan(actions: Any, command: Adder) -> None:
@@ -98,6 +111,7 @@ def _study_new(options: argparse.Namespace) -> int:
         references=options.references,
         anchors=options.anchors,
         database=options.database,
+        pilot=_pilot(options.pilot) if options.pilot else None,
         out=options.out,
     )
     for warning in made.pop("warnings"):
@@ -108,6 +122,20 @@ def _study_new(options: argparse.Namespace) -> int:
         else:
             print(f"{name}: {value}")
     return 0
+
+
+def _pilot(study: Path) -> Pilot:
+    """Return what an earlier study teaches, and say so."""
+    pilot = learned(study)
+    seconds = ", ".join(f"{task} {taken:g}" for task, taken in pilot.seconds.items())
+    print(f"seconds that {study} took: {seconds or 'too few timed answers'}", file=sys.stderr)
+    told = "cannot be told apart there; first guesses stay"
+    if one := pilot.components:
+        told = (
+            f"model × prompt {one.prompt:.2f}, model × rater {one.rater:.2f}, rest {one.rest:.2f}"
+        )
+    print(f"variances: {told}", file=sys.stderr)
+    return pilot
 
 
 def _study_amend(options: argparse.Namespace) -> int:
@@ -194,12 +222,13 @@ def _study_export(options: argparse.Namespace) -> int:
     from raters.export import neutralised, tables
     from raters.report import report
 
+    named, reason = _with_names(options), options.reason or "analysis"
     masked = tables(options.study)
     found: Mapping[str, pd.DataFrame] = masked
-    if not options.masked:
-        found = reveal(masked, opened_key(options.study, f"export: {options.reason}"))
+    if named:
+        found = reveal(masked, opened_key(options.study, f"export: {reason}"))
     else:
-        log(options.study, "exported", f"masked: {options.reason}")
+        log(options.study, "exported", f"masked: {reason}")
     options.out.mkdir(parents=True, exist_ok=True)
     for name, table in found.items():
         neutralised(table).to_csv(options.out / f"{name}.csv", index=False)
@@ -210,6 +239,27 @@ def _study_export(options: argparse.Namespace) -> int:
         path.write_text(text, encoding="utf-8")
         print(path)
     return 0
+
+
+def _with_names(options: argparse.Namespace) -> bool:
+    """Tell whether an export names the models: after lock, or where one insists and says why."""
+    from raters.study import status
+
+    if options.named and options.masked:
+        raise RequestError("an export is --named or --masked, not both")
+    locked = status(options.study)["locked_at"] is not None
+    if options.named and not locked and not options.reason.strip():
+        raise RequestError(
+            "the study is not closed yet: `pinlu study lock` it first, or say with --reason why "
+            "the names are joined before; the reason goes into the log and the report"
+        )
+    if not (locked or options.named or options.masked):
+        print(
+            "The study is not closed yet: models are masked. `pinlu study lock` it first, or give "
+            "--named with a --reason.",
+            file=sys.stderr,
+        )
+    return options.named or (locked and not options.masked)
 
 
 COMMANDS: dict[str, Command] = {

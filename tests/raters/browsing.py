@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from raters.study import invite
 from tests.raters.serving import start_server
@@ -71,14 +71,18 @@ def room(browser: Browser, study: Path, language: str, **context: Any) -> Iterat
             opened.set_default_timeout(PATIENCE)
             page = opened.new_page()
             page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on(
-                "console", lambda said: faults.append(said.text) if said.type == "error" else None
-            )
+            page.on("console", lambda said: faults.extend(_fault(said)))
             enter(page, link, language)
             yield page
             assert faults == []
     finally:
         server.kill()
+
+
+def _fault(said: ConsoleMessage) -> list[str]:
+    """An error of the page; that the network is gone is none."""
+    gone = "ERR_INTERNET_DISCONNECTED" in said.text
+    return [said.text] if said.type == "error" and not gone else []
 
 
 def choose(page: Page, question: str, value: str) -> None:

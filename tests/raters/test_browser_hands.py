@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, CDPSession, Page
 from raters.export import tables
 from raters.study import status
 from tests.browser import chromium
-from tests.raters.browsing import answer, choose, go_on, room, shown, view
+from tests.raters.browsing import PATIENCE, answer, choose, go_on, room, shown, view
 
 pytestmark = [
     pytest.mark.browser,
@@ -135,7 +135,7 @@ def test_two_tabs_at_once_lose_nothing_and_double_nothing(browser: Browser, stud
         other = page.context.new_page()
         other.goto(page.url)
         other.wait_for_selector("[role=radio]")
-        assert shown(other) == shown(page)
+        assert count_of(other) == count_of(page)
         # the same look, answered in both
         for tab in (page, other):
             tab.keyboard.press("1")
@@ -151,11 +151,20 @@ def test_two_tabs_at_once_lose_nothing_and_double_nothing(browser: Browser, stud
         for _ in range(3):
             answer(page)
         page.get_by_text("Saved", exact=True).wait_for()
+        assert count_of(other) != count_of(page)
         answer_here(other)
-        other.wait_for_function("now => window.shownNow() === now", arg=shown(page))
+        other.wait_for_function(
+            "count => document.querySelector('.room-count').textContent === count",
+            arg=count_of(page),
+        )
+        assert view(other) == view(page)
         assert other.evaluate("Object.keys(localStorage).filter(k => /outbox/.test(k))") == []
     found = tables(study)
     assert not found["attributions"].duplicated(["item", "aspect"]).any()
+
+
+def count_of(page: Page) -> str:
+    return page.locator(".room-count").inner_text()
 
 
 def answer_here(page: Page) -> None:
@@ -193,18 +202,19 @@ def test_a_code_from_the_help_leads_on_on_a_phone(browser: Browser, study: Path)
         page.get_by_role("button", name="换一台设备继续").click()
         code = page.locator(".room-elsewhere .room-receipt").inner_text()
         link = page.evaluate("performance.getEntriesByType('navigation')[0].name")
-        count = page.locator(".room-count").inner_text()
+        count = count_of(page)
         with browser.new_context(locale="zh-CN", **PHONE) as context:
+            context.set_default_timeout(PATIENCE)
             phone = context.new_page()
             phone.goto(link.replace("/rate/", "/"))
             assert phone.get_by_role("heading", name="请用邀请链接进入").is_visible()
             phone.get_by_label("续做码").fill("AAAA-AAAA-AAAA")
             phone.get_by_role("button", name="继续").tap()
-            assert phone.get_by_role("heading", name="续做码不对").is_visible()
+            phone.get_by_role("heading", name="续做码不对").wait_for()
             phone.get_by_label("续做码").fill(code.lower())
             phone.get_by_role("button", name="继续").tap()
             phone.wait_for_selector("[role=radio]")
-            assert phone.locator(".room-count").inner_text() == count
+            assert count_of(phone) == count
             assert phone.evaluate("document.documentElement.scrollWidth") <= 360
         page.keyboard.press("Escape")
         go_on_after(page)
