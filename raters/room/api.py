@@ -78,7 +78,7 @@ def api_routes(room: Room) -> APIRouter:
 
 def _set_up(room: Room) -> dict[str, Any]:
     protocol = room.protocol
-    texts = catalogue()
+    texts = catalogue(protocol.modality)
     return {
         "languages": protocol.languages,
         "modality": protocol.modality,
@@ -223,7 +223,7 @@ def _step(step: Step, protocol: Protocol) -> dict[str, Any]:
 
 
 def _instruction(wanted: str, protocol: Protocol) -> dict[str, str]:
-    texts = catalogue()
+    texts = catalogue(protocol.modality)
     named = _named(wanted, protocol)
     return {
         language: texts[language]["attention"].format(label=named[language])

@@ -44,7 +44,7 @@ def create_app(study: Path) -> FastAPI:
     Raises:
         RequestError, ConflictError: it is no study folder, or its protocol was changed.
     """
-    catalogue(), entrance()  # read now: a fault in them must not wait for the first rater
+    catalogue("video"), entrance()  # read now: a fault in them must not wait for the first rater
     protocol, engine = load_study(study)
     room = Room(
         study=study,

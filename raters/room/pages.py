@@ -34,7 +34,10 @@ def message_page(
 ) -> HTMLResponse:
     """Return a page with one of the catalogue's messages; with `code`, it asks for a rater's code."""
     language = language_of(request, room)
-    message = {**catalogue()[language]["messages"], **entrance()[language]["messages"]}[name]
+    message = {
+        **catalogue(room.protocol.modality)[language]["messages"],
+        **entrance()[language]["messages"],
+    }[name]
     return HTMLResponse(
         _page(room, language, message=message, title=message["title"], ask_code=code),
         status_code=status,
@@ -58,7 +61,7 @@ def door_page(
     language = language_of(request, room)
     with t.reading(room.engine) as connection:
         done, total = progress(connection, rater)
-    texts = catalogue()[language]["door"]
+    texts = catalogue(room.protocol.modality)[language]["door"]
     values = {"minutes": room.minutes, "done": done, "total": total}
     door = {
         **texts,
@@ -92,7 +95,7 @@ def new_form() -> str:
 
 
 def _page(room: Room, language: str, **values: Any) -> str:
-    texts = catalogue()
+    texts = catalogue(room.protocol.modality)
     languages = [
         {"id": one, "name": texts[one]["name"], "tag": texts[one]["tag"]}
         for one in room.protocol.languages

@@ -40,7 +40,7 @@ def answer(page: Page) -> None:
     """Answer what is asked, by keyboard, and wait for what comes next."""
     here = view(page)
     before = page.evaluate(
-        "[...document.querySelectorAll('.room-stage img')].map(i => i.src).join()"
+        "[...document.querySelectorAll('.room-frame > *')].map(i => i.src).join()"
     )
     for key in {"attribution": "12", "scales": "43", "pair": "1"}[here]:
         page.keyboard.press(key)
@@ -52,7 +52,7 @@ def wait_for_next(page: Page, here: str, before: str) -> None:
     page.wait_for_function(
         """([here, before]) => {
             const view = document.querySelector('#room').dataset.view;
-            const now = [...document.querySelectorAll('.room-stage img')].map(i => i.src).join();
+            const now = [...document.querySelectorAll('.room-frame > *')].map(i => i.src).join();
             return view !== 'waiting' && (view !== here || now !== before);
         }""",
         arg=[here, before],
@@ -106,3 +106,14 @@ def shown(page: Page) -> str:
         }; }"""
     )
     return str(page.evaluate("window.shownNow()"))
+
+
+def watch(page: Page) -> None:
+    """Let what is shown play from its beginning to its end."""
+    page.locator(".room-player input").evaluate(
+        "one => { one.value = 0; one.dispatchEvent(new Event('input')); }"
+    )
+    page.locator(".room-play").click()
+    page.wait_for_function(
+        "[...document.querySelectorAll('video')].every(one => one.ended)", timeout=PATIENCE
+    )

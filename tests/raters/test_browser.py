@@ -326,7 +326,7 @@ def fits_on_a_phone(page: Page) -> None:
 def tap_through(page: Page) -> None:
     here = view(page)
     before = page.evaluate(
-        "[...document.querySelectorAll('.room-stage img')].map(i => i.src).join()"
+        "[...document.querySelectorAll('.room-frame > *')].map(i => i.src).join()"
     )
     for group in page.get_by_role("radiogroup").all():
         group.get_by_role("radio").last.tap()

@@ -19,7 +19,7 @@ from raters.create import create
 from raters.export import tables
 from raters.study import status
 from tests.browser import chromium
-from tests.raters.browsing import PATIENCE, answer, choose, go_on, room, shown, view
+from tests.raters.browsing import answer, choose, go_on, room, shown, view, watch
 from tests.raters.material import picture, save, write_config, write_rows
 from tests.raters.test_create import rows_of
 
@@ -325,17 +325,6 @@ def test_clips_run_as_one_and_are_judged_once_they_were_seen(
         pass_by(page)
         page.get_by_text("Saved", exact=True).wait_for()
     assert len(tables(tmp_path / "study")["votes"]) == 1
-
-
-def watch(page: Page) -> None:
-    """Let what is shown play from its beginning to its end."""
-    page.locator(".room-player input").evaluate(
-        "one => { one.value = 0; one.dispatchEvent(new Event('input')); }"
-    )
-    page.locator(".room-play").click()
-    page.wait_for_function(
-        "[...document.querySelectorAll('video')].every(one => one.ended)", timeout=PATIENCE
-    )
 
 
 def test_what_is_not_asked_does_not_appear(

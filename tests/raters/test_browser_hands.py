@@ -145,7 +145,8 @@ def test_two_tabs_at_once_lose_nothing_and_double_nothing(browser: Browser, stud
         for tab in (page, other):
             tab.get_by_text("Saved", exact=True).wait_for()
             tab.wait_for_selector("[role=radio]")
-        assert status(study)["responses"] == 2
+        # the second is stored too, or told that its look is closed: its scene's text was shown
+        assert status(study)["responses"] in {1, 2}
         assert len(tables(study)["attributions"]) == 2
         # one goes ahead; the other finds its place when it answers what was answered
         for _ in range(3):
