@@ -69,7 +69,6 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
     with manifest.opened(folder):
         run = settle(run, allow_mixed=allow_mixed)
         entered = {row["key"] for row in manifest.read_outputs(folder)}
-        # what a row names but nobody finds is made again; its row stays
         finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
         planned = [job.key for batch in run.batches for job in batch.jobs]
         manifest.remove_unlisted(folder, planned, finished)
@@ -79,6 +78,10 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
             for batch in run.batches
             if batch.model in run.asked and any(job.key not in finished for job in batch.jobs)
         ]
+        # what a row names but nobody finds is made again, and so is its row
+        lost = {job.key for batch in pending for job in batch.jobs}.intersection(entered - finished)
+        manifest.forget_outputs(folder, lost)
+        entered -= lost
         began = time.monotonic()
         left = sum(job.key not in finished for batch in pending for job in batch.jobs)
         by_model = [

@@ -24,13 +24,19 @@ column of a table of ratings that says so of a row without a value."""
 
 Modality = Literal["image", "video", "understanding"]
 AssignmentKind = Literal[
-    "training", "warm_up", "single", "reference", "repeat", "attention", "pair", "detection"
+    "training", "warm_up", "single", "reference", "foil", "repeat", "attention", "pair", "detection"
 ]
 OutputStatus = Literal["ok", "suspect"]
 Winner = Literal["left", "right", "tie", "both_bad"]
 Diagnosticity = Literal["", "distinct", "shared", "hybrid", "not-applicable"]
 """Whether a scene or a work tells traditions apart: only `distinct` ones, and those of which
 nothing is said, enter the confirmatory indices of style bias."""
+
+FOIL = "foil"
+"""The diagnosticity of a work of a tradition that is not among those compared."""
+
+WorkDiagnosticity = Literal[Diagnosticity, "foil"]
+"""That of a work, which may be a foil too."""
 
 
 @dataclass(frozen=True, slots=True)

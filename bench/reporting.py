@@ -66,7 +66,7 @@ def _protocol(study: Path) -> list[Score]:
 
 def study_tables(study: Path) -> dict[str, DataFrame]:
     """Return a study's checked tables with their names joined."""
-    from bench.join import reveal
+    from bench.join import foils_of, reveal
     from leaderboard.tables import (
         check_attributions,
         check_detections,
@@ -76,8 +76,9 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
     from raters.export import tables
     from raters.study import attribution_labels
 
-    named = reveal(tables(study), opened_key(study, "score"))
-    where, labels = str(study), attribution_labels(study)
+    key = opened_key(study, "score")
+    named = reveal(tables(study), key)
+    where, labels = str(study), [*attribution_labels(study), *foils_of(key)]
     return {
         "ratings": check_ratings(named["ratings"], where),
         "votes": check_votes(named["votes"], where),
@@ -144,6 +145,41 @@ def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
     )
 
 
+def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score]:
+    """Return what probes saw in a run, under the run's name; empty where it was not probed."""
+    import numpy as np
+
+    from bench.manifest import read_run
+    from bench.probe_names import DIVERSITY, PROBES
+    from leaderboard.probes import probe_scores, read_probes
+    from leaderboard.sources import read_source
+
+    if not (run / PROBES).is_file():
+        return []
+    diversity = run / DIVERSITY
+    return probe_scores(
+        read_probes(run / PROBES),
+        read_source(diversity).frame if diversity.is_file() else None,
+        study=str(read_run(run)["run"]),
+        rng=np.random.default_rng(seed),
+        by=by,
+    )
+
+
+def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
+    """Return what raters and a run's probes say together (PPI++), study by study."""
+    from bench.probe_names import PROBES
+    from leaderboard.ppi import combine
+    from leaderboard.probes import read_probes
+
+    probes = read_probes(run / PROBES)
+    scores: list[Score] = []
+    for study in studies:
+        attributions = study_tables(study)["attributions"]
+        scores += combine(attributions, probes)
+    return scores
+
+
 def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
     from leaderboard.pictures import Pictures
@@ -190,12 +226,14 @@ def _pictures(study: Path, out: Path) -> Pictures:
 
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Return what reports call the criteria, and the references where they are not real works."""
-    from bench.join import read_key
+    from bench.join import foils_of, read_key
     from raters.study import criterion_labels, tradition_labels
 
+    keys = {study: read_key(study) for study in studies}
     labels = {name: label for study in studies for name, label in criterion_labels(study).items()}
-    labels |= {name: label for study in studies for name, label in tradition_labels(study).items()}
-    if any(read_key(study)["synthetic"].any() for study in studies):
+    for study, key in keys.items():
+        labels |= tradition_labels(study, more=foils_of(key))
+    if any(key["synthetic"].any() for key in keys.values()):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
     return labels
 

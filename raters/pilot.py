@@ -10,18 +10,16 @@ import pandas as pd
 from sqlalchemy import select
 
 from raters import tables as t
-from raters.export import tables
+from raters.export import EXPORTED, tables
 from raters.folder import open_study
 from raters.oversight import last_events
-from raters.payloads import DETECTION, SCALES
+from raters.payloads import SCALES
 
 ENOUGH = 20
 """Fewer timed answers of a task teach nothing."""
 
 INTERRUPTED = 5
 """A look longer than so many medians was interrupted, and is left out; our choice."""
-
-_KEPT = {"single", "reference", "repeat", "pair", DETECTION}
 
 
 def observed_seconds(study: Path) -> dict[str, float]:
@@ -34,7 +32,7 @@ def observed_seconds(study: Path) -> dict[str, float]:
     with open_study(study) as (_, engine), t.reading(engine) as connection:
         for event in last_events(connection):
             spent = event.shown.get("milliseconds")
-            if spent is None or event.skip or event.kind not in _KEPT:
+            if spent is None or event.skip or event.kind not in EXPORTED:
                 continue
             if event.phase == SCALES:
                 taken["scale"].append(spent / 1000 / len(event.payload["scales"]))
@@ -55,7 +53,9 @@ def coded_ratings(study: Path) -> pd.DataFrame:
     s, a = t.stimulus.c, t.assignment.c
     with open_study(study) as (_, engine), t.reading(engine) as connection:
         rows = connection.execute(select(s.id, s.maker, s.scene, s.asked)).all()
-        works = set(connection.scalars(select(a.first).where(a.kind == "reference").distinct()))
+        works = set(
+            connection.scalars(select(a.first).where(a.kind.in_(("reference", "foil"))).distinct())
+        )
     codes = {row.id: (row.maker, f"{row.scene}/{row.asked}") for row in rows}
     found = tables(study)["ratings"]
     found = found[~found["item"].isin(works) & (found["occasion"] == 0)].dropna(subset="value")

@@ -224,12 +224,13 @@ def test_every_text_is_used() -> None:
         "d_prime_panel",
         "response_criterion_panel",
         "rows_not_distinct",
+        "rows_foils",
         "rows_not_applicable",
         "shared",
         "hybrid",
         "not-applicable",
     }
-    families = ("by_", "index_", "protocol_")
+    families = ("by_", "fault_", "index_", "protocol_", "video_")
     for key in words_in("en").texts:
         assert (
             key.startswith(families)
