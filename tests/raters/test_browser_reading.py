@@ -264,7 +264,7 @@ def doors(page: Page, server: Server, link: str) -> None:
 def windows(page: Page) -> None:
     """Help with a code, and skipping."""
     for name, language, button in (
-        ("English", "en", "Go on on another device"),
+        ("English", "en", "Continue on another device"),
         ("中文", "zh", "换一台设备继续"),
     ):
         page.locator(".room-languages").get_by_text(name, exact=True).click()
