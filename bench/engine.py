@@ -21,7 +21,7 @@ from bench import pipelines
 from bench.errors import DeviceLostError, WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
-from bench.placing import compile_parts, place, size_of
+from bench.placing import compile_parts, exact_attention, place, size_of
 from bench.records import Batch, Job
 from bench.sizes import check_asked, check_made
 from bench.tuning import Tuning
@@ -133,7 +133,7 @@ class Engine:
         keys = {job.key for job in wanted}
         while True:
             at_once = min(self._at_once or len(jobs), len(jobs))
-            with _told_apart():
+            with _told_apart(), exact_attention():
                 made = self._tried(jobs, arguments, keys, at_once)
             if made is not None:
                 return made
