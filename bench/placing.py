@@ -71,14 +71,23 @@ def compile_parts(pipeline: Any, **options: Any) -> None:
         if levels := _levels(denoiser):
             denoiser.to(memory_format=torch.channels_last)
             for level in levels:
-                level.compile(dynamic=False, **options)
-        elif getattr(denoiser, "_repeated_blocks", None):
+                _compile_once(level, **options)
+        elif getattr(denoiser, "_repeated_blocks", None) and not _is_compiled(denoiser):
             denoiser.compile_repeated_blocks(**options)
     decoder: Any = getattr(pipeline.vae, "decoder", None)
     # a decoder of clips keeps frames between its calls, which a compiled one would not see
     if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
         pipeline.vae.to(memory_format=torch.channels_last)
-        decoder.compile(dynamic=False, **options)
+        _compile_once(decoder, **options)
+
+
+def _compile_once(part: Any, **options: Any) -> None:
+    if not _is_compiled(part):
+        part.compile(dynamic=False, **options)
+
+
+def _is_compiled(part: Any) -> bool:
+    return any(one._compiled_call_impl is not None for one in part.modules())  # noqa: SLF001
 
 
 def _levels(denoiser: Any) -> list[Any]:
