@@ -99,13 +99,14 @@ def _levels(denoiser: Any) -> list[Any]:
 
 
 @contextmanager
-def exact_attention() -> Iterator[None]:
+def exact_attention(*, by_cudnn: bool = True) -> Iterator[None]:
     """Have attention go by the fastest exact kernel of the device; the others stay at hand.
 
-    On Hopper and later that is cuDNN's. The order is fixed by the kind of device, not by a
+    On Hopper and later that is cuDNN's, where `by_cudnn`; else it is torch's own choice. The order is fixed by the kind of device, not by a
     measurement: which kernel computes decides the last bits, and a run resumed must have the same.
     """
-    if not (torch.cuda.is_available() and torch.cuda.get_device_capability() >= (9, 0)):
+    there = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (9, 0)
+    if not (by_cudnn and there):
         yield
         return
     order = [
