@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
-from bench import manifest, parts, pipelines
+from bench import manifest, parts, pipelines, slurm_tasks
 from bench.cards import write_run_card
 from bench.keeper import Keeper
 from bench.model_work import ModelWork, missing_of, sentence, tried
-from bench.progress import Progress, progress
+from bench.progress import progress
 from bench.records import Batch, ModelSpec
 from bench.request import Request
 from bench.run import Run, planned_run, settle
@@ -58,29 +58,21 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
     """
     run = planned_run(request, folder)
     with manifest.opened(folder):
+        slurm_tasks.refuse_under_way(folder)
         parts.gather(folder)
         run = settle(run, allow_mixed=allow_mixed)
-        entered = {row["key"] for row in manifest.read_outputs(folder)}
-        # what a row names but nobody finds is made again; its row stays
-        finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
-        planned = [job.key for batch in run.batches for job in batch.jobs]
-        manifest.remove_unlisted(folder, planned, finished)
-        manifest.forget_failures(folder)
-        pending = [
-            batch
-            for batch in run.batches
-            if batch.model in run.asked and any(job.key not in finished for job in batch.jobs)
-        ]
+        due = what_is_due(run)
+        entered, finished = due.entered, due.finished
         began = time.monotonic()
-        left = sum(job.key not in finished for batch in pending for job in batch.jobs)
         by_model = [
             (run.models[model], list(batches))
-            for model, batches in groupby(pending, key=lambda batch: batch.model)
+            for model, batches in groupby(due.batches, key=lambda batch: batch.model)
         ]
         made = failed = suspect = cut = 0
         speed = []
-        with progress("generate", f"{run.suite.modality}s", left) as bar:
-            _warn_of_languages(by_model, bar)
+        with progress("generate", f"{run.suite.modality}s", due.jobs) as bar:
+            for warning in warnings_of_languages(run, due.batches):
+                bar.say(warning)
             for (spec, batches), after in zip_longest(by_model, by_model[1:]):
                 with Keeper(run, entered, bar) as keeper, _read_ahead(after[0] if after else None):
                     row, too_long = _work_off(run, spec, batches, keeper, finished)
@@ -89,9 +81,9 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
                 suspect, cut = suspect + keeper.suspect, cut + too_long
         write_run_card(run.folder)
     return Summary(
-        planned=len(planned),
+        planned=due.planned,
         made=made,
-        there_before=len(finished.intersection(planned)),
+        there_before=due.there_before,
         failed=failed,
         suspect=suspect,
         cut=cut,
@@ -100,13 +92,55 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
     )
 
 
-def _warn_of_languages(
-    by_model: Sequence[tuple[ModelSpec, Sequence[Batch]]], bar: Progress
-) -> None:
-    for spec, batches in by_model:
-        asked = {job.language for batch in batches for job in batch.jobs}
-        for language in sorted(asked.difference(spec.languages) if spec.languages else ()):
-            bar.say(f"{spec.id} does not claim {language}: its outputs say so")
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a settled run lacks: batches of the models asked, and the keys of what is there.
+
+    Jobs that are `entered` have a row, of those that are `finished` the file is there too; `jobs`
+    counts what is missing.
+    """
+
+    batches: Sequence[Batch]
+    entered: set[str]
+    finished: set[str]
+    jobs: int
+    planned: int
+    there_before: int
+
+
+def what_is_due(run: Run, under_way: Collection[int] = ()) -> Due:
+    """Find out what a run lacks, and clear away what no row names. The caller holds the run.
+
+    Of batches that are `under_way` in other processes no file is touched.
+    """
+    folder = run.folder
+    entered = {row["key"] for row in manifest.read_outputs(folder)}
+    # what a row names but nobody finds is made again; its row stays
+    finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
+    planned = [job.key for batch in run.batches for job in batch.jobs]
+    ours = (batch for batch in run.batches if batch.index not in under_way)
+    manifest.remove_unlisted(folder, (job.key for batch in ours for job in batch.jobs), finished)
+    manifest.forget_failures(folder)
+    batches = [
+        batch
+        for batch in run.batches
+        if batch.model in run.asked and any(job.key not in finished for job in batch.jobs)
+    ]
+    jobs = sum(job.key not in finished for batch in batches for job in batch.jobs)
+    there_before = len(finished.intersection(planned))
+    return Due(batches, entered, finished, jobs, len(planned), there_before)
+
+
+def warnings_of_languages(run: Run, batches: Sequence[Batch]) -> list[str]:
+    """Say which models are asked in languages that they do not claim."""
+    asked: dict[str, set[str]] = {}
+    for batch in batches:
+        asked.setdefault(batch.model, set()).update(job.language for job in batch.jobs)
+    return [
+        f"{model} does not claim {language}: its outputs say so"
+        for model, languages in asked.items()
+        for language in sorted(languages.difference(run.models[model].languages or languages))
+    ]
 
 
 def _work_off(

@@ -1,8 +1,8 @@
 """What workers have made, each in a part of its own: `.state/parts/<worker>.jsonl`.
 
 A worker alone writes its part, and whoever holds the run reads all of them into `metadata.jsonl` and
-`failures.jsonl`: nobody needs a lock but the one on the run. A row is of one kind: `begun` (a batch's
-index), `output`, `failure`, or `speed`.
+`failures.jsonl`: nobody needs a lock but the one on the run. A row is of one kind: `here` (host and
+process), `begun` (a batch's index), `output`, `failure`, `said` (a line for people), `speed`, or `ended`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,22 @@ class Part:
         """Write into the part of this worker."""
         self.path = folder_of(run) / f"{worker}.jsonl"
 
+    def here(self, host: str, pid: int) -> None:
+        """Note who writes this part."""
+        self._note({"here": {"host": host, "pid": pid}})
+
     def begun(self, batch: int) -> None:
         """Note that a batch is begun: should the worker die, it is known over what."""
+        self._note({"begun": batch})
+
+    def said(self, text: str) -> None:
+        """Leave a line for people."""
+        self._note({"said": text})
+
+    def _note(self, row: Mapping[str, Any]) -> None:
+        """Add what no power cut needs to spare."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"begun": batch}) + "\n")
+            file.write(json.dumps(row) + "\n")
 
     def outputs(self, outputs: Iterable[Output]) -> None:
         """Enter a batch's outputs in one write."""
@@ -47,6 +59,10 @@ class Part:
     def speed(self, row: Mapping[str, Any]) -> None:
         """Enter how fast a model was."""
         append_rows(self.path, [{"speed": row}])
+
+    def ended(self) -> None:
+        """Note that nothing more will come."""
+        append_rows(self.path, [{"ended": True}])
 
 
 class Reader:
@@ -78,7 +94,7 @@ class Book:
         self.run, self.entered = run, entered
 
     def enter(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Enter rows of parts in one write each; those of jobs that have one are passed over."""
+        """Enter rows of parts in one write; outputs of jobs that have a row are passed over."""
         rows = list(rows)
         outputs = {}
         for row in rows:

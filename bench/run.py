@@ -278,13 +278,19 @@ def _tunings_of(existing: Mapping[str, Any]) -> dict[str, Tuning]:
 
 def environment_of(threads: int) -> dict[str, Any]:
     """Return what pixels depend on beside the plan: device kind, threads, versions."""
-    packages = ("torch", "diffusers", "transformers", "numpy")
+    python, *packages = versions().items()
     return {
         "device": pipelines.device_kind(),
         "threads": threads,
-        "python": platform.python_version(),
-        "versions": {package: version(package) for package in packages},
+        "python": python[1],
+        "versions": dict(packages),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that pixels depend on, without asking for a device."""
+    packages = ("torch", "diffusers", "transformers", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def differs(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -160,12 +160,17 @@ class Schedule:
                 return self._give(worker, name)
         return None
 
+    def begun(self, worker: str) -> None:
+        """Note that a worker has begun a batch: its model loads."""
+        model = self._models.get(self._workers[worker].model)
+        if model:
+            model.unloadable = 0
+
     def loaded(self, worker: str, seconds: float) -> None:
         """Note how long a worker took to load its model."""
         model = self._models.get(self._workers[worker].model)
         if model:
             model.load_seconds = seconds
-            model.unloadable = 0
 
     def done(self, worker: str, batch: int, seconds: float = 0.0) -> None:
         """Note a finished batch: its outputs are whole, or its failure is entered.
