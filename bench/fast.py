@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from bench.errors import WorkError
+from bench.speedups import CACHES
 
 FAMILIES = frozenset(
     {
@@ -65,6 +66,27 @@ def takes_fast_path(pipeline: Any) -> bool:
     vae = pipeline.vae
     # such a decoder is cast to fp32 and back by the pipeline itself, around each decoding
     return not (vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False))
+
+
+_BY_NEIGHBOURS = {cache.config for cache in CACHES.values() if cache.neighbours}
+
+
+def caches(pipeline: Any) -> list[Any]:
+    """Return the parts of a pipeline that keep what they computed for the next step."""
+    parts = pipeline.components.values()
+    return [part for part in parts if getattr(part, "is_cache_enabled", False)]
+
+
+def decide_together(pipeline: Any) -> bool:
+    """Say whether a step cache looks at the whole batch, so that neighbours decide pixels."""
+    kept = [type(part._cache_config).__name__ for part in caches(pipeline)]  # noqa: SLF001
+    return any(name in _BY_NEIGHBOURS for name in kept)
+
+
+def begin_anew(pipeline: Any) -> None:
+    """Forget the steps of the call before: a call that is left early does not do it itself."""
+    for part in caches(pipeline):
+        part._reset_stateful_cache()  # noqa: SLF001 - what diffusers does at the end of a call
 
 
 class FastPath:
@@ -124,12 +146,14 @@ class FastPath:
         missing = [text for text in texts if text not in self._shapes]
         if missing:
             raise WorkError(f"{missing[0][:40]!r} was not encoded")
-        groups: dict[tuple[Any, ...], list[int]] = {}
+        groups: dict[Any, list[int]] = {}
+        alone = decide_together(self.pipeline)
         for index, text in enumerate(texts):
-            groups.setdefault(self._shapes[text], []).append(index)
+            groups.setdefault(index if alone else self._shapes[text], []).append(index)
         found: dict[int, Latents] = {}
         for indices in groups.values():
             generators = [torch.Generator("cpu").manual_seed(seeds[index]) for index in indices]
+            begin_anew(self.pipeline)
             try:
                 self.pipeline(
                     prompt=[texts[index] for index in indices],

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from bench import engine, pipelines
+from bench import engine, pipelines, placing
 from bench.errors import DeviceLostError, WorkError
 from bench.flops import ForwardCounter, matrix_rate
 from bench.keeper import Keeper
@@ -18,6 +18,7 @@ from bench.plan import call_arguments
 from bench.records import Batch, Job, ModelSpec
 from bench.run import Run
 from bench.speed import speed_row
+from bench.speedups import described
 
 _T = TypeVar("_T")
 
@@ -46,7 +47,7 @@ class ModelWork:
             placement = self.worker.placement
             keeper.say(f"{spec.id} is too large for the device: {placement}, which is slower")
         self.cut = 0
-        self._forwards = ForwardCounter(engine.denoisers(self.worker.pipeline))
+        self._forwards = ForwardCounter(placing.denoisers(self.worker.pipeline))
         self._said: set[str] = set()
         self._seconds = 0.0
         engine.peak_memory()
@@ -111,8 +112,10 @@ class ModelWork:
             compile_seconds=compiling,
             spent={"text": worker.text_seconds, **keeper.spent},
             flops=self._forwards.total(),
-            matrix_rate=matrix_rate(engine.work_dtype(worker.pipeline)),
+            matrix_rate=matrix_rate(placing.work_dtype(worker.pipeline)),
             peak_memory=engine.peak_memory(),
+            speedups=described(self.spec.speedups),
+            skips="cache" in self.spec.speedups,
         )
         worker.close()
         self._forwards.close()

@@ -151,6 +151,7 @@ def _fixed_of_key(
         "pipeline": pipeline,
         "dtype": dict(dtype),
         "arguments": call_arguments(spec, frames),
+        **({"speedups": dict(spec.speedups)} if spec.speedups else {}),
     }
 
 

@@ -21,6 +21,7 @@ from bench.models import load_models
 from bench.plan import Part, call_arguments, plan
 from bench.records import Batch, ModelSpec
 from bench.request import Request
+from bench.speedups import check_speedups
 from bench.suites import Suite, load_suite, select
 from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 
@@ -214,8 +215,10 @@ def _resolved_models(
                 **spec.arguments,
                 **(request.arguments or {}),
             },
+            speedups={**spec.speedups, **(request.speedups or {})},
         )
         asked = call_arguments(settled)
+        check_speedups(spec.id, name, settled.speedups, asked)
         for argument in _COUNTS & asked.keys():
             count = asked[argument]
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:

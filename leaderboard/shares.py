@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import NEUTRAL, REFERENCE, Score
+from bench.records import FOIL, NEUTRAL, REFERENCE, Score
 from leaderboard.resampling import (
     Array,
     Judgements,
@@ -102,8 +102,9 @@ def find_home(frame: pd.DataFrame, home: str | None) -> str:
 
 
 def find_traditions(frame: pd.DataFrame, home: str) -> list[str]:
-    """Return the traditions asked of models and those of the references, home first."""
-    return [home, *distinct(frame["target"], without={home, NEUTRAL, OTHER, CANNOT_TELL})]
+    """Return the traditions asked of models and those of the references, foils not, home first."""
+    compared = frame.loc[frame["diagnosticity"] != FOIL, "target"]
+    return [home, *distinct(compared, without={home, NEUTRAL, OTHER, CANNOT_TELL})]
 
 
 def shares_of(

@@ -17,6 +17,7 @@ MAY_IMPORT_HEAVY = {
     "bench/flops.py",
     "bench/generate.py",
     "bench/pipelines.py",
+    "bench/placing.py",
     "bench/profiling.py",
     "bench/run.py",
 }

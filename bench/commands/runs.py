@@ -50,6 +50,13 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
         help="keep a lossless file beside each clip, in masters/",
     )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
+    add(
+        "--speedup",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what changes pictures to be faster: cache=first_block, threshold=0.1, weights=fp8",
+    )
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")

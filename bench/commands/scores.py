@@ -186,6 +186,7 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
     import json
 
     from leaderboard.compare import compare, is_loss, is_undecided, sentence, to_record
+    from leaderboard.marks import marked
     from leaderboard.words import words_in
 
     verdicts = compare(scores, *options.compare)
@@ -193,7 +194,7 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
         records = [to_record(verdict) for verdict in verdicts]
         print(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
     else:
-        words = words_in("en", labels)
+        words = words_in("en", marked(labels, scores))
         if any(SIMULATED in verdict.difference.method for verdict in verdicts):
             print(words.say("simulated_long"))
         print("\n".join(sentence(verdict, words) for verdict in verdicts))
