@@ -180,9 +180,9 @@ class _Driver:
         """Read the parts, and take note of tasks that are over."""
         for task in list(self.submitted.tasks):
             reader = readers.setdefault(task.name, parts.Reader(self.folder, task.name))
-            job = self.jobs.setdefault(
-                task.name, self.executor.job_class(self.executor.folder, task.job)
-            )
+            if task.name not in self.jobs:
+                self.jobs[task.name] = self.job_of(task)
+            job = self.jobs[task.name]
             over = _over(job)  # asked before reading: what it made last is read then
             ledger.enter(("", row) for row in reader.new())
             if over:
@@ -190,6 +190,10 @@ class _Driver:
                 self.submitted.tasks.remove(task)
                 slurm_tasks.write(self.folder, self.submitted)
                 reader.path.unlink(missing_ok=True)
+
+    def job_of(self, task: SlurmTask) -> Any:
+        """Return submitit's job of a task that an earlier process submitted."""
+        return self.executor._executor.job_class(self.executor.folder, task.job)  # noqa: SLF001
 
     def take(self, ledger: Ledger, task: SlurmTask, found: Mapping[str, Any]) -> None:
         """Take the end of a task: what it left undone is submitted again, or set aside."""
@@ -273,7 +277,8 @@ class Work:
             ]
             for index, keys in wanted.items()
         }
-        found = worker.work(model, {index: keys for index, keys in left.items() if keys})
+        wanted = {index: keys for index, keys in left.items() if keys}
+        found = worker.work(model, wanted) if wanted else {"loaded": None, "cut": 0}
         worker.end()
         parts.Part(folder, name).ended()
         return found
