@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,6 +94,7 @@ class _Driver:
         self.ledger: Ledger | None = None
         self.view: View | None = None
         self.unsettled: dict[str, PinluError] = {}
+        self.unloadable: dict[str, str] = {}
         self.in_a_row = 0
         self.last_trouble = ""
         self.read_at = 0.0
@@ -145,6 +147,9 @@ class _Driver:
                 self.unsettled[hand.host] = _as_raised(news.content)
                 hand.state = "waiting"
                 self.settle_by_one()
+            elif hand.state == "trusted":
+                self.lose(news.worker, news.content["error"])
+                self.crew.dismiss(news.worker, for_good=False)
             else:
                 self.refuse(news.worker, news.content["error"])
 
@@ -237,10 +242,9 @@ class _Driver:
         hand.share, hand.begun = None, []
         if "cannot_load" in found:
             model = ledger.schedule.doing(worker)[0]
-            aside = ledger.schedule.cannot_load(worker)
-            ledger.set_aside(aside, found["cannot_load"])
-            if not aside:
-                self.say(f"{found['cannot_load']}; {model} is left to other workers")
+            ledger.schedule.cannot_load(worker)
+            self.unloadable[model] = found["cannot_load"]
+            self.say(f"{found['cannot_load']}; {model} is left to other workers")
             return
         ledger.cut += found["cut"]
         if found["loaded"] is not None:
@@ -338,14 +342,17 @@ class _Driver:
 
     def stop_without_workers(self) -> None:
         """Stop where nobody is left to work; set aside what nobody can load."""
-        if self.crew.coming():
+        ledger = self.ledger
+        if self.crew.coming() or (ledger is not None and not ledger.schedule.unfinished):
             return
         if not self.hands:
             why = self.last_trouble or "none could be started"
             raise WorkError(f"no worker is left ({why}); what was finished is kept, run again")
         idle = all(hand.state == "trusted" and hand.share is None for hand in self.hands.values())
-        if self.ledger is not None and idle:
-            self.ledger.set_aside(self.ledger.schedule.stranded(), "no worker can load its model")
+        if ledger is not None and idle:
+            batches = ledger.run.batches
+            for model, lost in groupby(ledger.schedule.stranded(), lambda at: batches[at].model):
+                ledger.set_aside(lost, self.unloadable.get(model, "no worker can load its model"))
 
     def end(self) -> None:
         """Let the workers end their shares and put their models away: so it is known how fast they were."""

@@ -107,6 +107,8 @@ class Worker:
             return {"cannot_load": str(error)}
         except WorkError as error:
             return {"stopped": str(error), "again": isinstance(error, errors.DeviceLostError)}
+        except OSError as error:  # of the part itself
+            return {"stopped": f"cannot write into {self._part.path}: {error}", "again": False}
 
     def end(self) -> None:
         """Put the model away, and enter how fast it was."""
