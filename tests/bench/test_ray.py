@@ -55,7 +55,7 @@ def whole(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head that works for nobody, and three nodes with a place each."""
-    os.environ["RAY_worker_niceness"] = "0"  # else Ray's workers yield to whatever else runs
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name; else workers yield to all
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(3):
         nodes.add_node(num_cpus=1, num_gpus=0)
