@@ -17,32 +17,8 @@ from typing import Any
 import torch
 
 from bench.errors import WorkError
+from bench.families import FAMILIES
 from bench.speedups import CACHES
-
-FAMILIES = frozenset(
-    {
-        "AuraFlowPipeline",
-        "ChromaPipeline",
-        "CogVideoXPipeline",
-        "CogView4Pipeline",
-        "Flux2KleinPipeline",
-        "FluxPipeline",
-        "HunyuanDiTPipeline",
-        "HunyuanVideoPipeline",
-        "LTXPipeline",
-        "Lumina2Pipeline",
-        "PixArtSigmaPipeline",
-        "QwenImagePipeline",
-        "SanaPipeline",
-        "StableDiffusion3Pipeline",
-        "StableDiffusionPipeline",
-        "StableDiffusionXLPipeline",
-        "WanPipeline",
-        "ZImagePipeline",
-    }
-)
-"""Pipeline classes that go by the fast path: each is held to the plain call by a test on a tiny
-checkpoint. Every other class goes by the plain call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +37,7 @@ class Latents:
 
 def takes_fast_path(pipeline: Any) -> bool:
     """Say whether a loaded pipeline goes by the fast path."""
-    if type(pipeline).__name__ not in FAMILIES:
-        return False
-    vae = pipeline.vae
-    # such a decoder is cast to fp32 and back by the pipeline itself, around each decoding
-    return not (vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False))
+    return type(pipeline).__name__ in FAMILIES
 
 
 _BY_NEIGHBOURS = {cache.config for cache in CACHES.values() if cache.neighbours}
@@ -100,6 +72,10 @@ class FastPath:
         self._encoded: dict[str, tuple[Any, ...]] = {}
         self._shapes: dict[str, tuple[Any, ...]] = {}
         self._asked: list[str] = []
+        if pipeline.vae.dtype == torch.float16 and getattr(
+            pipeline.vae.config, "force_upcast", False
+        ):
+            _keep_upcast(pipeline)
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
@@ -233,6 +209,18 @@ def for_batch(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
         name: [value] * count if name.startswith("negative_prompt") and value is not None else value
         for name, value in arguments.items()
     } | {"output_type": "np"}
+
+
+def _keep_upcast(pipeline: Any) -> None:
+    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline casts it to and fro.
+
+    The pipeline goes on as if it were in fp16: it casts the latents for it before it scales them.
+    """
+    kind = type(pipeline.vae)
+    pipeline.vae.to(torch.float32)
+    as_it_was = property(lambda _: torch.float16)
+    pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
+    pipeline.upcast_vae = lambda: None
 
 
 class _LatentsReady(Exception):  # noqa: N818 - no error: how a call is left

@@ -115,7 +115,6 @@ def what_is_due(run: Run, under_way: Collection[int] = ()) -> Due:
     """
     folder = run.folder
     entered = {row["key"] for row in manifest.read_outputs(folder)}
-    # what a row names but nobody finds is made again; its row stays
     finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
     planned = [job.key for batch in run.batches for job in batch.jobs]
     ours = (batch for batch in run.batches if batch.index not in under_way)
@@ -126,6 +125,11 @@ def what_is_due(run: Run, under_way: Collection[int] = ()) -> Due:
         for batch in run.batches
         if batch.model in run.asked and any(job.key not in finished for job in batch.jobs)
     ]
+    # what a row names but nobody finds is made again, and so is its row
+    again = [batch for batch in batches if batch.index not in under_way]
+    lost = {job.key for batch in again for job in batch.jobs}.intersection(entered - finished)
+    manifest.forget_outputs(folder, lost)
+    entered -= lost
     jobs = sum(job.key not in finished for batch in batches for job in batch.jobs)
     there_before = len(finished.intersection(planned))
     return Due(batches, entered, finished, jobs, len(planned), there_before)

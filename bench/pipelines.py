@@ -19,7 +19,8 @@ import torch
 import transformers
 
 from bench.errors import RequestError, WorkError
-from bench.fast import FAMILIES, begin_anew, decide_together
+from bench.families import FAMILIES
+from bench.fast import begin_anew, decide_together
 from bench.models import as_written, load_model, read_model_file
 from bench.placing import speed_up
 from bench.plan import call_arguments
@@ -95,7 +96,7 @@ def pipeline_class(spec: ModelSpec) -> str:
         RequestError: diffusers has no such class, or its call takes no such argument.
     """
     try:
-        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=_on_hub(spec))
+        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
     except OSError as error:
         raise RequestError(
             f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
@@ -187,7 +188,7 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
     try:
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
             spec.source,
-            revision=_on_hub(spec),
+            revision=on_hub(spec),
             dtype=parts,
             use_safetensors=None if spec.pickled_weights else True,
             **_left_out(spec),
@@ -270,7 +271,8 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
-def _on_hub(spec: ModelSpec) -> str | None:
+def on_hub(spec: ModelSpec) -> str | None:
+    """Return the revision to ask the hub for; None for a folder."""
     return None if os.path.isdir(spec.source) else spec.revision  # noqa: PTH112 - may be a hub id
 
 
@@ -290,7 +292,7 @@ def _left_out(spec: ModelSpec) -> dict[str, Any]:
 
     Both would change pictures, and a black picture in place of a refused one is worse than none.
     """
-    config = diffusers.DiffusionPipeline.load_config(spec.source, revision=_on_hub(spec))
+    config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
     takes = inspect.signature(getattr(diffusers, config["_class_name"]).__init__).parameters
     without: dict[str, Any] = {}
     if "safety_checker" in takes:

@@ -122,6 +122,41 @@ def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
     )
 
 
+def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score]:
+    """Return what probes saw in a run, under the run's name; empty where it was not probed."""
+    import numpy as np
+
+    from bench.manifest import read_run
+    from bench.probe_names import DIVERSITY, PROBES
+    from leaderboard.probes import probe_scores, read_probes
+    from leaderboard.sources import read_source
+
+    if not (run / PROBES).is_file():
+        return []
+    diversity = run / DIVERSITY
+    return probe_scores(
+        read_probes(run / PROBES),
+        read_source(diversity).frame if diversity.is_file() else None,
+        study=str(read_run(run)["run"]),
+        rng=np.random.default_rng(seed),
+        by=by,
+    )
+
+
+def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
+    """Return what raters and a run's probes say together (PPI++), study by study."""
+    from bench.probe_names import PROBES
+    from leaderboard.ppi import combine
+    from leaderboard.probes import read_probes
+
+    probes = read_probes(run / PROBES)
+    scores: list[Score] = []
+    for study in studies:
+        attributions = study_tables(study)["attributions"]
+        scores += combine(attributions, probes)
+    return scores
+
+
 def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
     from leaderboard.pictures import Pictures

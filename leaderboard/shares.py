@@ -25,6 +25,10 @@ from leaderboard.resampling import (
 from leaderboard.selection import codes, distinct, seed_codes
 from leaderboard.tables import CANNOT_TELL, OTHER
 
+CHANCE = "chance:"
+"""Columns of this beginning, one per label, hold the probabilities that a probe gave: they are counted
+in the place of the one label in `attribution`."""
+
 TRACES = {"": 0.0, "none": 0.0, "slight": 0.15, "clear": 0.3, "equal": 0.5}
 """How much of a picture a trace of another manner is counted as, in a sensitivity analysis."""
 
@@ -120,7 +124,8 @@ def shares_of(
     `traditions` are the study's, home first: a slice may hold but some of them.
     Scenes are drawn together for all models and targets, references within their class and
     stratum, raters, and seeds together for all prompts; see `resampling`. With `graded` a trace of
-    another manner takes its strength (`TRACES`) from the label given.
+    another manner takes its strength (`TRACES`) from the label given. Columns `chance:LABEL` hold
+    probabilities in the place of one label.
     """
     is_reference = frame["model"] == REFERENCE
     # A reference is its own prompt: works are averaged one by one, variants of one work first
@@ -174,6 +179,17 @@ def shares_of(
             channel=np.concatenate([given, _places(trace, labels)]),
             value=2 * np.concatenate([1 - strength, strength]),
             weight=np.full(2 * len(frame), 0.5),
+        )
+    if chances := [f"{CHANCE}{label}" for label in labels if f"{CHANCE}{label}" in frame]:
+        told = frame[chances].to_numpy(dtype=np.float64)
+        places = np.array([labels.index(name.removeprefix(CHANCE)) for name in chances])
+        # a judgement in as many parts as there are labels, together of weight one
+        judgements = judgements._replace(
+            item=np.repeat(item, len(places)),
+            rater=np.repeat(rater, len(places)),
+            channel=np.tile(places, len(frame)),
+            value=len(places) * told.ravel(),
+            weight=np.full(told.size, 1 / len(places)),
         )
     result, edges = spread_shares(
         rng,

@@ -28,6 +28,7 @@ from leaderboard.pictures import (
     lowest_csv,
     write_pictures,
 )
+from leaderboard.probe_page import probe_sections
 from leaderboard.speed import speed_table
 from leaderboard.tabulate import capital, headline_table, latex, markdown, notes_of
 from leaderboard.words import LANGUAGES, Words, words_in
@@ -79,6 +80,7 @@ def write_site(
         page = template.render(
             words=words,
             sections=sections,
+            probed=probe_sections(scores, words),
             simulated=any(section["board"].simulated for section in sections),
             notes=[note.get(language) or next(iter(note.values())) for note in notes],
             capital=capital,

@@ -54,6 +54,7 @@ def style(
     confidence: float = 0.95,
     resamples: int = 1000,
     by: Sequence[str] = (),
+    known: Sequence[str] = (),
 ) -> list[Score]:
     """Return all indices of style bias per study, aspect (in `criterion`) and model.
 
@@ -68,6 +69,7 @@ def style(
         confidence: of the intervals.
         resamples: how many; scenes (paired over models and targets), references and raters.
         by: columns to slice by, beside the whole; references without a value there stay in.
+        known: traditions that can be seen, beside those asked for and those of the references.
 
     Raises:
         RequestError: the home tradition is not clear, or no model was asked for it.
@@ -79,6 +81,7 @@ def style(
     for study, slice_, rows in parts(first_time(attributions), by):
         if not slice_:  # a study comes whole before its slices, and its traditions are theirs
             traditions = find_traditions(rows, find_home(rows, home))
+            traditions += [one for one in known if one not in traditions]
         for aspect in ASPECTS:
             seen = rows[rows["aspect"] == aspect]
             if not (seen["model"] != REFERENCE).any():

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "diffusers", "transformers"}
 MAY_IMPORT_HEAVY = {
+    "bench/embeddings.py",
     "bench/engine.py",
     "bench/fast.py",
     "bench/flops.py",
@@ -20,6 +21,7 @@ MAY_IMPORT_HEAVY = {
     "bench/placing.py",
     "bench/profiling.py",
     "bench/run.py",
+    "bench/shapes.py",
 }
 MAY_IMPORT_GRADIO = {"leaderboard/serve.py"}
 """Beside the rooms; nobody in its own package imports it, so that scoring stays light."""

@@ -86,6 +86,7 @@ def test_a_cache_changes_latents_and_gives_the_same_again_whatever_came_before(
 
 
 @pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")
 @pytest.mark.parametrize("family", [*IMAGES, *CLIPS])
 def test_weights_kept_in_fp8_change_every_family_and_give_the_same_again(
     family: str, tmp_path: Path
