@@ -49,20 +49,26 @@ def _slurm(options: argparse.Namespace) -> Engine:
 def _local(options: argparse.Namespace) -> Engine:
     if options.devices and options.workers:
         raise RequestError("--devices says where the workers are: leave out --workers")
-    places = list(options.devices or ["cpu"] * (options.workers or options.json))
-    if not places:
+    from bench.pipelines import count_gpus
+
+    gpus = count_gpus()
+    places = list(options.devices or ["cpu"] * (options.workers or 0))
+    if not places and not options.json:
         from bench.generate import generate
 
         return generate
+    places = places or ["0" if gpus else "cpu"]
+    if len({place == "cpu" for place in places}) > 1:
+        raise RequestError(
+            "--devices mixes GPUs and cpu: their pixels differ, so a run is on one kind"
+        )
     for place in places:
         if place != "cpu" and not place.isdecimal():
             raise RequestError(f"--devices {place}: a device is a GPU's number, or cpu")
         if place != "cpu" and places.count(place) > 1:
             raise RequestError(f"--devices names GPU {place} twice")
-    if len({place == "cpu" for place in places}) > 1:
-        raise RequestError(
-            "--devices mixes GPUs and cpu: their pixels differ, so a run is on one kind"
-        )
+        if place != "cpu" and int(place) >= gpus:
+            raise RequestError(f"--devices {place}: GPUs count from 0, and torch sees {gpus} here")
     from bench.driving import drive
     from bench.local_crew import LocalCrew
 

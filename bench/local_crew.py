@@ -50,7 +50,7 @@ class LocalCrew:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", "-m", "bench.local_crew", name]
         # before torch is asked for anything it sees this one device, or none
-        device = {"CUDA_VISIBLE_DEVICES": "" if place == "cpu" else place}
+        device = {"CUDA_VISIBLE_DEVICES": "" if place == "cpu" else _as_visible(place)}
         with theirs, (self._logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own module
                 [*command, str(theirs.fileno()), str(os.getpid())],
@@ -120,6 +120,12 @@ class LocalCrew:
         lines = (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         last = next((line for line in reversed(lines.splitlines()) if line.strip()), "")
         return f"ended with status {code}" + (f": {last.strip()[:200]}" if last else "")
+
+
+def _as_visible(place: str) -> str:
+    """Return a GPU's number for a worker: it counts among those that this process may use."""
+    ours = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return ours.split(",")[int(place)] if ours else place
 
 
 def serve(name: str, descriptor: int, parent: int) -> None:

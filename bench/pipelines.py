@@ -67,6 +67,11 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def count_gpus() -> int:
+    """Return how many GPUs this process sees."""
+    return torch.cuda.device_count()
+
+
 def settle_threads(threads: int | None) -> int:
     """Set the number of CPU threads (what the machine gives us by default) and return it."""
     ours = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)

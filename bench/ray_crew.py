@@ -147,8 +147,12 @@ class _Actor:
     def __init__(self, name: str, on_gpu: bool) -> None:
         if not on_gpu:  # before torch is asked for anything
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        from bench.worker import Worker  # noqa: PLC0415 - on a node this is what may fail
+        from bench.pipelines import has_gpu  # noqa: PLC0415 - on a node this is what may fail
+        from bench.worker import Worker  # noqa: PLC0415
 
+        if on_gpu and not has_gpu():
+            msg = f"Ray gave a GPU, but torch sees none on {socket.gethostname()}"
+            raise RuntimeError(msg)
         self.worker = Worker(name)
 
     def here(self) -> None:

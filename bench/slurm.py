@@ -29,6 +29,7 @@ from bench.estimates import estimates_of, task_of
 from bench.files import read_rows
 from bench.generate import Summary, what_is_due
 from bench.ledger import Ledger
+from bench.pipelines import has_gpu
 from bench.request import Request, SlurmOptions
 from bench.run import Run, differs, run_on_disk
 from bench.scheduling import DEATHS, Estimate, Schedule, Share, Task
@@ -113,7 +114,8 @@ class _Driver:
     def settle(self, request: Request) -> None:
         """Have a task settle the run, on a device like those that will make the pixels."""
         _say("a task settles the run on a computing node")
-        job = self.executor.submit(settle, self.folder, request, code_hash(), self.allow_mixed)
+        here = (code_hash(), self.options.gpus, self.allow_mixed)
+        job = self.executor.submit(settle, self.folder, request, *here)
         while not _over(job):
             time.sleep(POLLED_EVERY / 4)
         found = _result(job)
@@ -290,8 +292,16 @@ class Work:
         return DelayedSubmission(self, *arguments)
 
 
-def settle(folder: Path, request: Request, code: str, allow_mixed: bool) -> dict[str, Any]:
+def settle(
+    folder: Path, request: Request, code: str, gpus: int, allow_mixed: bool
+) -> dict[str, Any]:
     """Settle a run in a task; return the ids of the models asked, or the error."""
+    if gpus and not has_gpu():
+        said = f"a GPU was asked for, but torch sees none on {socket.gethostname()}"
+        return {
+            "error": f"{said}: see `gpus` under `slurm:` in the run's YAML",
+            "kind": "WorkError",
+        }
     if wrong := _wrong_here(folder, code):
         return {"error": wrong, "kind": "WorkError"}
     return answer(Worker("settle"), "settle", (request, folder, allow_mixed))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from bench import driving, manifest
 from bench.cli import main
@@ -190,6 +191,11 @@ def test_wrong_requests_are_refused_by_the_worker_that_settles_and_leave_nothing
     [
         (["--devices", "0,0"], "names GPU 0 twice"),
         (["--devices", "0,cpu"], "mixes GPUs and cpu"),
+        pytest.param(
+            ["--devices", "0"],
+            "torch sees 0 here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
         (["--devices", "tpu"], "a GPU's number, or cpu"),
         (["--devices", "cpu", "--workers", "2"], "leave out --workers"),
     ],
