@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from typing import TextIO
 
 from bench.progress import progress
 from bench.scheduling import Share
@@ -48,15 +49,15 @@ class State:
 class View:
     """Shows states as they come; call `show` as often as convenient."""
 
-    def __init__(self, unit: str, total: int, *, as_json: bool, stack: ExitStack) -> None:
+    def __init__(self, unit: str, total: int, json_to: TextIO | None, stack: ExitStack) -> None:
         """Show a work of `total` outputs."""
-        self._json, self._unit = as_json, unit
-        self._bar = None if as_json else stack.enter_context(progress("generate", unit, total))
+        self._json = json_to
+        self._bar = None if json_to else stack.enter_context(progress("generate", unit, total))
         self._done = 0
         self._said: set[str] = set()
         self._shown = float("-inf")
         terminal = "terminal" if sys.stderr.isatty() else "lines"
-        self._every = EVERY["json" if as_json else terminal]
+        self._every = EVERY["json" if json_to else terminal]
 
     def say(self, text: str) -> None:
         """Print a line for people, once however many workers say it."""
@@ -75,10 +76,9 @@ class View:
         self._shown = time.monotonic()
         now = state()
         if self._json:
-            sys.stdout.write(
-                json.dumps({"event": "last" if last else "state", **asdict(now)}) + "\n"
-            )
-            sys.stdout.flush()
+            event = {"event": "last" if last else "state", **asdict(now)}
+            self._json.write(json.dumps(event) + "\n")
+            self._json.flush()
         elif self._bar is not None:
             done = now.done + now.failed
             self._bar.advance(done - self._done, _note(now))
@@ -86,10 +86,10 @@ class View:
 
 
 @contextmanager
-def view(unit: str, total: int, *, as_json: bool) -> Iterator[View]:
-    """Give a view; its bar is put away at the end."""
+def view(unit: str, total: int, json_to: TextIO | None) -> Iterator[View]:
+    """Give a view, of JSON lines where it is told whither; its bar is put away at the end."""
     with ExitStack() as stack:
-        yield View(unit, total, as_json=as_json, stack=stack)
+        yield View(unit, total, json_to, stack)
 
 
 def _note(state: State) -> str:

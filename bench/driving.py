@@ -9,11 +9,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from bench import errors, manifest, parts, slurm_tasks
 from bench.cards import write_run_card
@@ -67,15 +67,16 @@ def drive(
         RequestError, ConflictError, WorkError: as `generate`; and WorkError where no worker is left.
     """
     folder = folder.resolve()
-    was_there = folder.exists()
+    was_there, json_to = folder.exists(), sys.stdout if as_json else None
     try:
         with manifest.opened(folder) as token:
             slurm_tasks.refuse_under_way(folder)
             parts.gather(folder)
             crew = crew_of(folder / manifest.STATE / "logs")
             driver = _Driver(absolute(request), folder, crew, token, allow_mixed=allow_mixed)
-            with _closed(driver):
-                return driver.drive(as_json=as_json)
+            # what libraries print must not stand between the lines of JSON
+            with _closed(driver), redirect_stdout(sys.stderr):
+                return driver.drive(json_to)
     except RequestError:
         if not was_there and not (folder / "run.yaml").exists():
             shutil.rmtree(folder)  # nothing was begun
@@ -100,7 +101,7 @@ class _Driver:
         self.read_at = 0.0
         self.code = code_hash()
 
-    def drive(self, *, as_json: bool) -> Summary:
+    def drive(self, json_to: TextIO | None) -> Summary:
         """Settle the run by the first worker that can, then work it off."""
         began = time.monotonic()
         self.marker.write_text(self.token, encoding="utf-8")
@@ -108,7 +109,7 @@ class _Driver:
             self.turn()
         ledger = self.ledger
         unit = f"{ledger.run.suite.modality}s"
-        with view(unit, ledger.due.jobs, as_json=as_json) as self.view:
+        with view(unit, ledger.due.jobs, json_to) as self.view:
             for warning in warnings_of_languages(ledger.run, ledger.due.batches):
                 self.say(warning)
             while ledger.schedule.unfinished:

@@ -197,6 +197,7 @@ def joined(address: str | None) -> Any:
 
 
 def _why(error: Exception) -> str:
-    """Return why an actor died, as the last line of what Ray says of it."""
+    """Return why an actor died: the first sentence of the last line of what Ray says of it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1][:200]}" if lines else type(error).__name__
+    said = lines[-1].partition(". ")[0][:200] if lines else ""
+    return f"{type(error).__name__}: {said}"

@@ -160,7 +160,7 @@ class _Driver:
         at_once = self.options.jobs if self.options.cluster == "local" else len(shares)
         readers: dict[str, parts.Reader] = {}
         unit = f"{ledger.run.suite.modality}s"
-        with view(unit, ledger.due.jobs, as_json=self.as_json) as shown:
+        with view(unit, ledger.due.jobs, sys.stdout if self.as_json else None) as shown:
             try:
                 while shares or self.submitted.tasks:
                     while shares and len(self.submitted.tasks) < at_once:

@@ -82,7 +82,7 @@ def test_killed_actors_and_a_removed_node_change_nothing(
                     titles.update(psutil.Process(pid).cmdline())
                     psutil.Process(pid).kill()
                 if not dead:
-                    cluster.remove_node(cluster.worker_nodes[0], allow_graceful=False)
+                    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
                 dead.add(name)
 
     with meanwhile(chaos):
