@@ -62,13 +62,16 @@ def _local(options: argparse.Namespace) -> Engine:
         raise RequestError(
             "--devices mixes GPUs and cpu: their pixels differ, so a run is on one kind"
         )
-    for place in places:
-        if place != "cpu" and not place.isdecimal():
-            raise RequestError(f"--devices {place}: a device is a GPU's number, or cpu")
-        if place != "cpu" and places.count(place) > 1:
-            raise RequestError(f"--devices names GPU {place} twice")
-        if place != "cpu" and int(place) >= gpus:
-            raise RequestError(f"--devices {place}: GPUs count from 0, and torch sees {gpus} here")
+    numbers = [number for place in places if place != "cpu" for number in place.split("+")]
+    for number in numbers:
+        if not number.isdecimal():
+            raise RequestError(
+                f"--devices {number}: a device is a GPU's number, several as in 0+1, or cpu"
+            )
+        if numbers.count(number) > 1:
+            raise RequestError(f"--devices names GPU {number} twice")
+        if int(number) >= gpus:
+            raise RequestError(f"--devices {number}: GPUs count from 0, and torch sees {gpus} here")
     from bench.driving import drive
     from bench.local_crew import LocalCrew
 

@@ -26,7 +26,7 @@ Process = subprocess.Popen[bytes]
 
 
 class LocalCrew:
-    """One process for each of `places`: numbers of GPUs, or "cpu". Logs go into `logs`."""
+    """One process for each of `places`: a GPU's number, several as in "0+1", or "cpu". Logs go into `logs`."""
 
     def __init__(self, places: Sequence[str], logs: Path) -> None:
         """Hire nobody yet."""
@@ -123,9 +123,11 @@ class LocalCrew:
 
 
 def _as_visible(place: str) -> str:
-    """Return a GPU's number for a worker: it counts among those that this process may use."""
+    """Return the GPUs of a worker: they count among those that this process may use."""
     ours = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    return ours.split(",")[int(place)] if ours else place
+    visible = ours.split(",") if ours else None
+    numbers = place.split("+")
+    return ",".join(visible[int(number)] if visible else number for number in numbers)
 
 
 def serve(name: str, descriptor: int, parent: int) -> None:

@@ -73,7 +73,11 @@ def _add_engine(group: Any) -> None:
         default="local",
         help="local: this process, or with --devices or --workers one process for each (local)",
     )
-    add("--devices", type=names, help="local: GPUs by number, as in 0,1,2,3; or cpu,cpu")
+    add(
+        "--devices",
+        type=names,
+        help="local: GPUs by number, as in 0,1,2,3; 0+1,2+3 gives each worker two; or cpu,cpu",
+    )
     add("--workers", type=positive, help="at most so many workers; locally so many without a GPU")
     add("--address", help="ray: HOST:PORT of a cluster's head (RAY_ADDRESS, else this host alone)")
     add(

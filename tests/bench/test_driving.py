@@ -190,13 +190,14 @@ def test_wrong_requests_are_refused_by_the_worker_that_settles_and_leave_nothing
     ("options", "says"),
     [
         (["--devices", "0,0"], "names GPU 0 twice"),
+        (["--devices", "0+1,1+2"], "names GPU 1 twice"),
         (["--devices", "0,cpu"], "mixes GPUs and cpu"),
         pytest.param(
             ["--devices", "0"],
             "torch sees 0 here",
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
         ),
-        (["--devices", "tpu"], "a GPU's number, or cpu"),
+        (["--devices", "tpu"], "a GPU's number, several as in 0+1, or cpu"),
         (["--devices", "cpu", "--workers", "2"], "leave out --workers"),
     ],
 )
