@@ -33,6 +33,7 @@ from leaderboard.selection import (
     is_simulated,
     parts,
     say_simulated,
+    stream,
 )
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
@@ -66,8 +67,8 @@ def score(
         tables: checked tables under the names of `TABLES`; any may be missing.
         levels: of the criteria; see `agreement`.
         home: the tradition under test; see `shares.find_home`.
-        rng: each table draws from a child of its own, so one table never changes another's
-            scores.
+        rng: every part draws from a stream of its own (`selection.stream`), so that no table or
+            study changes another's scores.
         confidence: of all intervals.
         resamples: of each bootstrap.
         by: columns to slice by, beside the whole.
@@ -82,8 +83,6 @@ def score(
     if unknown or not tables:
         raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
     _refuse_shared_names(tables)
-    names = (*TABLES, "both", "languages")
-    children = dict(zip(names, rng.spawn(len(names)), strict=True))
     scores: list[Score] = []
     options = Options(confidence, resamples, by)
     given, votes = tables.get("ratings"), tables.get("votes")
@@ -92,19 +91,17 @@ def score(
         shares = list(applicability(given, confidence, by))
         scores += shares
         scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
-        quality = list(_quality(ratings, children["ratings"], options, weights))
+        quality = list(_quality(ratings, rng, options, weights))
         scores += say_left_out(quality, shares)
         for study, slice_, rows in parts(given, by):
             scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
     if votes is not None:
-        scores += rank(
-            votes, rng=children["votes"], confidence=confidence, resamples=resamples, by=by
-        )
+        scores += rank(votes, rng=rng, confidence=confidence, resamples=resamples, by=by)
     if ratings is not None and votes is not None:
         scores += joint(
             ratings,
             votes,
-            rng=children["both"],
+            rng=rng,
             confidence=confidence,
             resamples=resamples,
             by=[column for column in by if column in ratings and column in votes],
@@ -115,16 +112,16 @@ def score(
         scores += style(
             attributions,
             home=home,
-            rng=children["attributions"],
+            rng=rng,
             confidence=confidence,
             resamples=resamples,
             by=by,
         )
-    scores += _gaps(tables, children["languages"], options, home=home, declared=declared)
+    scores += _gaps(tables, rng, options, home=home, declared=declared)
     if (detections := tables.get("detections")) is not None:
         scores += detection(
             detections,
-            rng=children["detections"],
+            rng=rng,
             confidence=confidence,
             resamples=resamples,
             by=by,
@@ -144,12 +141,11 @@ def _gaps(
     declared: Mapping[str, Sequence[str]] | None,
 ) -> Iterator[Score]:
     """Yield what the language of the prompt changes, in scores and in leaks."""
-    of_scores, of_leaks = rng.spawn(2)
     told = {**options._asdict(), "declared": declared}
     if (ratings := tables.get("ratings")) is not None:
-        yield from score_gaps(applicable(ratings), rng=of_scores, **told)
+        yield from score_gaps(applicable(ratings), rng=rng, **told)
     if (attributions := tables.get("attributions")) is not None:
-        yield from leak_gaps(attributions, home=home, rng=of_leaks, **told)
+        yield from leak_gaps(attributions, home=home, rng=rng, **told)
 
 
 def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
@@ -195,15 +191,16 @@ def _quality(
 ) -> Iterator[Score]:
     for study, slice_, rows in parts(first_time(ratings), options.by):
         blank = Score(study=study, slice=slice_, confidence=options.confidence)
+        own = stream(rng, "ratings", study, slice_)
         named = rows[rows["model"] != ""]
         means: list[Score] = []
         if len(named):
-            means = list(mean_scores(named, blank, rng, options.resamples, weights))
+            means = list(mean_scores(named, blank, own, options.resamples, weights))
             yield from means
         simulated = is_simulated(rows)
         beside = [
-            *scale_structure(rows, blank, rng, options.resamples),
-            *schools(rows, blank, rng, options.resamples),
+            *scale_structure(rows, blank, own, options.resamples),
+            *schools(rows, blank, own, options.resamples),
         ]
         yield from say_simulated(beside) if simulated else beside
         for criterion in distinct(rows["criterion"]):
