@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -18,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.leaderboard.coverage import (
     MEASURES,
     Design,
-    Measure,
     of_alpha,
     of_equal,
     of_joint,
@@ -43,40 +41,35 @@ SMALL = {
     "5 × 20, four seeds, SD .2": Design(5, 20, 0.4, seeds=4, seed_spread=0.2),
     "5 × 20, four seeds, SD .5": Design(5, 20, 0.4, seeds=4, seed_spread=0.5),
 }
-OF_SMALL: dict[str, Sequence[Measure]] = dict.fromkeys(SMALL, (of_means, of_equal)) | {
-    "4 raters × 24 scenes": (of_means, of_equal, of_votes, of_style),
-    # for these two seeds alone the models are not equal
-    "5 × 20, two seeds, SD .5": (of_means,),
-}
-RESAMPLES, SIZE = 400, 500
+OF_EQUAL = [name for name in SMALL if "seeds" not in name]
+"""For seeds that are always the same ones the models are not equal."""
+RESAMPLES, SIZE = 300, 400
 
 
 def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     start = time.perf_counter()
     wanted = [measure for measure in MEASURES if measure.__name__ in sys.argv[2:]] or MEASURES
-    jobs = [
-        (name, design, measure)
-        for name, design in SMALL.items()
-        for measure in OF_SMALL[name]
-        if measure is not of_style
-    ]
-    for of in (of_means, of_equal, of_votes, of_alpha, of_style):
+    jobs = [(name, SMALL[name], of_equal) for name in OF_EQUAL]
+    jobs += [(name, design, of_means) for name, design in SMALL.items()]
+    for of in (of_means, of_votes, of_alpha):
         jobs += [(_name(design), design, of) for design in USUAL]
-    small = "4 raters × 24 scenes"
-    jobs.append((small, SMALL[small], of_style))
-    for of in (of_joint, of_scales, of_schools):
-        designs = USUAL[1:2] if of is of_schools else USUAL[1::2]
-        jobs += [(_name(design), design, of) for design in designs]
+    first = next(iter(SMALL))
+    jobs.append((first, SMALL[first], of_votes))
+    for of in (of_joint, of_scales, of_equal):
+        jobs += [(_name(design), design, of) for design in USUAL[1::2]]
+    jobs += [(_name(design), design, of_style) for design in USUAL]
+    jobs += [(first, SMALL[first], of_style), (_name(USUAL[1]), USUAL[1], of_schools)]
     table: dict[str, dict[str, float]] = {}
     for name, design, measure in jobs:
         if measure not in wanted:
             continue
         found = list(repetitions(measure, design, times, resamples=RESAMPLES, size=SIZE))
-        for family in found[0]:
-            share = sum(held[family] for held in found) / times
+        for family in dict.fromkeys(family for held in found for family in held):
+            given = [held[family] for held in found if family in held]
+            share = sum(given) / len(given)
             table.setdefault(name, {})[family] = share
-            print(f"{name} | {family} | {100 * share:.1f} % | {times}", flush=True)
+            print(f"{name} | {family} | {100 * share:.1f} % | {len(given)}", flush=True)
     seconds = time.perf_counter() - start
     print(f"{times} repetitions each, {RESAMPLES} resamples, {seconds:.0f} s")
     print(json.dumps({"repetitions": times, "seconds": round(seconds), "coverage": table}))

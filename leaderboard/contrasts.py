@@ -102,5 +102,7 @@ def p_score(difference: Score, p: float) -> Score:
     reason = (
         "no interval: a p value" if math.isfinite(p) else "nothing varies between the resamples"
     )
-    score = replace(difference, metric=f"{difference.metric}_p", value=p, method=said)
-    return replace(score, low=math.nan, high=math.nan, reason=reason)
+    metric, nan = f"{difference.metric}_p", math.nan
+    return replace(
+        difference, metric=metric, value=p, low=nan, high=nan, method=said, reason=reason
+    )

@@ -90,10 +90,14 @@ def ranked(
     blanks = [replace(score, method=method) for score in blanks]
     unbounded = f"no interval: {fit.one_sided}" if fit.one_sided else ""
     for score in _of_fit(fit, blanks, replace(tie, method=method)):
-        needs_one = score.metric not in {"rank", "ranked_above", "tie_parameter"} or (
-            score.metric == "tie_parameter" and score.value > 0
-        )
-        yield replace(score, reason=unbounded) if unbounded and needs_one else score
+        yield replace(score, reason=unbounded) if unbounded and _needs_one(score) else score
+
+
+def _needs_one(score: Score) -> bool:
+    """Say whether a score without bounds on the strengths has no interval either."""
+    if score.metric == "tie_parameter":
+        return score.value > 0
+    return score.metric not in {"rank", "ranked_above"}
 
 
 def _of_fit(fit: Fitted, blanks: Sequence[Score], tie: Score) -> Iterator[Score]:

@@ -30,6 +30,7 @@ from leaderboard.selection import (
     confirmatory,
     distinct,
     first_time,
+    has_values,
     is_simulated,
     parts,
     say_simulated,
@@ -83,17 +84,19 @@ def score(
     if unknown or not tables:
         raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
     _refuse_shared_names(tables)
+    _refuse_no_slice(tables, by)
     scores: list[Score] = []
     options = Options(confidence, resamples, by)
     given, votes = tables.get("ratings"), tables.get("votes")
     ratings = None if given is None else applicable(given)
     if given is not None and ratings is not None:
-        shares = list(applicability(given, confidence, by))
+        own = _own(by, ratings)
+        shares = list(applicability(given, confidence, own))
         scores += shares
-        scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
-        quality = list(_quality(ratings, rng, options, weights))
+        scores += agreement(ratings, levels=levels, confidence=confidence, by=own)
+        quality = list(_quality(ratings, rng, options._replace(by=own), weights))
         scores += say_left_out(quality, shares)
-        for study, slice_, rows in parts(given, by):
+        for study, slice_, rows in parts(given, own):
             scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
     if votes is not None:
         scores += rank(votes, rng=rng, confidence=confidence, resamples=resamples, by=by)
@@ -104,18 +107,18 @@ def score(
             rng=rng,
             confidence=confidence,
             resamples=resamples,
-            by=[column for column in by if column in ratings and column in votes],
+            by=_own(_own(by, ratings), votes),
             weights=weights,
         )
     if (attributions := tables.get("attributions")) is not None:
-        scores += _agreement_on_labels(attributions, confidence, by)
+        scores += _agreement_on_labels(attributions, confidence, _own(by, attributions))
         scores += style(
             attributions,
             home=home,
             rng=rng,
             confidence=confidence,
             resamples=resamples,
-            by=by,
+            by=_own(by, attributions),
         )
     scores += _gaps(tables, rng, options, home=home, declared=declared)
     if (detections := tables.get("detections")) is not None:
@@ -124,7 +127,7 @@ def score(
             rng=rng,
             confidence=confidence,
             resamples=resamples,
-            by=by,
+            by=_own(by, detections),
         )
     for name in TABLES:
         if name in tables:
@@ -141,11 +144,27 @@ def _gaps(
     declared: Mapping[str, Sequence[str]] | None,
 ) -> Iterator[Score]:
     """Yield what the language of the prompt changes, in scores and in leaks."""
-    told = {**options._asdict(), "declared": declared}
-    if (ratings := tables.get("ratings")) is not None:
-        yield from score_gaps(applicable(ratings), rng=rng, **told)
+    told = {**options._asdict(), "declared": declared, "rng": rng}
+    if (given := tables.get("ratings")) is not None:
+        ratings = applicable(given)
+        yield from score_gaps(ratings, **{**told, "by": _own(options.by, ratings)})
     if (attributions := tables.get("attributions")) is not None:
-        yield from leak_gaps(attributions, home=home, rng=rng, **told)
+        told["by"] = _own(options.by, attributions)
+        yield from leak_gaps(attributions, home=home, **told)
+
+
+def _own(by: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """Return the columns that this table can be sliced by."""
+    return [column for column in by if has_values(table, column)]
+
+
+def _refuse_no_slice(tables: Mapping[str, pd.DataFrame], by: Sequence[str]) -> None:
+    """A column by which no table can be sliced would slice nothing unsaid."""
+    for column in by:
+        if not any(has_values(table, column) for table in tables.values()):
+            there = any(column in table for table in tables.values())
+            what = "no row has anything in that column" if there else "no table has such a column"
+            raise RequestError(f"cannot slice by {column!r}: {what}")
 
 
 def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:

@@ -25,11 +25,13 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
     belong to none.
 
     Raises:
-        RequestError: the table has no such column.
+        RequestError: the table has no such column, or nothing in it.
     """
     for column in by:
         if column not in frame:
             raise RequestError(f"cannot slice by {column!r}: the table has no such column")
+        if not has_values(frame, column):
+            raise RequestError(f"cannot slice by {column!r}: no row has anything in that column")
     studies = distinct(frame["study"])
     for study in studies:
         rows = frame if len(studies) == 1 else frame[frame["study"] == study]
@@ -40,6 +42,11 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
             anchors = (named == REFERENCE) & (values == "")
             for value in distinct(values[~anchors], without={""}):
                 yield study, f"{column}={value}", rows[(values == value) | anchors]
+
+
+def has_values(frame: pd.DataFrame, column: str) -> bool:
+    """Say whether a table has a column with anything in it."""
+    return column in frame and bool((frame[column].astype("str") != "").any())
 
 
 def stream(rng: np.random.Generator, *names: str) -> np.random.Generator:

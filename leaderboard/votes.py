@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from bench.errors import RequestError
 from leaderboard.davidson import Davidson, slopes_and_information
@@ -176,19 +177,12 @@ def votes_from_lists(
 
 
 def _encoded(name: str, cells: Sequence[str]) -> tuple[Whole, list[str]]:
-    try:
-        found = pa.array(cells, pa.string()).dictionary_encode()
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        found = None
-    values = found.dictionary.to_pylist() if found else []
-    if found is None or found.null_count or not all(word.strip() for word in values):
-        row, odd = next(
-            (row, cell)
-            for row, cell in enumerate(cells, 1)
-            if not (isinstance(cell, str) and cell.strip())
-        )
-        raise RequestError(f"votes, row {row}: column {name!r} holds no text: {odd!r}")
-    return found.indices.to_numpy().astype(np.int64), values
+    index: defaultdict[str, int] = defaultdict(count().__next__)
+    numbers = np.fromiter(map(index.__getitem__, cells), np.int64, count=len(cells))
+    if odd := [word for word in index if not (isinstance(word, str) and word.strip())]:
+        row = list(cells).index(odd[0]) + 1
+        raise RequestError(f"votes, row {row}: column {name!r} holds no text: {odd[0]!r}")
+    return numbers, list(index)
 
 
 class Draws(NamedTuple):

@@ -167,8 +167,13 @@ def _seen(true: NDArray[np.int64], sharp: Array, rng: np.random.Generator) -> Ar
 
 def table_of_ratings(values: Array, criterion: str = "c", school: str = "") -> pd.DataFrame:
     """Return (models, scenes, seeds, raters) as a checked table; NaN is no rating."""
-    there = ~np.isnan(values.ravel())
-    model, scene, seed, rater = (part.ravel()[there] for part in np.indices(values.shape))
+    frame = _blank_ratings(values.shape, criterion, school).assign(value=values.ravel())
+    return frame[~np.isnan(values.ravel())] if np.isnan(values).any() else frame
+
+
+@cache
+def _blank_ratings(shape: tuple[int, ...], criterion: str, school: str) -> pd.DataFrame:
+    model, scene, seed, rater = (part.ravel() for part in np.indices(shape))
     names = np.array(MODELS)[model]
     item = np.char.add(np.char.add(names, scene.astype(str)), np.char.add("-", seed.astype(str)))
     frame = pd.DataFrame(
@@ -176,10 +181,10 @@ def table_of_ratings(values: Array, criterion: str = "c", school: str = "") -> p
             "rater": np.char.add(school, rater.astype(str)),
             "item": item,
             "criterion": criterion,
-            "value": values.ravel()[there],
+            "value": 3.0,
             "model": names,
             "prompt": scene.astype(str),
-            "seed": seed.astype(str) if values.shape[2] > 1 else "",
+            "seed": seed.astype(str) if shape[2] > 1 else "",
             "rater_group": school,
         }
     )
@@ -203,9 +208,16 @@ def table_of_votes(votes: Votes) -> pd.DataFrame:
 
 def table_of_attributions(outputs: Array, works: Array) -> pd.DataFrame:
     """Return labels as a checked table."""
+    frame = _blank_attributions(outputs.shape, works.shape)
+    seen = np.array(LABELS, dtype=object)[np.concatenate([outputs.ravel(), works.ravel()])]
+    return frame.assign(attribution=pd.Series(seen, dtype=frame["attribution"].dtype))
+
+
+@cache
+def _blank_attributions(outputs: tuple[int, ...], works: tuple[int, ...]) -> pd.DataFrame:
     frames = []
-    for place, labels in (("model", outputs), (REFERENCE, works)):
-        first, second, rater = (part.ravel() for part in np.indices(labels.shape))
+    for place, shape in (("model", outputs), (REFERENCE, works)):
+        first, second, rater = (part.ravel() for part in np.indices(shape))
         item = [f"{place}{a}-{b}" for a, b in zip(first, second, strict=True)]
         is_model = place == "model"
         frames.append(
@@ -216,7 +228,7 @@ def table_of_attributions(outputs: Array, works: Array) -> pd.DataFrame:
                     "model": np.array(MODELS)[first] if is_model else REFERENCE,
                     "prompt": second.astype(str) if is_model else "",
                     "target": LABELS[0] if is_model else np.array(LABELS)[first],
-                    "attribution": np.array(LABELS)[labels.ravel()],
+                    "attribution": LABELS[0],
                 }
             )
         )
@@ -337,7 +349,9 @@ def of_joint(design: Design, rng: np.random.Generator, resamples: int) -> Found:
         rng=rng,
         resamples=resamples,
     )
-    found = _found(scores, {("joint_score", "a", ""): "joint score"})
+    # where p < .01 there is none
+    given = [s for s in scores if np.isfinite(s.value)]
+    found = _found(given, {("joint_score", "a", ""): "joint score"})
     for s in scores:
         if s.metric == "rating_vote_gap":
             found[f"gaps of votes and ratings:{s.model}"] = (0.0, s.low, s.high)
@@ -377,9 +391,9 @@ def truth(measure: Measure, design: Design, size: int = 1000) -> dict[str, float
     wide.
     """
     raters = size if measure is of_votes else size * 2 // 5
+    if measure in AVERAGED or measure in {of_scales, of_schools}:
+        raters = size // 8
     seeds = design.seeds if design.seeds < LEAST_SEEDS else 0
-    if measure in {of_scales, of_schools, of_joint} or seeds:
-        raters = size // 5
     large = replace(design, raters=raters, scenes=size, references=size, per_item=0, seeds=seeds)
     sums: dict[str, list[float]] = {}
     for seed in range(40 if measure in AVERAGED else 4):
