@@ -99,7 +99,9 @@ def score(
         for study, slice_, rows in parts(given, own):
             scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
     if votes is not None:
-        scores += rank(votes, rng=rng, confidence=confidence, resamples=resamples, by=by)
+        scores += rank(
+            votes, rng=rng, confidence=confidence, resamples=resamples, by=_own(by, votes)
+        )
     if ratings is not None and votes is not None:
         scores += joint(
             ratings,
@@ -239,7 +241,7 @@ def _agreement_on_labels(
         chosen = attributions[attributions["aspect"] == aspect]
         labels = chosen["attribution"].astype("category").cat.codes.astype("float64")
         frame = chosen.assign(criterion=aspect, value=labels, not_applicable="")
-        scores += agreement(frame, levels="nominal", confidence=confidence, by=by)
+        scores += agreement(frame, levels="nominal", confidence=confidence, by=_own(by, frame))
     defined = {"alpha", "alpha_without", "percent_agreement"}
     return [found for found in scores if found.metric in defined]
 

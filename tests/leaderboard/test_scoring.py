@@ -17,8 +17,10 @@ from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.additive import fit_additive
 from leaderboard.files import read_scores, write_scores
 from leaderboard.quality import mean_scores
+from leaderboard.ranking import rank
 from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.scoring import score
+from leaderboard.style import style
 from leaderboard.tables import check_attributions, check_ratings, check_votes
 from tests.leaderboard.simulation import World
 
@@ -382,3 +384,41 @@ def test_importing_every_module_but_the_app_needs_neither_torch_nor_gradio() -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["votes", "attributions"])
+def test_one_table_alone_gives_the_numbers_of_all_together(kind: str) -> None:
+    """Neither what else is scored nor how it is sliced moves what is drawn from the same seed."""
+    tables = World(scenes=8).tables(1)
+    together = {repr(s) for s in scores_of(tables, by=["language"])}
+    rng = np.random.default_rng(0)
+    alone = (
+        rank(tables["votes"], rng=rng, resamples=200)
+        if kind == "votes"
+        else style(tables["attributions"], rng=rng, resamples=200)
+    )
+    assert alone
+    assert {repr(s) for s in alone} <= together
+
+
+def test_a_study_has_the_same_numbers_beside_another() -> None:
+    first, other = World(scenes=8).tables(1), World(scenes=5).tables(2)
+    both = {
+        name: pd.concat([frame, other[name].assign(study="b")], ignore_index=True)
+        for name, frame in first.items()
+    }
+    together = [repr(s) for s in scores_of(both) if not s.study]
+    assert together == [repr(s) for s in scores_of(first)]
+
+
+def test_a_slice_that_no_row_has_is_refused() -> None:
+    tables = World(scenes=4).tables(1)
+    for column, said in (("genre", "no row has anything"), ("colour", "no table has such")):
+        with pytest.raises(RequestError, match=f"cannot slice by '{column}': {said}"):
+            scores_of(tables, by=[column])
+    with pytest.raises(RequestError, match="cannot slice by 'genre': no row has anything"):
+        rank(tables["votes"], rng=np.random.default_rng(0), by=["genre"])
+    # the attributions alone have a language: the other tables have no slices of it
+    sliced = {s.metric for s in scores_of(tables, by=["language"]) if s.slice}
+    assert "excess_leak" in sliced
+    assert "strength" not in sliced
