@@ -15,6 +15,8 @@ from bench.records import Score
 
 Array = NDArray[np.float64]
 
+NOTHING_VARIES = "no interval: nothing varies between the resamples"
+
 _LEAST = 1e-9
 """A standard error below which a difference is taken not to vary."""
 
@@ -99,9 +101,7 @@ def simultaneous_intervals(contrasts: Contrasts, confidence: float) -> tuple[Arr
 def p_score(difference: Score, p: float) -> Score:
     """Return the row that carries a difference's p, its metric ending in `_p`."""
     said = f"Student's t, unadjusted; {difference.method}"
-    reason = (
-        "no interval: a p value" if math.isfinite(p) else "nothing varies between the resamples"
-    )
+    reason = "no interval: a p value" if math.isfinite(p) else difference.reason or NOTHING_VARIES
     metric, nan = f"{difference.metric}_p", math.nan
     return replace(
         difference, metric=metric, value=p, low=nan, high=nan, method=said, reason=reason

@@ -19,11 +19,11 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import f
 
 from bench.records import REFERENCE, Score
-from leaderboard.contrasts import Contrasts, simultaneous_intervals
+from leaderboard.contrasts import NOTHING_VARIES, Contrasts, simultaneous_intervals
 from leaderboard.gathering import Gathered, Weights, gather
 from leaderboard.quality import Means, means_of
 from leaderboard.ranking import BOTH_BAD, Fitted, fit_votes
-from leaderboard.resampling import NOTHING_VARIES, Array, draw_raters, draw_weights, with_interval
+from leaderboard.resampling import Array, draw_raters, draw_weights, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
 from leaderboard.variance import expansion
 from leaderboard.votes import Draws, Votes, votes_of

@@ -9,8 +9,8 @@ from itertools import combinations, combinations_with_replacement
 import numpy as np
 
 from bench.records import REFERENCE, Score
-from leaderboard.contrasts import p_score, simultaneous_intervals, stacked
-from leaderboard.resampling import NOTHING_VARIES, TOO_FEW, with_interval
+from leaderboard.contrasts import NOTHING_VARIES, p_score, simultaneous_intervals, stacked
+from leaderboard.resampling import TOO_FEW, with_interval
 from leaderboard.shares import Counts, Shares, counted
 
 NO_REFERENCES = "no references"

@@ -182,8 +182,9 @@ def _differences(
         items, values = (sum(part[place] for part in pair) for place in (0, 2))
         raters = max(part[1] for part in pair)
         score = replace(score, n_items=items, n_raters=raters, n_values=values)
-        yield with_interval(score, found.draws)
-        yield p_score(score, float(stacked([found]).p_values()[0]))
+        shown = with_interval(score, found.draws)
+        yield shown
+        yield p_score(shown, float(stacked([found]).p_values()[0]))
 
 
 def _overall(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bench.records import Score
-from leaderboard.contrasts import Contrast
+from leaderboard.contrasts import NOTHING_VARIES, Contrast
 from leaderboard.variance import Influences, Linear, influences, scales, two_way
 
 Array = NDArray[np.float64]
@@ -30,7 +30,6 @@ Matrix = Any
 """A sparse matrix in rows; scipy's types do not follow its products."""
 
 TOO_FEW = "no interval: fewer than two scenes or references"
-NOTHING_VARIES = "no interval: nothing varies between the resamples"
 
 LEAST_RATERS = 3
 """Of two raters nothing can be said about a third: intervals are then for these raters alone."""

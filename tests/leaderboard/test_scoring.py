@@ -15,10 +15,10 @@ import pytest
 from bench.errors import RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.additive import fit_additive
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.files import read_scores, write_scores
 from leaderboard.quality import mean_scores
 from leaderboard.ranking import rank
-from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.scoring import score
 from leaderboard.style import style
 from leaderboard.tables import check_attributions, check_ratings, check_votes

@@ -11,8 +11,8 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, SIMULATED, Score
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.style import INDICES, style
 from leaderboard.tables import check_attributions
 from tests.leaderboard.simulation import World
