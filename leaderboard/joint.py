@@ -33,6 +33,9 @@ METHOD = "P.910 quality and Davidson strength as readings of one quality, genera
 FEWEST = 3
 """Models; two always agree up to κ."""
 
+_MANY = 1e9
+"""Degrees of freedom that are as good as none too few."""
+
 DISAGREE = 0.01
 """Level of the test of agreement under which there is no one quality to give."""
 
@@ -287,9 +290,9 @@ def fuse(readings: Readings, spread: Spread) -> Fusion:
     qualities = _moved(contrast.T @ step[:-1], both, spread)
     qualities.draws[:] += (contrast.T @ quality - qualities.draws[:, 0])[:, None] + level
     minus = contrast.T @ _brought_together(rated[:, 0], strength[:, 0])
-    test, others = n - 2, max(spread.freedom - n + 3, 1.0)
-    known = others / spread.freedom if np.isfinite(spread.freedom) else 1.0
-    p = float(f.sf(found.fun * known / test, test, others))
+    freedom = min(spread.freedom, _MANY)
+    test, others = n - 2, max(freedom - n + 3, 1.0)
+    p = float(f.sf(found.fun * others / (test * freedom), test, others))
     gaps = _moved(minus, both, spread)
     gap = contrast.T @ (strength[:, 0] * float(np.exp(-usual)) - rated[:, 0])
     gaps.draws[:] += (gap - gaps.draws[:, 0])[:, None]
