@@ -152,7 +152,7 @@ def as_attributions(rows: pd.DataFrame, study: str) -> pd.DataFrame:
 
 def as_probe(score: Score, probe: str) -> Score:
     """Label a score of style as a probe's."""
-    method = score.method.replace(" and one rater, not resampled", "")
+    method = score.method.replace("; for these raters alone", "")
     return replace(
         score, source=FROM_PROBE, criterion=probe, n_raters=0, method=f"{method}; probabilities"
     )
