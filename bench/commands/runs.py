@@ -29,6 +29,7 @@ def add(command: Adder, commands: Any) -> None:
     _add_generate(command("generate", "make a run's outputs; run it again to resume"))
     _add_import(command("import", "take in outputs made elsewhere, by closed models"))
     _add_profile(command("profile", "measure a model on this device, and keep what suits it best"))
+    _add_check(command("check", "a release gate: a model against a baseline, exit 1 on a loss"))
     _add_probe(command("probe", "look at a run's outputs by networks: style, diversity, faults"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", type=Path, metavar="RUN")
@@ -61,6 +62,31 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+    add("--json", action="store_true", help="show the state of all workers as JSON lines")
+    _add_engine(generate.add_argument_group("engine", "who makes the outputs"))
+
+
+def _add_engine(group: Any) -> None:
+    add = group.add_argument
+    add(
+        "--engine",
+        choices=["local", "ray", "slurm"],
+        default="local",
+        help="local: this process, or with --devices or --workers one process for each (local)",
+    )
+    add(
+        "--devices",
+        type=names,
+        help="local: GPUs by number, as in 0,1,2,3; 0+1,2+3 gives each worker two; or cpu,cpu",
+    )
+    add("--workers", type=positive, help="at most so many workers; locally so many without a GPU")
+    add("--address", help="ray: HOST:PORT of a cluster's head (RAY_ADDRESS, else this host alone)")
+    add(
+        "--gpus-per-worker",
+        type=float,
+        dest="gpus",
+        help="ray: GPUs of each worker; 0 for CPU slots (1 where the cluster has any)",
+    )
 
 
 def _add_import(importing: argparse.ArgumentParser) -> None:
@@ -111,6 +137,27 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
     add("--workers", type=positive, help="threads that read and decode (one per core)")
 
 
+def _add_check(check: argparse.ArgumentParser) -> None:
+    add = check.add_argument
+    add("model", metavar="MODEL", help="as for generate")
+    add("--suite", required=True, help="a suite by name or path")
+    add("--baseline", required=True, metavar="B", help="what it must not be worse than")
+    add("--out", type=Path, default=Path("check"), help="folder for run and page (check)")
+    add(
+        "--precision",
+        type=float,
+        default=0.15,
+        help="half-width wanted of a leak difference (0.15)",
+    )
+    add("--seeds", type=positive, help="seeds per prompt, in the place of what the precision needs")
+    add("--languages", type=names, default=(), help="of the prompts (all)")
+    add("--limit", type=positive, help="only the first N prompts")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
+    add("--network", metavar="NAME", help="what sees, as for probe")
+    add("--references", type=Path, help="folder of reference works, as for probe")
+    add("--json", action="store_true", help="print the verdicts as a list of records")
+
+
 def _demo(options: argparse.Namespace) -> int:
     from bench.demo import demo
 
@@ -143,7 +190,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from bench.generate import generate
+    from bench.engines import engine_of
     from bench.request import request_from
     from bench.run import planned_run
     from bench.speed import speed_line
@@ -158,14 +205,17 @@ def _generate(options: argparse.Namespace) -> int:
             f"{', '.join(map(str, sizes))}; nothing was written"
         )
         return 0
-    done = generate(request, folder, allow_mixed=options.allow_mixed)
+    engine = engine_of(options)
+    done = engine(request, folder, allow_mixed=options.allow_mixed)
+    out = sys.stderr if options.json else sys.stdout
     print(
         f"{folder}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
         f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
-        f"in {done.seconds:.0f} s"
+        f"in {done.seconds:.0f} s",
+        file=out,
     )
     for row in done.speed:
-        print(speed_line(row))
+        print(speed_line(row), file=out)
     if done.failed:
         lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"
         print(f"pinlu: {lost} failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
@@ -238,6 +288,40 @@ def _probe(options: argparse.Namespace) -> int:
     return 1 if done.faults else 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    import json
+
+    from bench.checking import check
+    from bench.request import settings
+    from leaderboard.compare import is_loss, is_undecided, to_record
+    from leaderboard.gate_page import gate_sentences
+
+    done = check(
+        options.model,
+        options.baseline,
+        options.suite,
+        out=options.out,
+        precision=options.precision,
+        seeds=options.seeds,
+        languages=options.languages,
+        limit=options.limit,
+        arguments=settings("set", options.set),
+        network=options.network,
+        references=options.references,
+    )
+    for fault in done.faults:
+        print(fault, file=sys.stderr)
+    if options.json:
+        print(json.dumps([to_record(one) for one in done.verdicts], indent=1, allow_nan=False))
+    else:
+        print("\n".join(gate_sentences(done.verdicts)))
+        print(f"page: {done.page}")
+    if is_undecided(done.verdicts):
+        print("pinlu: no verdict: nothing of the two could be compared", file=sys.stderr)
+        return 2
+    return int(is_loss(done.verdicts) or bool(done.faults))
+
+
 def _verify(options: argparse.Namespace) -> int:
     from bench.cards import IMPORTED
     from bench.manifest import read_outputs, read_run, verify
@@ -264,6 +348,7 @@ COMMANDS: dict[str, Command] = {
     "generate": _generate,
     "import": _import,
     "profile": _profile,
+    "check": _check,
     "probe": _probe,
     "verify": _verify,
 }
