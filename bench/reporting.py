@@ -45,6 +45,50 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     return scores
 
 
+def score_answer_runs(
+    runs: Sequence[Path], *, seed: int = 0, by: Sequence[str] = ()
+) -> list[Score]:
+    """Hold the answers of runs of understanding against what is known of the works, and score them.
+
+    Raises:
+        RequestError: a run is not one of understanding, or has no answers.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from bench.manifest import read_outputs, read_run
+    from bench.suites import load_suite
+    from bench.understanding.facts import Graded, graded, read_periods
+    from bench.understanding.works import works_of
+    from leaderboard.answers import flag_scores, score_answers
+
+    rng = np.random.default_rng(seed)
+    scores: list[Score] = []
+    for run in runs:
+        content = read_run(run)
+        if content["modality"] != "understanding":
+            raise RequestError(
+                f"{run} holds {content['modality']}s: give a study, or --run for costs"
+            )
+        rows = read_outputs(run)
+        if not rows:
+            raise RequestError(f"{run} has no answers yet: run pinlu generate")
+        suite = load_suite(str(run / "suite.yaml"))
+        held = graded(rows, suite, works_of(run), read_periods(run))
+        table = pd.DataFrame(held, columns=pd.Index(Graded._fields))
+        name = str(content["run"])
+        scores += score_answers(
+            table, home=suite.home, traditions=suite.traditions, rng=rng, study=name, by=by
+        )
+        scores += flag_scores(pd.DataFrame(rows), study=name)
+    return scores
+
+
+def is_run(path: Path) -> bool:
+    """Say whether a folder is a run, and no study."""
+    return (path / "run.yaml").is_file()
+
+
 def _protocol(study: Path) -> list[Score]:
     """Return how the study was done, as scores, so that a page made of them can report it."""
     from leaderboard.weighting import FROM_STUDY

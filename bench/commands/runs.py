@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.arguments import Adder, Command, counts, names, positive, switches
+from bench.commands.answers import (
+    add_answer_options,
+    answer_command,
+    asks_for_answers,
+    import_command,
+)
 from bench.errors import RequestError
 
 
@@ -53,6 +59,13 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+    add(
+        "--engine",
+        choices=["local", "openai"],
+        default="local",
+        help="who runs the models: this machine, or an OpenAI-compatible server (local)",
+    )
+    add_answer_options(generate)
 
 
 def _add_import(importing: argparse.ArgumentParser) -> None:
@@ -61,7 +74,13 @@ def _add_import(importing: argparse.ArgumentParser) -> None:
     add("--model", required=True, metavar="ID", help="what the model is to be called")
     add("--run", type=Path, required=True, help="the run folder; a new one wants --suite")
     add("--suite", help="the suite by whose prompts the outputs were made")
-    add("--csv", type=Path, metavar="FILE", help="table of the files: file,prompt,language,seed")
+    add(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="table of the files: file,prompt,language,seed; of answers about the works in DIR: "
+        "work,question,language,seed,answer",
+    )
     add("--revision", default="imported", help="the model's version or date (imported)")
     add("--origin", default="", help="who made the model, where")
     add("--licence", default="", help="on what terms the outputs may be shown")
@@ -114,12 +133,20 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from bench.generate import generate
     from bench.request import request_from
+
+    request, folder = request_from(options)
+    if asks_for_answers(request.suite):
+        return answer_command(options, request, folder)
+    if options.engine == "openai" or options.base_url or options.works:
+        raise RequestError(
+            "--engine openai, --base-url and --works are for suites of understanding: pictures and "
+            "clips are made here"
+        )
+    from bench.generate import generate
     from bench.run import planned_run
     from bench.speed import speed_line
 
-    request, folder = request_from(options)
     if options.dry_run:
         run = planned_run(request, folder)
         jobs = sum(len(batch.jobs) for batch in run.batches)
@@ -151,6 +178,9 @@ def _import(options: argparse.Namespace) -> int:
     spec = ModelSpec(
         options.model, "", options.revision, origin=options.origin, licence=options.licence
     )
+    asked = options.suite or str(options.run / "suite.yaml")
+    if (options.suite or Path(asked).is_file()) and asks_for_answers(asked):
+        return import_command(options, spec)
     done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
     for sentence in done.refused:
         print(f"refused: {sentence}", file=sys.stderr)

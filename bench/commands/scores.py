@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import Adder, Command, names, scale
 from bench.errors import RequestError
 from bench.records import SIMULATED, Score
-from bench.reporting import costs_of, score_studies, write_report
+from bench.reporting import costs_of, is_run, score_answer_runs, score_studies, write_report
 
 if TYPE_CHECKING:
     from leaderboard.board import Labels
@@ -48,7 +48,11 @@ def _add_scoring(command: Adder) -> None:
     style.add_argument("--labels", type=names, default=(), help="further labels, by comma")
     score = command("score", "all scores of studies, or of tables of any kind, and the report")
     score.add_argument(
-        "inputs", type=Path, nargs="+", metavar="STUDY", help="study folders, or tables"
+        "inputs",
+        type=Path,
+        nargs="+",
+        metavar="STUDY",
+        help="study folders and runs of understanding, or tables",
     )
     _output(score)
     score.add_argument(
@@ -126,11 +130,14 @@ def _style(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    studies = [path for path in options.inputs if path.is_dir()]
-    if studies and len(studies) < len(options.inputs):
-        raise RequestError("give study folders or tables, not both at once")
-    if studies:
+    folders = [path for path in options.inputs if path.is_dir()]
+    if folders and len(folders) < len(options.inputs):
+        raise RequestError("give folders or tables, not both at once")
+    answers = [path for path in folders if is_run(path)]
+    studies = [path for path in folders if path not in answers]
+    if folders:
         scores = score_studies(studies, seed=options.seed, by=options.by)
+        scores += score_answer_runs(answers, seed=options.seed, by=options.by)
     else:
         scores = _score_tables(options)
     for source in options.run:
