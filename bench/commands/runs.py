@@ -124,7 +124,8 @@ def _models(options: argparse.Namespace) -> int:
 
             try:
                 check_spec(name)
-                said += "; fits the installed diffusers"
+                reads = ", reads pictures," in said
+                said += f"; fits the installed {'transformers' if reads else 'diffusers'}"
             except RequestError as error:
                 faults += 1
                 said += f"; {error}"

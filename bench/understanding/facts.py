@@ -84,8 +84,21 @@ def graded(
         for fact in question.facts:
             said = _held_against(fact, row, question, work, periods)
             if said is not None:
-                names = ("model", "work", "question", "language", "seed", "target", "genre")
-                found.append(Graded(*(row[name] for name in names), fact, *said))  # type: ignore[arg-type]
+                verdict, label = said
+                found.append(
+                    Graded(
+                        model=row["model"],
+                        work=row["work"],
+                        question=row["question"],
+                        language=row["language"],
+                        seed=row["seed"],
+                        target=row["target"],
+                        genre=row["genre"],
+                        fact=fact,
+                        verdict=verdict,
+                        attribution=label,
+                    )
+                )
     return found
 
 
@@ -97,9 +110,9 @@ def _held_against(
     periods: Mapping[str, Sequence[str]],
 ) -> tuple[Verdict, str] | None:
     """Return verdict and label, None where nothing is known to hold the answer against."""
-    answer, language = str(row["answer"]), str(row["language"])
+    answer = str(row["answer"])
     if fact == "tradition":
-        label = chosen(answer, language, question)
+        label = chosen(answer, question)
         if label == CANNOT_TELL:
             return "not_said", label
         return ("right" if label == work.tradition else "wrong"), label
@@ -114,11 +127,12 @@ def _held_against(
     return _named(answer, line, names), ""
 
 
-def chosen(answer: str, language: str, question: QuestionFile) -> str:
+def chosen(answer: str, question: QuestionFile) -> str:
     """Return the choice that an answer makes, `cannot_tell` where it makes none or several.
 
     Its first line decides where it names one choice; else the whole text, `other` left out, since
-    that word stands in any text.
+    that word stands in any text. A choice may be named in any language: answering in another one
+    than that of the question is flagged, and is no misreading.
     """
     lines = [line for line in answer.splitlines() if line.strip()]
     first = lines[0] if lines else ""
@@ -126,16 +140,14 @@ def chosen(answer: str, language: str, question: QuestionFile) -> str:
         named = {
             choice
             for choice, names in question.choices.items()
-            if choice != without and _names(text, names.get(language, ""), language)
+            if choice != without and any(_stands_in(text, *one) for one in names.items())
         }
         if len(named) == 1:
             return named.pop()
     return CANNOT_TELL
 
 
-def _names(text: str, name: str, language: str) -> bool:
-    if not name:
-        return False
+def _stands_in(text: str, language: str, name: str) -> bool:
     if language == "zh":
         return name in text
     return re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE) is not None

@@ -239,7 +239,7 @@ class _Once:
         return getattr(self._inner, name)
 
 
-class Drawing(transformers.LogitsProcessor):
+class Drawing(transformers.LogitsProcessor):  # type: ignore[misc] - transformers has no types
     """Sampling as the largest of log-probabilities with Gumbel noise added (Gumbel, 1954).
 
     Each row draws its noise from a CPU generator of its own seed, so that an answer depends on its
@@ -251,7 +251,7 @@ class Drawing(transformers.LogitsProcessor):
         self.generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         self.temperature, self.top_p = temperature, top_p
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Return (rows, vocabulary) scores whose largest is a draw."""
         del input_ids
         warm = torch.log_softmax(scores.float() / self.temperature, dim=-1)
