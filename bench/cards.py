@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import manifest
+from bench.speedups import described
 
 IMPORTED = "imported"
 """What `run.yaml` names as the pipeline class of a model whose outputs were made elsewhere."""
@@ -32,6 +33,12 @@ def write_run_card(run: Path) -> None:
             f"| {model['id']} | {revision} | {len(mine)} | {suspect} | "
             f"{model['licence'] or 'not stated'} |"
         )
+    for model in content["models"]:
+        if said := described(model.get("speedups") or {}):
+            lines += [
+                "",
+                f"**{model['id']} was made faster at the cost of other pictures: {said}.**",
+            ]
     texts = content["modality"] == "understanding"
     lines += [
         "",

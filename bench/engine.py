@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 import torch
@@ -21,15 +21,10 @@ from bench import pipelines
 from bench.errors import DeviceLostError, WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
+from bench.placing import compile_parts, place, size_of
 from bench.records import Batch, Job
 from bench.sizes import check_asked, check_made
 from bench.tuning import Tuning
-
-Placement = Literal["whole", "encoders apart", "parts in turn", "layers in turn"]
-"""How a model lies on the device; all but the first are for want of memory."""
-
-ROOM = 0.8
-"""The share of a device's memory that weights may take; the rest is for the work itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +204,7 @@ class Engine:
 
     def close(self) -> None:
         """Free the memory."""
-        large = sum(map(_bytes, self._modules.values())) > 2**28
+        large = sum(map(size_of, self._modules.values())) > 2**28
         if self.fast:
             self.fast.let_go()
         self._modules.clear()
@@ -218,71 +213,6 @@ class Engine:
             gc.collect()  # some parts and their hooks hold each other
         if self._stream:
             torch.cuda.empty_cache()
-
-
-def place(pipeline: Any) -> Placement:
-    """Put a pipeline on the device, whole where memory allows; return how it lies."""
-    if not torch.cuda.is_available():
-        return "whole"
-    modules = {n: p for n, p in pipeline.components.items() if isinstance(p, torch.nn.Module)}
-    sizes = {name: _bytes(part) for name, part in modules.items()}
-    how = placement(
-        sizes, int(ROOM * torch.cuda.mem_get_info()[0]), apart=takes_fast_path(pipeline)
-    )
-    if how == "whole":
-        pipeline.to("cuda")
-    elif how == "parts in turn":
-        pipeline.enable_model_cpu_offload()
-    elif how == "layers in turn":
-        pipeline.enable_sequential_cpu_offload()
-    return how
-
-
-def placement(sizes: Mapping[str, int], room: int, *, apart: bool) -> Placement:
-    """Decide how a model's parts lie on a device.
-
-    Args:
-        sizes: bytes of weights by the part's name.
-        room: bytes of the device that weights may take.
-        apart: the text encoders can be put aside while the rest works.
-    """
-    encoders = sum(size for name, size in sizes.items() if name.startswith("text_encoder"))
-    rest = sum(sizes.values()) - encoders
-    if encoders + rest <= room:
-        return "whole"
-    if apart and max(encoders, rest) <= room:
-        return "encoders apart"
-    return "parts in turn" if max(sizes.values()) <= room else "layers in turn"
-
-
-def compile_parts(pipeline: Any) -> None:
-    """Compile the denoisers' repeated blocks and the decoder of pictures, channels last.
-
-    Blocks rather than whole models: seconds to compile instead of a minute, at nearly the speed.
-    """
-    for denoiser in denoisers(pipeline):
-        if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
-            denoiser.to(memory_format=torch.channels_last)
-        if getattr(denoiser, "_repeated_blocks", None):
-            denoiser.compile_repeated_blocks()
-    decoder: Any = getattr(pipeline.vae, "decoder", None)
-    # a decoder of clips keeps frames between its calls, which a compiled one would not see
-    if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
-        pipeline.vae.to(memory_format=torch.channels_last)
-        decoder.compile()
-
-
-def denoisers(pipeline: Any) -> list[Any]:
-    """Return the parts that denoise: one, in some models one for each half of the way."""
-    names = ("unet", "transformer", "transformer_2")
-    parts = [getattr(pipeline, name, None) for name in names]
-    return [part for part in parts if isinstance(part, torch.nn.Module)]
-
-
-def work_dtype(pipeline: Any) -> torch.dtype:
-    """Return the dtype in which a model denoises."""
-    dtype: torch.dtype = denoisers(pipeline)[0].dtype if denoisers(pipeline) else torch.float32
-    return dtype
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -338,8 +268,3 @@ def _between(start: Any, end: Any) -> float:
         return float(end - start)
     end.synchronize()
     return float(start.elapsed_time(end)) / 1000
-
-
-def _bytes(module: torch.nn.Module) -> int:
-    tensors = [*module.parameters(), *module.buffers()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

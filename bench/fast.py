@@ -17,31 +17,8 @@ from typing import Any
 import torch
 
 from bench.errors import WorkError
-
-FAMILIES = frozenset(
-    {
-        "AuraFlowPipeline",
-        "ChromaPipeline",
-        "CogVideoXPipeline",
-        "CogView4Pipeline",
-        "Flux2KleinPipeline",
-        "FluxPipeline",
-        "HunyuanDiTPipeline",
-        "HunyuanVideoPipeline",
-        "LTXPipeline",
-        "Lumina2Pipeline",
-        "PixArtSigmaPipeline",
-        "QwenImagePipeline",
-        "SanaPipeline",
-        "StableDiffusion3Pipeline",
-        "StableDiffusionPipeline",
-        "StableDiffusionXLPipeline",
-        "WanPipeline",
-        "ZImagePipeline",
-    }
-)
-"""Pipeline classes that go by the fast path: each is held to the plain call by a test on a tiny
-checkpoint. Every other class goes by the plain call."""
+from bench.families import FAMILIES
+from bench.speedups import CACHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +37,28 @@ class Latents:
 
 def takes_fast_path(pipeline: Any) -> bool:
     """Say whether a loaded pipeline goes by the fast path."""
-    if type(pipeline).__name__ not in FAMILIES:
-        return False
-    vae = pipeline.vae
-    # such a decoder is cast to fp32 and back by the pipeline itself, around each decoding
-    return not (vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False))
+    return type(pipeline).__name__ in FAMILIES
+
+
+_BY_NEIGHBOURS = {cache.config for cache in CACHES.values() if cache.neighbours}
+
+
+def caches(pipeline: Any) -> list[Any]:
+    """Return the parts of a pipeline that keep what they computed for the next step."""
+    parts = pipeline.components.values()
+    return [part for part in parts if getattr(part, "is_cache_enabled", False)]
+
+
+def decide_together(pipeline: Any) -> bool:
+    """Say whether a step cache looks at the whole batch, so that neighbours decide pixels."""
+    kept = [type(part._cache_config).__name__ for part in caches(pipeline)]  # noqa: SLF001
+    return any(name in _BY_NEIGHBOURS for name in kept)
+
+
+def begin_anew(pipeline: Any) -> None:
+    """Forget the steps of the call before: a call that is left early does not do it itself."""
+    for part in caches(pipeline):
+        part._reset_stateful_cache()  # noqa: SLF001 - what diffusers does at the end of a call
 
 
 class FastPath:
@@ -78,6 +72,10 @@ class FastPath:
         self._encoded: dict[str, tuple[Any, ...]] = {}
         self._shapes: dict[str, tuple[Any, ...]] = {}
         self._asked: list[str] = []
+        if pipeline.vae.dtype == torch.float16 and getattr(
+            pipeline.vae.config, "force_upcast", False
+        ):
+            _keep_upcast(pipeline)
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
@@ -124,12 +122,14 @@ class FastPath:
         missing = [text for text in texts if text not in self._shapes]
         if missing:
             raise WorkError(f"{missing[0][:40]!r} was not encoded")
-        groups: dict[tuple[Any, ...], list[int]] = {}
+        groups: dict[Any, list[int]] = {}
+        alone = decide_together(self.pipeline)
         for index, text in enumerate(texts):
-            groups.setdefault(self._shapes[text], []).append(index)
+            groups.setdefault(index if alone else self._shapes[text], []).append(index)
         found: dict[int, Latents] = {}
         for indices in groups.values():
             generators = [torch.Generator("cpu").manual_seed(seeds[index]) for index in indices]
+            begin_anew(self.pipeline)
             try:
                 self.pipeline(
                     prompt=[texts[index] for index in indices],
@@ -209,6 +209,18 @@ def for_batch(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
         name: [value] * count if name.startswith("negative_prompt") and value is not None else value
         for name, value in arguments.items()
     } | {"output_type": "np"}
+
+
+def _keep_upcast(pipeline: Any) -> None:
+    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline casts it to and fro.
+
+    The pipeline goes on as if it were in fp16: it casts the latents for it before it scales them.
+    """
+    kind = type(pipeline.vae)
+    pipeline.vae.to(torch.float32)
+    as_it_was = property(lambda _: torch.float16)
+    pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
+    pipeline.upcast_vae = lambda: None
 
 
 class _LatentsReady(Exception):  # noqa: N818 - no error: how a call is left

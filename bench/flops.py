@@ -95,7 +95,8 @@ def _flops(module: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> fl
             shell = type(module).from_config(module.config).eval()
         like = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         for name, tensor in [*shell.named_parameters(), *shell.named_buffers()]:
-            tensor.data = tensor.data.to(like[name].dtype)
+            kept = like[name].dtype  # weights kept in FP8 are computed with in the denoiser's own
+            tensor.data = tensor.data.to(module.dtype if kept.itemsize == 1 else kept)
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             shell(*inputs, **options)
     except Exception:  # noqa: BLE001 - a module that looks at values cannot be counted so

@@ -15,7 +15,7 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import engine, manifest, pipelines
+from bench import engine, manifest, pipelines, placing
 from bench.cards import write_run_card
 from bench.errors import DeviceLostError, WorkError
 from bench.flops import ForwardCounter, matrix_rate
@@ -26,6 +26,7 @@ from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
 from bench.run import Run, planned_run, settle
 from bench.speed import speed_row, write_speed
+from bench.speedups import described
 
 _T = TypeVar("_T")
 
@@ -68,7 +69,6 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
     with manifest.opened(folder):
         run = settle(run, allow_mixed=allow_mixed)
         entered = {row["key"] for row in manifest.read_outputs(folder)}
-        # what a row names but nobody finds is made again; its row stays
         finished = entered & manifest.kept(folder, masters=bool(run.content["video_master"]))
         planned = [job.key for batch in run.batches for job in batch.jobs]
         manifest.remove_unlisted(folder, planned, finished)
@@ -78,6 +78,10 @@ def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Su
             for batch in run.batches
             if batch.model in run.asked and any(job.key not in finished for job in batch.jobs)
         ]
+        # what a row names but nobody finds is made again, and so is its row
+        lost = {job.key for batch in pending for job in batch.jobs}.intersection(entered - finished)
+        manifest.forget_outputs(folder, lost)
+        entered -= lost
         began = time.monotonic()
         left = sum(job.key not in finished for batch in pending for job in batch.jobs)
         by_model = [
@@ -130,7 +134,7 @@ def _work_off(
     loaded = time.perf_counter()
     if worker.placement != "whole":
         keeper.say(f"{spec.id} is too large for the device: {worker.placement}, which is slower")
-    forwards = ForwardCounter(engine.denoisers(worker.pipeline))
+    forwards = ForwardCounter(placing.denoisers(worker.pipeline))
     engine.peak_memory()
     said: set[str] = set()
     for some in _by_texts(batches):
@@ -164,8 +168,10 @@ def _work_off(
         compile_seconds=compiling,
         spent={"text": worker.text_seconds, **keeper.spent},
         flops=forwards.total(),
-        matrix_rate=matrix_rate(engine.work_dtype(worker.pipeline)),
+        matrix_rate=matrix_rate(placing.work_dtype(worker.pipeline)),
         peak_memory=engine.peak_memory(),
+        speedups=described(spec.speedups),
+        skips="cache" in spec.speedups,
     )
     write_speed(run.folder, row)
     worker.close()

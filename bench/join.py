@@ -10,7 +10,8 @@ import pandas as pd
 from bench.errors import FileFormatError, RequestError
 from bench.files import read_rows
 from bench.reading import read_yaml
-from bench.records import REFERENCE
+from bench.records import FOIL, REFERENCE
+from bench.speedups import described
 
 _NAMES = [
     "model", "prompt", "target", "language", "genre", "seed", "stratum", "diagnosticity", "work",
@@ -37,6 +38,11 @@ def read_key(study: Path) -> pd.DataFrame:
         twice = key.index[key.index.duplicated()][0]
         raise FileFormatError(f"{path}: stimulus {twice} is there twice")
     return key.assign(**{name: "" for name in _ADDED_LATER if name not in key})
+
+
+def foils_of(key: pd.DataFrame) -> list[str]:
+    """Return the traditions of which a study shows works and which it does not compare."""
+    return sorted(set(key.loc[key["diagnosticity"] == FOIL, "target"]))
 
 
 def reveal(tables: Mapping[str, pd.DataFrame], key: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -89,6 +95,16 @@ def declared_languages(study: Path) -> dict[str, tuple[str, ...]]:
     content = read_yaml(study / "sealed" / "sources.yaml")
     return {
         model["id"]: tuple(model.get("languages") or ())
+        for run in content["runs"]
+        for model in run["models"]
+    }
+
+
+def asked_speedups(study: Path) -> dict[str, str]:
+    """Return by model, in words, what made it faster at the cost of its pictures; "" for none."""
+    content = read_yaml(study / "sealed" / "sources.yaml")
+    return {
+        model["id"]: described(model.get("speedups") or {})
         for run in content["runs"]
         for model in run["models"]
     }

@@ -19,6 +19,7 @@ from bench.errors import WorkError
 from bench.outputs import write_output
 from bench.progress import Progress
 from bench.records import Batch, Job, Output
+from bench.speedups import described
 
 if TYPE_CHECKING:
     from bench.engine import Made, Picture
@@ -122,7 +123,11 @@ class Keeper:
             why=why,
             fps=self._run.models[job.model].fps,
             master=self._run.content["video_master"],
-            details={"batch": batch.index, "device": self._run.content["environment"]["device"]},
+            details={
+                "batch": batch.index,
+                "device": self._run.content["environment"]["device"],
+                "speedups": described(self._run.models[job.model].speedups),
+            },
         )
         said = [note for note in (output.note, notes.get(job.key, "")) if note]
         return replace(output, note="; ".join(said))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -141,6 +142,15 @@ def forget_failures(run: Path) -> None:
     """Empty `failures.jsonl`: every job in it is about to be tried again."""
     if (run / FAILURES).exists():
         write_whole(run / FAILURES, b"", _scratch(run))
+
+
+def forget_outputs(run: Path, keys: set[str]) -> None:
+    """Take the rows of these jobs out of the manifest: their files are gone, and made again."""
+    if not keys:
+        return
+    rows = [row for row in read_outputs(run) if row["key"] not in keys]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_whole(run / METADATA, text.encode(), _scratch(run))
 
 
 def remove_unlisted(run: Path, planned: Iterable[str], finished: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from bench.errors import ConflictError, RequestError
 from bench.files import write_whole
 from bench.reading import ROOT, FileModel, check, read_yaml
 from bench.records import Modality, ModelSpec
+from bench.speedups import described
 
 MODEL_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -26,7 +27,8 @@ class ModelFile(FileModel):
 
     `source`: a hub id, or a folder relative to the file. Without a `revision` a run takes the
     hub's newest when it begins, and records it. `pipeline`: the class that the checkpoint names.
-    `pickled_weights`: load weights that can run code. `unchecked`: what of this file its writer
+    `pickled_weights`: load weights that can run code. `speedups`: step caches and FP8 weights, which
+    change pictures (`bench.speedups`). `unchecked`: what of this file its writer
     could not hold against the publisher's own words.
     """
 
@@ -45,6 +47,7 @@ class ModelFile(FileModel):
     licence: str = ""
     origin: str = ""
     pickled_weights: bool = False
+    speedups: dict[str, Any] = Field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     note: str = ""
 
@@ -149,6 +152,7 @@ def describe(name: str) -> list[str]:
         f"{spec.licence or 'licence not stated'}{unchecked}"
     )
     more = [f"{argument}: {value!r}" for argument, value in spec.arguments.items()]
+    more += [f"speed-ups: {said}"] if (said := described(spec.speedups)) else []
     more += [file.note] if file and file.note else []
     return [first, *(f"  {line}" for line in more)]
 

@@ -20,11 +20,14 @@ import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from bench.errors import RequestError, WorkError
-from bench.fast import FAMILIES
+from bench.families import FAMILIES
+from bench.fast import begin_anew, decide_together
 from bench.models import as_written, load_model, read_model_file
+from bench.placing import speed_up
 from bench.plan import call_arguments
 from bench.records import Batch, Modality, ModelSpec
 from bench.sizes import check_asked, check_made
+from bench.speedups import check_speedups
 
 # A note per image processor that torchvision is not installed: nothing that a user can act on
 transformers.utils.logging.set_verbosity_error()
@@ -94,13 +97,14 @@ def pipeline_class(spec: ModelSpec) -> str:
         RequestError: diffusers has no such class, or its call takes no such argument.
     """
     try:
-        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=_on_hub(spec))
+        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
     except OSError as error:
         raise RequestError(
             f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
         ) from error
     name = config["_class_name"]
     check_call(spec.id, name, call_arguments(spec))
+    check_speedups(spec.id, name, spec.speedups, call_arguments(spec))
     return str(name)
 
 
@@ -145,6 +149,7 @@ def check_spec(name: str) -> None:
         return
     if file and file.pipeline and written:
         check_call(written.id, file.pipeline, call_arguments(written))
+        check_speedups(written.id, file.pipeline, written.speedups, call_arguments(written))
         if makes(file.pipeline) != written.modality:
             raise RequestError(
                 f"model {name}: {file.pipeline} makes {makes(file.pipeline)}s, the spec says "
@@ -191,7 +196,7 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
     try:
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
             spec.source,
-            revision=_on_hub(spec),
+            revision=on_hub(spec),
             dtype=parts,
             use_safetensors=None if spec.pickled_weights else True,
             **_left_out(spec),
@@ -203,6 +208,7 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
         pipeline.vae.enable_slicing()  # decoding one by one is what makes batches equal to singles
+    speed_up(pipeline, spec.speedups, call_arguments(spec))
     return pipeline
 
 
@@ -242,7 +248,7 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
         WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
     name = type(pipeline).__name__
-    if name in ALONE and batch.size > 1:
+    if (name in ALONE or decide_together(pipeline)) and batch.size > 1:
         singles = [replace(batch, size=1, jobs=(job,)) for job in batch.jobs]
         return np.concatenate([draw(pipeline, single, arguments) for single in singles])
     check_asked(pipeline, arguments)
@@ -251,6 +257,7 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
     negative = arguments.get("negative_prompt")
     if isinstance(negative, str):  # some pipelines encode one text once, for a batch of one
         arguments = {**arguments, "negative_prompt": [negative] * len(jobs)}
+    begin_anew(pipeline)
     made = pipeline(
         prompt=[job.text for job in jobs],
         generator=generators,
@@ -272,7 +279,8 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
-def _on_hub(spec: ModelSpec) -> str | None:
+def on_hub(spec: ModelSpec) -> str | None:
+    """Return the revision to ask the hub for; None for a folder."""
     return None if os.path.isdir(spec.source) else spec.revision  # noqa: PTH112 - may be a hub id
 
 
@@ -292,7 +300,7 @@ def _left_out(spec: ModelSpec) -> dict[str, Any]:
 
     Both would change pictures, and a black picture in place of a refused one is worse than none.
     """
-    config = diffusers.DiffusionPipeline.load_config(spec.source, revision=_on_hub(spec))
+    config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
     takes = inspect.signature(getattr(diffusers, config["_class_name"]).__init__).parameters
     without: dict[str, Any] = {}
     if "safety_checker" in takes:

@@ -23,7 +23,8 @@ from bench.suites import Suite, select
 class Part:
     """One request: these models on these prompts, languages and seeds.
 
-    Empty `targets` means all of the suite's; `limit` takes its first prompts only.
+    Empty `targets` means all of the suite's; `limit` takes its first prompts only. `scenes` are set
+    once the suite has grown: those that it had when this was asked.
     """
 
     models: tuple[str, ...]
@@ -31,12 +32,14 @@ class Part:
     seeds: tuple[int, ...]
     targets: tuple[str, ...] = ()
     limit: int | None = None
+    scenes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the part as `run.yaml` keeps it."""
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
+            if key != "scenes" or value
         }
 
     @staticmethod
@@ -48,6 +51,7 @@ class Part:
             seeds=tuple(content["seeds"]),
             targets=tuple(content["targets"]),
             limit=content["limit"],
+            scenes=tuple(content.get("scenes", ())),
         )
 
 
@@ -86,7 +90,9 @@ def plan(
     batches: list[Batch] = []
     planned: set[str] = set()
     for part in parts:
-        prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
+        prompts = select(
+            suite, part.languages, targets=part.targets, limit=part.limit, scenes=part.scenes
+        )
         for model in part.models:
             spec = models[model]
             # a batch is of one shape: scenes that ask for a number of frames stand apart
@@ -151,6 +157,7 @@ def _fixed_of_key(
         "pipeline": pipeline,
         "dtype": dict(dtype),
         "arguments": call_arguments(spec, frames),
+        **({"speedups": dict(spec.speedups)} if spec.speedups else {}),
     }
 
 

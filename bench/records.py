@@ -24,13 +24,19 @@ column of a table of ratings that says so of a row without a value."""
 
 Modality = Literal["image", "video", "understanding"]
 AssignmentKind = Literal[
-    "training", "warm_up", "single", "reference", "repeat", "attention", "pair", "detection"
+    "training", "warm_up", "single", "reference", "foil", "repeat", "attention", "pair", "detection"
 ]
 OutputStatus = Literal["ok", "suspect"]
 Winner = Literal["left", "right", "tie", "both_bad"]
 Diagnosticity = Literal["", "distinct", "shared", "hybrid", "not-applicable"]
 """Whether a scene or a work tells traditions apart: only `distinct` ones, and those of which
 nothing is said, enter the confirmatory indices of style bias."""
+
+FOIL = "foil"
+"""The diagnosticity of a work of a tradition that is not among those compared."""
+
+WorkDiagnosticity = Literal[Diagnosticity, "foil"]
+"""That of a work, which may be a foil too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class ModelSpec:
 
     `source` is a hub id or a folder; `revision` a commit on the hub or the hash of a folder's
     content. `dtype` maps a part ("default", "vae", …) to a torch dtype's name. `arguments` go to
-    the pipeline's call as they stand.
+    the pipeline's call as they stand. `speedups` (see `bench.speedups`) change pictures; empty
+    unless asked for.
     """
 
     id: str
@@ -74,6 +81,7 @@ class ModelSpec:
     licence: str = ""
     origin: str = ""
     pickled_weights: bool = False
+    speedups: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,7 @@ class Output:
     """One row of `metadata.jsonl`: the columns in the order in which they are written.
 
     Of clips `duration` is in seconds, and `master` the lossless file beside, where there is one.
+    `speedups` says what was asked to make the model faster at the cost of other pictures.
     """
 
     file_name: str
@@ -139,6 +148,7 @@ class Output:
     device: str = ""
     duration: float | None = None
     master: str = ""
+    speedups: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from pydantic import Field
 from bench.errors import FileFormatError, RequestError
 from bench.files import append_rows, file_hash
 from bench.reading import ID_PATTERN, FileModel, check, read_yaml
-from bench.records import Diagnosticity
+from bench.records import FOIL, NEUTRAL, WorkDiagnosticity
 from bench.reference_files import Wanted, given_files
 from bench.reference_pictures import Picture, opened
 from bench.suites import Suite
@@ -53,15 +54,20 @@ class Reference(FileModel):
     genre: str = ""
     stratum: str = ""
     institution: str = ""
-    diagnosticity: Diagnosticity = ""
+    diagnosticity: WorkDiagnosticity = ""
     attribution_status: Literal["", "accepted", "traditional", "copy", "anonymous", "workshop"] = ""
     copy_of: str = ""
     tier: Literal["canonical", "lesser-known", "anonymous", "commissioned"]
 
 
 class ReferencesFile(FileModel):
-    """A suite's `references.yaml`: works, works commissioned from its prompts, and clips."""
+    """A suite's `references.yaml`: works, works commissioned from its prompts, and clips.
 
+    `foils` names traditions that are not the suite's: their works are shown and attributed among
+    the references, enter no index, and say so by their diagnosticity.
+    """
+
+    foils: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     commissioned: tuple[Reference, ...] = ()
     clips: tuple[Reference, ...] = ()
@@ -90,19 +96,47 @@ def load_references(suite: Suite) -> ReferencesFile:
 
     Raises:
         RequestError: the suite has none.
-        FileFormatError: it breaks the schema, an id is there twice, or a tradition is unknown.
+        FileFormatError: it breaks the schema, an id is there twice, a tradition is unknown, or a
+            foil is none.
     """
     path = suite.folder / "references.yaml"
     if not path.is_file():
         raise RequestError(f"suite {suite.name} has no references.yaml")
     listed = check(read_yaml(path), ReferencesFile, path)
+    if fault := _foil_fault(listed.foils, suite):
+        raise FileFormatError(f"{path}: foils: {fault}")
     counts = Counter(work.id for work in listed.works)
     for work in listed.works:
         if counts[work.id] > 1:
             raise FileFormatError(f"{path}: the work {work.id!r} is there twice")
-        if work.tradition not in suite.traditions:
-            raise FileFormatError(f"{path}: {work.id}: unknown tradition {work.tradition!r}")
+        if fault := _tradition_fault(work, listed.foils, suite):
+            raise FileFormatError(f"{path}: {work.id}: {fault}")
     return listed
+
+
+def _foil_fault(foils: Sequence[str], suite: Suite) -> str:
+    """Say what is wrong with the declared foils, "" where nothing is."""
+    for foil, count in Counter(foils).items():
+        if foil in suite.traditions:
+            return f"{foil!r} is one of the suite's traditions"
+        if not re.fullmatch(r"[a-z0-9_-]+", foil) or foil in {NEUTRAL, "other", "cannot_tell"}:
+            return f"{foil!r} is no name for a tradition"
+        if count > 1:
+            return f"{foil!r} is there twice"
+    return ""
+
+
+def _tradition_fault(work: Reference, foils: Sequence[str], suite: Suite) -> str:
+    """Say why a work's tradition does not fit, "" where it does."""
+    if work.tradition not in {*suite.traditions, *foils}:
+        known = ", ".join([*suite.traditions, *foils])
+        return f"unknown tradition {work.tradition!r}; there are {known}: declare others as `foils`"
+    is_foil = work.tradition in foils
+    if is_foil != (work.diagnosticity == FOIL):
+        said = f"its diagnosticity is {work.diagnosticity or 'not given'}"
+        whose = "a foil" if is_foil else "one of the suite's traditions"
+        return f"{work.tradition!r} is {whose}, and {said}"
+    return ""
 
 
 def add_references(

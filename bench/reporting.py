@@ -20,7 +20,8 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
     """Export each study masked, join its names, and score it."""
     import numpy as np
 
-    from bench.join import declared_languages
+    from bench.join import asked_speedups, declared_languages
+    from leaderboard.marks import for_studies, speedup_scores
     from leaderboard.scoring import score
     from leaderboard.weighting import weight_scores
     from raters.study import levels, study_id, weights
@@ -42,6 +43,7 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
             declared=declared_languages(study),
         )
         scores += found + weight_scores(found, weighed) + _protocol(study)
+        scores += for_studies(speedup_scores(asked_speedups(study)), found)
     return scores
 
 
@@ -107,7 +109,7 @@ def _protocol(study: Path) -> list[Score]:
 
 def study_tables(study: Path) -> dict[str, DataFrame]:
     """Return a study's checked tables with their names joined."""
-    from bench.join import reveal
+    from bench.join import foils_of, reveal
     from leaderboard.tables import (
         check_attributions,
         check_detections,
@@ -117,8 +119,9 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
     from raters.export import tables
     from raters.study import attribution_labels
 
-    named = reveal(tables(study), opened_key(study, "score"))
-    where, labels = str(study), attribution_labels(study)
+    key = opened_key(study, "score")
+    named = reveal(tables(study), key)
+    where, labels = str(study), [*attribution_labels(study), *foils_of(key)]
     return {
         "ratings": check_ratings(named["ratings"], where),
         "votes": check_votes(named["votes"], where),
@@ -128,16 +131,27 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
 
 
 def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
-    """Return what the models of each study cost, by a run or a table model,seconds,status."""
+    """Return what the models of each study cost, by a run or a table model,seconds,status.
+
+    By a run also how fast they were made to work, and which were made faster at the cost of their
+    pictures.
+    """
     import pandas as pd
 
+    from bench.files import read_rows
     from bench.manifest import read_failures, read_outputs, read_run
+    from bench.speed import SPEED
+    from bench.speedups import described
     from leaderboard.costs import check_costs, costs_of_studies, read_costs
+    from leaderboard.marks import for_studies, speedup_scores
     from leaderboard.sources import Source
+    from leaderboard.speed import speed_scores
 
     if not source.is_dir():
         return costs_of_studies(read_costs(source), scores)
-    read_run(source)
+    models = read_run(source)["models"]
+    speedups = {one["id"]: described(one.get("speedups") or {}) for one in models}
+    found = speed_scores(list(read_rows(source / SPEED)), str(source / SPEED))
     rows = [
         {"model": row["model"], "seconds": row.get("seconds"), "status": row["status"]}
         for row in read_outputs(source)
@@ -147,7 +161,44 @@ def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:
         for row in read_failures(source)
     ]
     frame = pd.DataFrame(rows, columns=pd.Index(["model", "seconds", "status"]))
-    return costs_of_studies(check_costs(Source(str(source), frame)), scores)
+    return costs_of_studies(check_costs(Source(str(source), frame)), scores) + for_studies(
+        [*found, *speedup_scores(speedups)], scores
+    )
+
+
+def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score]:
+    """Return what probes saw in a run, under the run's name; empty where it was not probed."""
+    import numpy as np
+
+    from bench.manifest import read_run
+    from bench.probe_names import DIVERSITY, PROBES
+    from leaderboard.probes import probe_scores, read_probes
+    from leaderboard.sources import read_source
+
+    if not (run / PROBES).is_file():
+        return []
+    diversity = run / DIVERSITY
+    return probe_scores(
+        read_probes(run / PROBES),
+        read_source(diversity).frame if diversity.is_file() else None,
+        study=str(read_run(run)["run"]),
+        rng=np.random.default_rng(seed),
+        by=by,
+    )
+
+
+def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
+    """Return what raters and a run's probes say together (PPI++), study by study."""
+    from bench.probe_names import PROBES
+    from leaderboard.ppi import combine
+    from leaderboard.probes import read_probes
+
+    probes = read_probes(run / PROBES)
+    scores: list[Score] = []
+    for study in studies:
+        attributions = study_tables(study)["attributions"]
+        scores += combine(attributions, probes)
+    return scores
 
 
 def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
@@ -196,12 +247,14 @@ def _pictures(study: Path, out: Path) -> Pictures:
 
 def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Return what reports call the criteria, and the references where they are not real works."""
-    from bench.join import read_key
+    from bench.join import foils_of, read_key
     from raters.study import criterion_labels, tradition_labels
 
+    keys = {study: read_key(study) for study in studies}
     labels = {name: label for study in studies for name, label in criterion_labels(study).items()}
-    labels |= {name: label for study in studies for name, label in tradition_labels(study).items()}
-    if any(read_key(study)["synthetic"].any() for study in studies):
+    for study, key in keys.items():
+        labels |= tradition_labels(study, more=foils_of(key))
+    if any(key["synthetic"].any() for key in keys.values()):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
     return labels
 

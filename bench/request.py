@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,8 @@ class Request:
     """What `pinlu generate` is asked.
 
     `batch_size` None: what the run has, else the default. `video_master` None: what the run has,
-    else none; "ffv1" keeps a lossless file beside each clip.
+    else none; "ffv1" keeps a lossless file beside each clip. `speedups` are those of
+    `bench.speedups`, for every model asked.
     """
 
     suite: str
@@ -34,6 +35,7 @@ class Request:
     arguments: Mapping[str, Any] | None = None
     batch_size: int | None = None
     video_master: str | None = None
+    speedups: Mapping[str, Any] | None = None
 
 
 class RunFile(FileModel):
@@ -49,6 +51,7 @@ class RunFile(FileModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
     batch_size: int | None = Field(default=None, ge=1)
     video_master: Literal["ffv1"] | None = None
+    speedups: dict[str, Any] = Field(default_factory=dict)
     out: Path | None = None
 
 
@@ -77,9 +80,10 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
         seeds=parse_seeds(str(asked.get("seeds", "0"))),
         targets=tuple(asked.get("targets") or ()),
         limit=asked.get("limit"),
-        arguments={**asked.get("arguments", {}), **dict(map(_setting, options.set))},
+        arguments={**asked.get("arguments", {}), **_settings("set", options.set)},
         batch_size=asked.get("batch_size"),
         video_master=asked.get("video_master"),
+        speedups={**asked.get("speedups", {}), **_settings("speedup", options.speedup)},
     )
     folder = asked.get("out") or (Path("runs") / asked["run"] if "run" in asked else None)
     if folder is None:
@@ -87,13 +91,19 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
     return request, Path(folder)
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise RequestError(f"--set {text!r}: write NAME=VALUE, as in num_inference_steps=4")
-    try:
-        content = yaml.safe_load(value)
-        json.dumps(content)
-    except (yaml.YAMLError, TypeError) as error:
-        raise RequestError(f"--set {text!r}: the value is no number, text or list") from error
-    return name, content
+def _settings(option: str, texts: Sequence[str]) -> dict[str, Any]:
+    """Read NAME=VALUE, the value as YAML."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            example = {"set": "num_inference_steps=4", "speedup": "cache=first_block"}[option]
+            raise RequestError(f"--{option} {text!r}: write NAME=VALUE, as in {example}")
+        try:
+            found[name] = yaml.safe_load(value)
+            json.dumps(found[name])
+        except (yaml.YAMLError, TypeError) as error:
+            raise RequestError(
+                f"--{option} {text!r}: the value is no number, text or list"
+            ) from error
+    return found

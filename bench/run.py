@@ -21,7 +21,9 @@ from bench.models import load_models
 from bench.plan import Part, call_arguments, plan
 from bench.records import Batch, ModelSpec
 from bench.request import Request
-from bench.suites import Suite, load_suite, select
+from bench.shapes import check_shapes
+from bench.speedups import check_speedups
+from bench.suites import Suite, load_suite, only_grew, select
 from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 
 _COUNTS = {"num_inference_steps", "num_frames", "width", "height"}
@@ -63,6 +65,9 @@ def planned_run(request: Request, folder: Path) -> Run:
     asked = frozenset(models)
     classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
     part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
+    prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
+    for name, spec in models.items():
+        check_shapes(spec, classes[name], {prompt.frames for prompt in prompts})
     parts = [part]
     tunings: dict[str, Tuning] = {}
     batch_size = request.batch_size or DEFAULT_BATCH_SIZE
@@ -72,7 +77,8 @@ def planned_run(request: Request, folder: Path) -> Run:
     if existing:
         plan_keys = ("parts", "batch_size", "environment", "mixed")
         manifest.require_keys(folder, existing, plan_keys)
-        _check_same(existing, suite, models, request.batch_size)
+        parts = _parts_before(folder, existing, suite)
+        _check_same(existing, models, request.batch_size)
         if existing["parts"]:  # a run begun by an import has none, and no batches yet
             batch_size = existing["batch_size"]
         tunings = _tunings_of(existing)
@@ -83,7 +89,6 @@ def planned_run(request: Request, folder: Path) -> Run:
                 "masters: give another --out, or leave --video-master as it was"
             )
         master = before
-        parts = [Part.from_dict(content) for content in existing["parts"]]
         models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
         classes = {content["id"]: content["pipeline"] for content in existing["models"]} | classes
     for name in asked - tunings.keys():
@@ -139,7 +144,8 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
     """
     folder, first = run.folder, run.content["environment"]
     there = manifest.read_run(folder)["parts"] if (folder / "run.yaml").exists() else []
-    if run.content["parts"][: len(there)] != there:
+    planned = [_asked_of(part) for part in run.content["parts"]]
+    if planned[: len(there)] != [_asked_of(part) for part in there]:
         raise ConflictError(f"{folder} has been added to by another process: run again")
     threads = pipelines.settle_threads(first["threads"] if first else None)
     environment = _environment(threads)
@@ -149,11 +155,19 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
             raise ConflictError(_differs(folder, first, environment))
         content["mixed"] = [*content["mixed"], environment]
     if not first:
-        text = yaml.safe_dump(dict(run.suite.content), allow_unicode=True, sort_keys=False)
-        write_whole(folder / "suite.yaml", text.encode())
         manifest.write_card(folder, title=content["run"], text="A Pinlu run, not finished.")
+    text = yaml.safe_dump(dict(run.suite.content), allow_unicode=True, sort_keys=False).encode()
+    suite = folder / "suite.yaml"
+    if not first:
+        write_whole(suite, text)
     manifest.write_run(folder, content)
+    if suite.read_bytes() != text:  # the suite has grown, and the plan says so first
+        write_whole(suite, text)
     return replace(run, content=content)
+
+
+def _asked_of(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != "scenes"}
 
 
 def _resolved_models(
@@ -187,8 +201,10 @@ def _resolved_models(
                 **spec.arguments,
                 **(request.arguments or {}),
             },
+            speedups={**spec.speedups, **(request.speedups or {})},
         )
         asked = call_arguments(settled)
+        check_speedups(spec.id, name, settled.speedups, asked)
         for argument in _COUNTS & asked.keys():
             count = asked[argument]
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
@@ -203,18 +219,26 @@ def _resolved_models(
     return models
 
 
+def _parts_before(folder: Path, existing: Mapping[str, Any], suite: Suite) -> list[Part]:
+    """Return what the run was asked before; of a suite that has grown, for the scenes it had."""
+    parts = [Part.from_dict(content) for content in existing["parts"]]
+    if existing["suite"]["hash"] == suite.hash:
+        return parts
+    kept = folder / "suite.yaml"
+    if kept.is_file():
+        before = load_suite(str(kept))
+        if before.hash == existing["suite"]["hash"] and only_grew(before, suite):
+            return [replace(part, scenes=part.scenes or before.scenes) for part in parts]
+    raise ConflictError(
+        f"run {existing['run']} was made with another text of suite {existing['suite']['name']}, "
+        "and more than scenes were added: give another --out"
+    )
+
+
 def _check_same(
-    existing: Mapping[str, Any],
-    suite: Suite,
-    models: Mapping[str, ModelSpec],
-    batch_size: int | None,
+    existing: Mapping[str, Any], models: Mapping[str, ModelSpec], batch_size: int | None
 ) -> None:
     name = existing["run"]
-    if existing["suite"]["hash"] != suite.hash:
-        raise ConflictError(
-            f"run {name} was made with another text of suite {existing['suite']['name']}: "
-            "give another --out"
-        )
     sizes = {one: tuning.batch_size for one, tuning in _tunings_of(existing).items()}
     for had in [sizes.get(model, existing["batch_size"]) for model in models if existing["parts"]]:
         if batch_size not in {None, had}:

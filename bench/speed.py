@@ -28,6 +28,8 @@ def speed_row(
     flops: float,
     matrix_rate: float,
     peak_memory: int,
+    speedups: str = "",
+    skips: bool = False,
 ) -> dict[str, Any]:
     """Return a row: times in seconds, rates per second, NaN as None with a reason.
 
@@ -46,8 +48,15 @@ def speed_row(
         flops: floating-point operations of the denoiser; NaN where they could not be counted.
         matrix_rate: operations per second of a large matrix product on this device.
         peak_memory: bytes.
+        speedups: what was asked to make the model faster at the cost of other pictures.
+        skips: whether passes were cut short, so that counting them whole says too much.
     """
-    counted = flops == flops and flops > 0  # noqa: PLR0124 - NaN is unlike itself
+    counted = flops == flops and flops > 0 and not skips  # noqa: PLR0124 - NaN is unlike itself
+    why = (
+        "a step cache cuts passes short"
+        if skips
+        else "the denoiser's operations could not be counted"
+    )
     device_seconds = sum(spent.get(stage, 0.0) for stage in ("text", "denoise", "decode"))
     return {
         "model": model,
@@ -66,8 +75,9 @@ def speed_row(
         "teraflop_per_output": flops / outputs / 1e12 if counted and outputs else None,
         "matrix_teraflops": matrix_rate / 1e12,
         "matrix_share": flops / seconds / matrix_rate if counted and seconds else None,
-        "reason": "" if counted else "the denoiser's operations could not be counted",
+        "reason": "" if counted else why,
         "peak_memory_bytes": peak_memory,
+        "speedups": speedups,
     }
 
 
@@ -85,4 +95,5 @@ def speed_line(row: Mapping[str, Any]) -> str:
         f"{'share of the matrix rate not known' if share is None else f'{share:.0%} of the matrix rate'}, "
         f"batches of {row['batch_size']}, loaded in {row['load_seconds']:.1f} s, "
         f"{row['peak_memory_bytes'] / 2**30:.1f} GiB"
+        + (f"; pictures changed by {row['speedups']}" if row["speedups"] else "")
     )

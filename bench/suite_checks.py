@@ -222,11 +222,15 @@ def _strangers(scene: SceneFile, what: str, texts: Sequence[Text]) -> Iterator[s
 
 
 def _references(suite: Suite) -> Iterator[str]:
-    """A work has a title in every language, and a caption in every language or in none."""
+    """A work has a title in every language, a caption in every language or in none; a foil works."""
     if not (suite.folder / "references.yaml").is_file():
         return
     wanted = _wanted(suite)
-    for work in load_references(suite).works:
+    listed = load_references(suite)
+    for foil in listed.foils:
+        if not any(work.tradition == foil for work in listed.works):
+            yield f"references.yaml: the foil {foil!r} has no work"
+    for work in listed.works:
         if lacks := _missing(work.title, wanted):
             yield f"references.yaml, {work.id}: the title has {lacks}"
         if work.caption and (lacks := _missing(work.caption, wanted)):

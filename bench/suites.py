@@ -148,8 +148,9 @@ def select(
     *,
     targets: Sequence[str] = (),
     limit: int | None = None,
+    scenes: Sequence[str] = (),
 ) -> list[Prompt]:
-    """Return the suite's prompts for these targets (all by default), at most `limit` of them.
+    """Return the suite's prompts for these targets and scenes, all by default; at most `limit`.
 
     Raises:
         RequestError: an unknown target, or a prompt without a text in a language asked for.
@@ -161,8 +162,11 @@ def select(
             raise RequestError(
                 f"suite {suite.name} asks nothing of target {target!r}; it has: {there}"
             )
+    wanted = set(scenes)
     chosen = [
-        prompt for prompt in suite.prompts.values() if not targets or prompt.target in targets
+        prompt
+        for prompt in suite.prompts.values()
+        if (not targets or prompt.target in targets) and (not wanted or prompt.scene in wanted)
     ]
     chosen = chosen[:limit]
     for prompt in chosen:
@@ -173,6 +177,17 @@ def select(
                     f"{', '.join(sorted(prompt.text))}"
                 )
     return chosen
+
+
+def only_grew(before: Suite, now: Suite) -> bool:
+    """Say whether a suite has further scenes, and all that it had as they were and in their order."""
+    had = [prompt for prompt in now.prompts.values() if prompt.scene in set(before.scenes)]
+    return (before.name, before.home, before.traditions, list(before.prompts.values())) == (
+        now.name,
+        now.home,
+        now.traditions,
+        had,
+    )
 
 
 def list_suites() -> list[str]:

@@ -91,6 +91,7 @@ def _place(spec: ModelSpec, device: str) -> str:
         "dtype": dict(spec.dtype),
         "shape": [arguments.get(name) for name in ("width", "height", "num_frames")],
         "device": device,
+        **({"speedups": dict(spec.speedups)} if spec.speedups else {}),
     }
     text = json.dumps(holds, sort_keys=True)
     return f"{spec.id} on {device} ({hashlib.sha256(text.encode()).hexdigest()[:12]})"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from bench.records import REFERENCE, Score
+from bench.records import FOIL, REFERENCE, Score
 from leaderboard.board import HEADLINE_ASPECT, Board
 from leaderboard.plots import number
 from leaderboard.scoring import TABLES
-from leaderboard.tables import ASPECTS
+from leaderboard.tables import ASPECTS, CANNOT_TELL, OTHER
 from leaderboard.tabulate import NOT_JUDGED, capital, interval_of
 from leaderboard.words import Words
 
@@ -62,6 +62,7 @@ def tables_of(board: Board, words: Words) -> list[Table]:
         _differences(board, words),
         _indices(board, words),
         _apart(board, words),
+        _foils(board, words),
         _agreement(board, words),
         _marginals(board, words),
         _applicability(board, words),
@@ -123,12 +124,8 @@ def _filled(row: Line, words: Words) -> Line:
 
 def _apart(board: Board, words: Words) -> Table:
     """Return what scenes and works of several traditions were seen as."""
-    found: dict[tuple[str, str, str], dict[str, Score]] = {}
-    for score in board.all_of("share_apart"):
-        kind, asked, seen = score.group.split(":")
-        if score.criterion == HEADLINE_ASPECT:
-            found.setdefault((score.model, kind, asked), {})[seen] = score
-    labels = [label for label in board.labels if any(label in seen for seen in found.values())]
+    found = {row: seen for row, seen in _shares_apart(board).items() if row[1] != FOIL}
+    labels = _labels_of(found.values(), board)
     rows = [
         Line(
             [
@@ -144,6 +141,41 @@ def _apart(board: Board, words: Words) -> Table:
     heads += [capital(words.tradition(label)) for label in labels]
     title, note = words.say("apart_title"), words.say("apart_note")
     return Table(title, note, heads, rows, folded=len(rows) > _MANY)
+
+
+def _foils(board: Board, words: Words) -> Table:
+    """Return what works of traditions that are not compared were seen as, a row per tradition."""
+    found = {row: seen for row, seen in _shares_apart(board).items() if row[1] == FOIL}
+    labels = _labels_of(found.values(), board)
+    rows = []
+    for (_, _, true), seen in found.items():
+        counts = next(iter(seen.values()))
+        cells = [_with_interval(seen.get(label), words) for label in labels]
+        numbers = f"{counts.n_items}, {counts.n_raters}"
+        rows.append(Line([capital(words.tradition(true)), *cells, numbers]))
+    heads = [words.say("foils_true"), *(capital(words.tradition(label)) for label in labels)]
+    heads.append(words.say("foils_counts"))
+    return Table(words.say("foils_title"), words.say("foils_note"), heads, rows)
+
+
+def _shares_apart(board: Board) -> dict[tuple[str, str, str], dict[str, Score]]:
+    """Return the scores by (model, kind, asked or true tradition), and there by label."""
+    found: dict[tuple[str, str, str], dict[str, Score]] = {}
+    for score in board.all_of("share_apart"):
+        kind, asked, seen = score.group.split(":")
+        if score.criterion == HEADLINE_ASPECT:
+            found.setdefault((score.model, kind, asked), {})[seen] = score
+    return found
+
+
+def _labels_of(found: Collection[Mapping[str, Score]], board: Board) -> list[str]:
+    """Return the labels that any has: the board's first, those given to these alone, the last two."""
+    there = dict.fromkeys(label for seen in found for label in seen)
+    last = [OTHER, CANNOT_TELL]
+    order = dict.fromkeys([*(label for label in board.labels if label not in last), *there])
+    return [
+        label for label in [*(one for one in order if one not in last), *last] if label in there
+    ]
 
 
 def _without_empty(table: Table) -> Table:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bench.records import REFERENCE, Score
+from bench.records import FOIL, REFERENCE, Score
 from leaderboard.gathering import Gathered, draw, facets, gather
 from leaderboard.resampling import Array, cell_means, spread_shares, with_interval
 from leaderboard.selection import first_time, is_simulated, parts, say_simulated
@@ -38,14 +38,15 @@ def detection(
     The latter two per model, and for all outputs together (without a model).
 
     Args:
-        detections: a checked table; hidden repeats are left out.
+        detections: a checked table; hidden repeats and foils are left out.
         rng: draws the resamples.
         confidence: of the intervals.
         resamples: how many; scenes (for all models together), references and raters.
         by: columns to slice by, beside the whole; references without a value there stay in.
     """
     scores: list[Score] = []
-    for study, slice_, rows in parts(first_time(detections), by):
+    compared = detections[detections["diagnosticity"] != FOIL]
+    for study, slice_, rows in parts(first_time(compared), by):
         blank = Score(study=study, slice=slice_, confidence=confidence)
         found = list(_of_part(rows, blank, rng, resamples))
         scores += say_simulated(found) if is_simulated(rows) else found

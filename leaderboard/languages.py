@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from bench.records import NEUTRAL, REFERENCE, Score
+from bench.records import REFERENCE, Score
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
 from leaderboard.quality import corrected_means
 from leaderboard.resampling import (
@@ -28,7 +28,7 @@ from leaderboard.selection import (
     parts,
     say_simulated,
 )
-from leaderboard.shares import find_home
+from leaderboard.shares import find_home, find_traditions
 
 _MARK = "\x1f"
 """Between model and language in the name of a cell."""
@@ -105,7 +105,7 @@ def leak_gaps(
         first_time(attributions), [name for name in by if name != "language"]
     ):
         at_home = at_home if slice_ else find_home(rows, home)
-        others = distinct(rows["target"], without={at_home, NEUTRAL})
+        others = find_traditions(rows, at_home)[1:]
         asked = rows[(rows["model"] != REFERENCE) & (rows["target"] == at_home)]
         if not slice_.startswith("diagnosticity="):
             asked = asked[confirmatory(asked)]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import Score
+from bench.records import FOIL, Score
 from leaderboard.agreement import agreement
 from leaderboard.applicability import applicability, say_left_out
 from leaderboard.detection import detection
@@ -157,7 +157,8 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
 
     The groups add up to the whole, which has no group: `used`, `repeats` (for agreement with
     oneself alone), `without_model` (for agreement alone), `not_applicable`, `both_bad` (counted
-    apart) and `not_distinct` (scenes and works that do not tell traditions apart, in `share_apart`).
+    apart), `not_distinct` (scenes and works that do not tell traditions apart, in `share_apart`) and
+    `foils` (works of traditions that are not compared, there too).
     """
     scores = []
     for study, _, rows in parts(frame):
@@ -169,8 +170,10 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
             apart["without_model"] = int((used["model"] == "").sum())
         if table == "votes":
             apart["both_bad"] = int((first["winner"] == "both_bad").sum())
+        if table in {"attributions", "detections"}:
+            apart["foils"] = int((first["diagnosticity"] == FOIL).sum())
         if table == "attributions":
-            apart["not_distinct"] = int((~confirmatory(first)).sum())
+            apart["not_distinct"] = int((~confirmatory(first)).sum()) - apart["foils"]
         counts = {"": len(rows), "used": len(rows) - sum(apart.values()), **apart}
         scores += [
             Score(
@@ -217,10 +220,11 @@ def _quality(
 def _agreement_on_labels(
     attributions: pd.DataFrame, confidence: float, by: Sequence[str]
 ) -> list[Score]:
-    """Return nominal agreement on the attributions; the criterion is the aspect."""
+    """Return nominal agreement on the attributions, foils not; the criterion is the aspect."""
     scores: list[Score] = []
+    compared = attributions[attributions["diagnosticity"] != FOIL]
     for aspect in ASPECTS:
-        chosen = attributions[attributions["aspect"] == aspect]
+        chosen = compared[compared["aspect"] == aspect]
         labels = chosen["attribution"].astype("category").cat.codes.astype("float64")
         frame = chosen.assign(criterion=aspect, value=labels, not_applicable="")
         scores += agreement(frame, levels="nominal", confidence=confidence, by=by)

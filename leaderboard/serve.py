@@ -16,6 +16,7 @@ import gradio as gr
 from bench.errors import RequestError
 from bench.records import Score
 from leaderboard.board import Labels, boards
+from leaderboard.marks import marked
 from leaderboard.pictures import Pictures
 from leaderboard.site import section_html, style_sheet
 from leaderboard.words import LANGUAGES, Words, words_in
@@ -36,7 +37,7 @@ def shown(
 
     Pictures, as data URIs, are shown with the whole alone.
     """
-    words = words_in(language, labels)
+    words = words_in(language, marked(labels, scores))
     found = [b for b in boards(scores, tuple(labels), slice_) if b.study == study and b.models]
     body = (
         section_html(found[0], words, None if slice_ else pictures)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import RequestError
-from bench.records import NEUTRAL, REFERENCE, Score
+from bench.records import FOIL, NEUTRAL, REFERENCE, Score
 from leaderboard.resampling import (
     Array,
     Judgements,
@@ -24,6 +24,10 @@ from leaderboard.resampling import (
 )
 from leaderboard.selection import codes, distinct, seed_codes
 from leaderboard.tables import CANNOT_TELL, OTHER
+
+CHANCE = "chance:"
+"""Columns of this beginning, one per label, hold the probabilities that a probe gave: they are counted
+in the place of the one label in `attribution`."""
 
 TRACES = {"": 0.0, "none": 0.0, "slight": 0.15, "clear": 0.3, "equal": 0.5}
 """How much of a picture a trace of another manner is counted as, in a sensitivity analysis."""
@@ -102,8 +106,9 @@ def find_home(frame: pd.DataFrame, home: str | None) -> str:
 
 
 def find_traditions(frame: pd.DataFrame, home: str) -> list[str]:
-    """Return the traditions asked of models and those of the references, home first."""
-    return [home, *distinct(frame["target"], without={home, NEUTRAL, OTHER, CANNOT_TELL})]
+    """Return the traditions asked of models and those of the references, foils not, home first."""
+    compared = frame.loc[frame["diagnosticity"] != FOIL, "target"]
+    return [home, *distinct(compared, without={home, NEUTRAL, OTHER, CANNOT_TELL})]
 
 
 def shares_of(
@@ -119,7 +124,8 @@ def shares_of(
     `traditions` are the study's, home first: a slice may hold but some of them.
     Scenes are drawn together for all models and targets, references within their class and
     stratum, raters, and seeds together for all prompts; see `resampling`. With `graded` a trace of
-    another manner takes its strength (`TRACES`) from the label given.
+    another manner takes its strength (`TRACES`) from the label given. Columns `chance:LABEL` hold
+    probabilities in the place of one label.
     """
     is_reference = frame["model"] == REFERENCE
     # A reference is its own prompt: works are averaged one by one, variants of one work first
@@ -173,6 +179,17 @@ def shares_of(
             channel=np.concatenate([given, _places(trace, labels)]),
             value=2 * np.concatenate([1 - strength, strength]),
             weight=np.full(2 * len(frame), 0.5),
+        )
+    if chances := [f"{CHANCE}{label}" for label in labels if f"{CHANCE}{label}" in frame]:
+        told = frame[chances].to_numpy(dtype=np.float64)
+        places = np.array([labels.index(name.removeprefix(CHANCE)) for name in chances])
+        # a judgement in as many parts as there are labels, together of weight one
+        judgements = judgements._replace(
+            item=np.repeat(item, len(places)),
+            rater=np.repeat(rater, len(places)),
+            channel=np.tile(places, len(frame)),
+            value=len(places) * told.ravel(),
+            weight=np.full(told.size, 1 / len(places)),
         )
     result, edges = spread_shares(
         rng,

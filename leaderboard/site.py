@@ -16,10 +16,11 @@ from markupsafe import Markup
 from bench.records import Score
 from leaderboard import svg
 from leaderboard.board import Board, Labels, boards
-from leaderboard.details import tables_of
+from leaderboard.details import Table, tables_of
 from leaderboard.figure import Figure
 from leaderboard.figures import figures_of
 from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
+from leaderboard.marks import marked
 from leaderboard.pictures import (
     Pictures,
     gallery,
@@ -27,6 +28,8 @@ from leaderboard.pictures import (
     lowest_csv,
     write_pictures,
 )
+from leaderboard.probe_page import probe_sections
+from leaderboard.speed import speed_table
 from leaderboard.tabulate import capital, headline_table, latex, markdown, notes_of
 from leaderboard.words import LANGUAGES, Words, words_in
 
@@ -63,7 +66,7 @@ def write_site(
         write_pictures(pictures, out)
     template = _templates().get_template("page.html.jinja")
     for language in LANGUAGES:
-        words = words_in(language, labels)
+        words = words_in(language, marked(labels, scores))
         sections = []
         for place, board in enumerate(boards(scores, tuple(labels or ()))):
             prefix = f"{place + 1}-" if board.study else ""
@@ -77,6 +80,7 @@ def write_site(
         page = template.render(
             words=words,
             sections=sections,
+            probed=probe_sections(scores, words),
             simulated=any(section["board"].simulated for section in sections),
             notes=[note.get(language) or next(iter(note.values())) for note in notes],
             capital=capital,
@@ -139,11 +143,16 @@ def _section(board: Board, words: Words, prefix: str, pictures: Pictures) -> dic
             }
             for figure in figures_of(board, words)
         ],
-        "tables": tables_of(board, words),
+        "tables": [*tables_of(board, words), *_speed(board, words)],
         "gallery": gallery(pictures.shown, words),
         "lowest": lowest_by_model(pictures.lowest, words),
         "lowest_csv": f"figures/{prefix}lowest.csv",
     }
+
+
+def _speed(board: Board, words: Words) -> list[Table]:
+    table = speed_table(board, words)
+    return [table] if table.rows else []
 
 
 def _lead(board: Board, words: Words) -> str:

@@ -54,11 +54,13 @@ def style(
     confidence: float = 0.95,
     resamples: int = 1000,
     by: Sequence[str] = (),
+    known: Sequence[str] = (),
 ) -> list[Score]:
     """Return all indices of style bias per study, aspect (in `criterion`) and model.
 
-    Scenes and works that do not tell traditions apart (`diagnosticity`) enter no index; how they
-    were seen is reported apart, as `share_apart`. A slice by that column takes each as it is.
+    Scenes and works that do not tell traditions apart (`diagnosticity`), and foils, enter no index;
+    how they were seen is reported apart, as `share_apart`. A slice by that column takes each as it
+    is.
 
     Args:
         attributions: a checked table of attributions; hidden repeats are left out.
@@ -67,15 +69,19 @@ def style(
         confidence: of the intervals.
         resamples: how many; scenes (paired over models and targets), references and raters.
         by: columns to slice by, beside the whole; references without a value there stay in.
+        known: traditions that can be seen, beside those asked for and those of the references.
 
     Raises:
         RequestError: the home tradition is not clear, or no model was asked for it.
     """
     scores: list[Score] = []
     traditions: list[str] = []
+    # what is reported apart draws for itself: no index changes with it
+    (apart,) = rng.spawn(1)
     for study, slice_, rows in parts(first_time(attributions), by):
         if not slice_:  # a study comes whole before its slices, and its traditions are theirs
             traditions = find_traditions(rows, find_home(rows, home))
+            traditions += [one for one in known if one not in traditions]
         for aspect in ASPECTS:
             seen = rows[rows["aspect"] == aspect]
             if not (seen["model"] != REFERENCE).any():
@@ -88,7 +94,7 @@ def style(
                 found += _indices(shares, replace(blank, method=_method(shares, resamples)))
                 found += _sensitivity(seen[enters], traditions, rng, resamples, blank)
             for kind, rows_apart in seen[~enters].groupby("diagnosticity"):
-                shares = shares_of(rows_apart, traditions, rng, resamples)
+                shares = shares_of(rows_apart, traditions, apart, resamples)
                 at = replace(blank, metric="share_apart", method=_method(shares, resamples))
                 found += _all_shares(shares, at, f"{kind}:")
             scores += say_simulated(found) if is_simulated(rows) else found

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import FileFormatError
-from bench.records import NEUTRAL, NOT_APPLICABLE, REFERENCE, Diagnosticity
+from bench.records import FOIL, NEUTRAL, NOT_APPLICABLE, REFERENCE, WorkDiagnosticity
 from leaderboard.columns import choice_column, flag_column, number_column, text_column, whole_column
 from leaderboard.selection import distinct
 from leaderboard.sources import Places, Source, read_sources
@@ -78,7 +78,7 @@ def read_attributions(paths: Sequence[Path | str], *, labels: Sequence[str] = ()
     """Return the attributions of all `paths` as one checked frame.
 
     An attribution is a tradition that occurs as a target, `other`, `cannot_tell`, or one of
-    `labels`.
+    `labels`. A foil's target is one of `labels`, and none of the traditions compared.
 
     Raises:
         RequestError: no path was given.
@@ -162,18 +162,43 @@ def _attributions(sources: Sequence[Source], labels: Sequence[str]) -> pd.DataFr
         raise FileFormatError(
             f"{places.place(nameless[0])}: column 'prompt' is empty; a reference alone may have none"
         )
-    traditions = distinct(frame["target"], without={NEUTRAL})
+    compared = frame[frame["diagnosticity"] != FOIL]
+    traditions = distinct(compared["target"], without={NEUTRAL})
     known = dict.fromkeys([*traditions, OTHER, CANNOT_TELL, *labels])
     choice_column(frame["attribution"], tuple(known), places)
     choice_column(frame["aspect"], ASPECTS, places)
-    choice_column(frame["diagnosticity"], get_args(Diagnosticity), places)
+    choice_column(frame["diagnosticity"], get_args(WorkDiagnosticity), places)
     choice_column(frame["trace"], ("", "none", *known), places)
     choice_column(frame["trace_strength"], TRACE_STRENGTHS, places)
     # one manner is seen in a picture, whatever criterion stands beside it
     key = ["study", "rater", "item", "aspect", "occasion"]
     _refuse_duplicates(frame, key, places)
     _refuse_contradictions(frame, ["model", "prompt", "target", "diagnosticity"], places)
+    if len(compared) < len(frame):
+        _check_foils(frame, compared, labels, places)
     return frame
+
+
+def _check_foils(
+    frame: pd.DataFrame, compared: pd.DataFrame, labels: Sequence[str], places: Places
+) -> None:
+    """A foil is a work by people, of a declared tradition that its study does not compare."""
+    foils = frame[frame["diagnosticity"] == FOIL]
+    targets = {study: set(rows["target"]) for study, rows in compared.groupby("study")}
+    for row, study, model, target in zip(
+        foils.index, foils["study"], foils["model"], foils["target"], strict=True
+    ):
+        if model != REFERENCE:
+            fault = (
+                f"column 'diagnosticity' says {FOIL!r} of an output of {model!r}: only works can"
+            )
+        elif target in targets.get(study, ()):
+            fault = f"column 'target' has {target!r} for a foil, and other rows compare it"
+        elif target not in labels:
+            fault = f"column 'target' has the unknown foil {target!r}: declare it as a label, with --labels"
+        else:
+            continue
+        raise FileFormatError(f"{places.place(row)}: {fault}")
 
 
 def _detections(sources: Sequence[Source]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from bench.records import REFERENCE, Score
 from leaderboard.board import HEADLINE_ASPECT, Board, Labels, boards
 from leaderboard.letters import letters_of
+from leaderboard.marks import marked, note_of_marks
 from leaderboard.plots import number
 from leaderboard.quality import MEAN_SCORE
 from leaderboard.weighting import OVERALL
@@ -111,7 +112,7 @@ def bias_names(others: Sequence[str]) -> dict[str, str]:
 
 def headline(scores: Sequence[Score], *, language: str = "en", labels: Labels | None = None) -> str:
     """Return the headline tables of all studies as text for a terminal."""
-    words = words_in(language, labels)
+    words = words_in(language, marked(labels, scores))
     blocks = []
     for board in boards(scores, tuple(labels or ())):
         table = headline_table(board, words)
@@ -123,6 +124,8 @@ def headline(scores: Sequence[Score], *, language: str = "en", labels: Labels | 
         for part in (range(table.n_scores), range(table.n_scores, width)):
             if len(part):
                 blocks.append(_text_block(table, part, words))
+        if note := note_of_marks(board, words):
+            blocks.append(note)
     return "\n\n".join(blocks)
 
 
@@ -273,6 +276,8 @@ def notes_of(board: Board, table: HeadlineTable, words: Words) -> str:
         told.append(words.say(key, weights=shares))
     if board.home:
         told.append(words.say("bias_note", home=words.tradition(board.home)))
+    if marks := note_of_marks(board, words):
+        told.append(marks)
     return words.join(told)
 
 

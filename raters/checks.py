@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from raters.tasks import Block, Item, Pair, Rules, Task, seconds_of
+from raters.tasks import SINGLES, Block, Item, Pair, Rules, Task, seconds_of
 
-FIRST_LOOKS = ("single", "reference", "repeat")
+FIRST_LOOKS = (*SINGLES, "repeat")
 
 
 def checked(
@@ -71,7 +71,7 @@ def connected(vertices: Iterable[Hashable], edges: Iterable[tuple[Hashable, Hash
 
 
 def _counts(task: Task) -> bool:
-    return task.kind in {"single", "reference"}
+    return task.kind in SINGLES
 
 
 def _span(values: Iterable[float]) -> list[float]:
@@ -109,15 +109,19 @@ def _difference(
 
 
 def _share_span(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float]:
-    """Return the least and the most share of references among a session's first judgements."""
-    shares = []
+    """Return the least and the most share of references among a session's first judgements.
+
+    Sessions of fewer than ten are left out where there are longer ones: theirs says little.
+    """
+    sessions: list[list[bool]] = []
     for block in planned:
         kinds: dict[int, list[bool]] = defaultdict(list)
         for task in block:
             if _counts(task):
                 kinds[task.session].append(by_id[task.stimuli[0]].reference)
-        shares += [sum(own) / len(own) for own in kinds.values() if len(own) >= 10]
-    return [round(value, 3) for value in _span(shares)]
+        sessions += kinds.values()
+    long = [own for own in sessions if len(own) >= 10] or sessions
+    return [round(value, 3) for value in _span(sum(own) / len(own) for own in long)]
 
 
 def _shared(own: Sequence[Sequence[Item]]) -> list[float]:

@@ -286,7 +286,7 @@ def _session(
     )
     shown = []
     for item, occasion in (singles[index] for index in order):
-        kind: AssignmentKind = "repeat" if occasion else "reference" if item.reference else "single"
+        kind: AssignmentKind = "repeat" if occasion else item.kind
         shown.append(Task(kind, (item.id,), scales=item.scaled, occasion=occasion))
     for item in spare.take_items(rules.attention, scenes) if singles else []:
         # not at once: attention wears off later
@@ -312,6 +312,7 @@ def _closing(
     rng: np.random.Generator,
 ) -> list[Task]:
     """Return the closing series: references and outputs half and half, as far as there are."""
+    items = [item for item in items if not item.foil]
     kinds: dict[bool, list[Item]] = defaultdict(list)
     for item in items:
         kinds[item.reference].append(item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -66,9 +66,14 @@ class Pairs(FileModel):
 
 
 class References(FileModel):
-    """How many references of each tradition are drawn; left out, all."""
+    """How many references of each tradition are drawn; left out, all.
+
+    `foils` names the traditions beside the suite's of which works are shown too, and how many of
+    each at most; 0 leaves those of the folder out. They are attributed and nothing else.
+    """
 
     per_tradition: int | None = Field(default=None, ge=1)
+    foils: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
 
 
 class Ask(FileModel):

@@ -76,7 +76,9 @@ def create(
     plan = plan_summary(planned, items, pairs, rules)
     refuse_over_budget(file, plan)
     protocol = _protocol(file, rubric=rubric, material=material, rules=rules, planned=planned)
-    warnings = [*material.sources.warnings, *warnings_of(material.candidates, protocol, plan)]
+    foils = [name for name, most in file.references.foils.items() if most]
+    found = warnings_of(material.candidates, protocol, plan, foils=foils)
+    warnings = [*material.sources.warnings, *found]
     everything = [*material.candidates, *material.examples]
     names = [*material.names, *material.explained]
     with study_folder(out) as study:

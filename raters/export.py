@@ -13,6 +13,7 @@ from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
 from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, PAIR, SCALES
 from raters.study import open_study
+from raters.tasks import SINGLES
 
 _WHO = ("study", "rater")
 _ABOUT = ("occasion", "rater_group", "room_language")
@@ -33,7 +34,7 @@ and `y` are shares of the picture's sides, and `t` seconds of a clip."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-EXPORTED = ("single", "reference", "repeat", "pair", "detection")
+EXPORTED = (*SINGLES, "repeat", "pair", "detection")
 """The kinds that count: training, warm-ups and attention items are left out."""
 
 

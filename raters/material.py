@@ -74,6 +74,7 @@ def gathered(
             sources,
             file.languages,
             limit=file.references.per_tradition,
+            foils=file.references.foils,
             without=without,
             rng=rng,
         )
@@ -119,12 +120,14 @@ def put_together(
     names = [naming.bytes(8).hex() for _ in range(len(candidates) + len(examples))]
     items = items_of(candidates, names[: len(candidates)], scaled, naming)
     wanted = max(file.anchors - len(earlier), 0)
-    if file.anchors > len(items):
+    there_are = sum(not item.foil for item in items)
+    if file.anchors > there_are:
         raise RequestError(
-            f"anchors: {file.anchors} are asked for, and there are {len(items)} items"
+            f"anchors: {file.anchors} are asked for, and there are {there_are} items"
         )
     fresh = items[: len(items) - len(earlier)]
-    drawn = {item.id for item in items[len(fresh) :]} | drawn_anchors(fresh, wanted, rng)
+    own = [item for item in fresh if not item.foil]
+    drawn = {item.id for item in items[len(fresh) :]} | drawn_anchors(own, wanted, rng)
     items = [replace(item, anchor=item.id in drawn) for item in items]
     scales = {
         item.id: scales_for(candidate, rubric) if item.scaled else []
@@ -177,6 +180,7 @@ def items_of(
             maker=makers[candidate.model],
             asked=targets[candidate.target],
             reference=candidate.kind != "output",
+            foil=candidate.is_foil,
             scaled=has_scales,
         )
         for candidate, name, has_scales in zip(candidates, names, scaled, strict=True)
@@ -241,8 +245,11 @@ def scales_for(candidate: Candidate, rubric: Rubric) -> list[str]:
 def _refuse_unknown(
     name: str, targets: Sequence[str] | None, candidates: Sequence[Candidate]
 ) -> None:
-    there = {candidate.target for candidate in candidates}
+    there = {candidate.target for candidate in candidates if not candidate.is_foil}
+    foils = {candidate.target for candidate in candidates if candidate.is_foil}
     for target in targets or ():
+        if target in foils:
+            raise RequestError(f"{name}: {target!r} is a foil: foils are attributed and no more")
         if target not in there:
             raise RequestError(
                 f"{name}: no picture has {target!r}; there are: {', '.join(sorted(there))}"

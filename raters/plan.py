@@ -16,9 +16,9 @@ from raters import tables as t
 from raters.design import further_block
 from raters.payloads import ATTRIBUTION, DETECTION, PAIR, SCALES, Phase
 from raters.protocol import Plan, Protocol
-from raters.tasks import Block, Item, Pair, Rules, Task
+from raters.tasks import SINGLES, Block, Item, Pair, Rules, Task
 
-PLANNED = ("single", "reference", "pair")
+PLANNED = (*SINGLES, "pair")
 """The kinds that a plan's balance is of: not what is discarded, comes twice or closes a block."""
 
 
@@ -170,7 +170,7 @@ def _items(
     rows = connection.execute(
         select(s.id, s.scene, s.maker, s.asked, a.kind)
         .join(t.assignment, a.first == s.id)
-        .where(a.kind.in_(("single", "reference")))
+        .where(a.kind.in_(SINGLES))
         .distinct()
         .order_by(s.id)
     ).all()
@@ -180,7 +180,8 @@ def _items(
             scene=row.scene,
             maker=row.maker,
             asked=row.asked,
-            reference=row.kind == "reference",
+            reference=row.kind != "single",
+            foil=row.kind == "foil",
             scaled=bool(stimuli[row.id].scales),
             anchor=row.id in anchors,
         )

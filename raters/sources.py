@@ -14,7 +14,7 @@ from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.files import read_rows
 from bench.manifest import read_outputs, read_run
 from bench.reading import FileModel, check
-from bench.records import NEUTRAL, REFERENCE, Diagnosticity
+from bench.records import FOIL, NEUTRAL, REFERENCE, WorkDiagnosticity
 from bench.suites import Suite, load_suite
 
 Text = Mapping[str, str]
@@ -43,6 +43,11 @@ class Candidate:
     cue: str = ""
     size: tuple[int, int] | None = None
     key: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_foil(self) -> bool:
+        """Whether it is a work of a tradition that is not among those compared."""
+        return bool(self.key.get("diagnosticity") == FOIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class _ReferenceRow(FileModel):
     # what `pinlu references add` says beside it; none of it reaches a rater
     work: str = ""
     tier: str = ""
-    diagnosticity: Diagnosticity = ""
+    diagnosticity: WorkDiagnosticity = ""
     derivative: str = ""
 
 
@@ -132,41 +137,75 @@ def read_references(
     languages: Sequence[str],
     *,
     limit: int | None,
+    foils: Mapping[str, int] | None = None,
     without: Collection[str] = (),
     rng: np.random.Generator,
 ) -> list[Candidate]:
     """Read a folder of references; where there are more than `limit` of a tradition, draw.
 
-    Those whose id or hash is in `without` are left out.
+    Of each tradition in `foils` at most so many are taken, after all others, so that what is drawn
+    of those does not depend on them. Works whose id or hash is in `without` are left out.
 
     Raises:
-        RequestError: the folder has no `metadata.jsonl`, or an empty one.
+        RequestError: the folder has no `metadata.jsonl`, or an empty one; a foil is one of the
+            suite's traditions.
         FileFormatError: a row breaks the schema, an id is there twice, a tradition is unknown.
     """
+    foils = foils or {}
     path = folder / "metadata.jsonl"
     if not path.is_file():
         raise RequestError(f"{folder} has no metadata.jsonl: it is not a folder of references")
     rows = [check(row, _ReferenceRow, path) for row in read_rows(path)]
     if not rows:
         raise RequestError(f"{path} is empty: there are no references in it")
-    found: dict[str, list[Candidate]] = {tradition: [] for tradition in sources.traditions}
+    for foil in {*sources.traditions, NEUTRAL} & set(foils):
+        raise RequestError(f"references.foils: {foil!r} is asked of models: it is no foil")
+    limits = {**dict.fromkeys(sources.traditions, limit), **foils}
+    found: dict[str, list[Candidate]] = {tradition: [] for tradition in limits}
     ids: set[str] = set()
     for row in rows:
         if row.id in ids:
             raise FileFormatError(f"{path}: the id {row.id!r} is there twice")
         ids.add(row.id)
-        if row.tradition not in found:
-            raise FileFormatError(
-                f"{path}: {row.id}: unknown tradition {row.tradition!r}; the suite's are "
-                f"{', '.join(found)}"
-            )
+        if fault := _tradition_fault(row, sources.traditions, foils):
+            raise FileFormatError(f"{path}: {row.id}: {fault}")
         if not {row.id, row.sha256} & set(without):
             found[row.tradition].append(_reference(folder, row, sources, languages))
-    for tradition, candidates in found.items():
-        if limit is not None and len(candidates) > limit:
-            drawn = rng.choice(len(candidates), limit, replace=False)
-            found[tradition] = [candidates[index] for index in sorted(drawn)]
-    return [candidate for candidates in found.values() for candidate in candidates]
+    return [
+        candidate
+        for tradition, candidates in found.items()
+        for candidate in _at_most(candidates, limits[tradition], rng)
+    ]
+
+
+def _at_most(
+    candidates: list[Candidate], limit: int | None, rng: np.random.Generator
+) -> list[Candidate]:
+    """Draw `limit` of the candidates, in their order, where there are more."""
+    if limit is None or len(candidates) <= limit:
+        return candidates
+    drawn = rng.choice(len(candidates), limit, replace=False)
+    return [candidates[index] for index in sorted(drawn)]
+
+
+def _tradition_fault(
+    row: _ReferenceRow, traditions: Collection[str], foils: Collection[str]
+) -> str:
+    """Say why a reference's tradition does not fit, "" where it does."""
+    own = ", ".join(traditions)
+    if row.diagnosticity == FOIL and row.tradition in traditions:
+        return f"{row.tradition!r} cannot be a foil; the suite's traditions are {own}"
+    if row.diagnosticity == FOIL and row.tradition not in foils:
+        return (
+            f"a foil of {row.tradition!r}, which the study does not name: enter it under "
+            "references.foils, with 0 to leave it out"
+        )
+    if row.diagnosticity != FOIL and row.tradition not in traditions:
+        return (
+            f"unknown tradition {row.tradition!r}; the suite's are {own}, and a work of another "
+            f"has the diagnosticity {FOIL!r}"
+        )
+    return ""
 
 
 def _incomplete(run: Path, header: Mapping[str, Any]) -> list[str]:
@@ -183,6 +222,7 @@ def _incomplete(run: Path, header: Mapping[str, Any]) -> list[str]:
 def _refuse_conflicts(runs: Sequence[Path], headers: Sequence[Mapping[str, Any]]) -> None:
     suites: dict[str, tuple[str, Path]] = {}
     models: dict[str, tuple[str, Path]] = {}
+    speedups: dict[str, dict[str, Any]] = {}
     for run, header in zip(runs, headers, strict=True):
         name, hash_ = header["suite"]["name"], header["suite"]["hash"]
         before, where = suites.setdefault(name, (hash_, run))
@@ -198,6 +238,12 @@ def _refuse_conflicts(runs: Sequence[Path], headers: Sequence[Mapping[str, Any]]
                 raise ConflictError(
                     f"{where} and {run} hold different revisions of model {model['id']} "
                     f"({before[:12]} and {revision[:12]}): give one of them another id"
+                )
+            asked = dict(model.get("speedups") or {})
+            if speedups.setdefault(model["id"], asked) != asked:
+                raise ConflictError(
+                    f"{where} and {run} hold model {model['id']} with and without speed-ups that "
+                    "change its pictures: give one of them another id"
                 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,13 +156,16 @@ def attribution_labels(study: Path) -> tuple[str, ...]:
     return read_protocol(study).labels
 
 
-def tradition_labels(study: Path) -> dict[str, dict[str, str]]:
-    """Return what the room calls the labels that a study's raters can name, by language."""
+def tradition_labels(study: Path, more: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Return what the room calls the labels that a study's raters can name, by language.
+
+    `more` are traditions that they cannot name and a report does.
+    """
     # read as data: importing the room would bring in its web server
     texts = read_yaml(Path(__file__).parent / "room" / "texts.yaml")
     return {
         name: {language: texts[language]["labels"][name] for language in texts}
-        for name in read_protocol(study).substantive_labels
+        for name in (*read_protocol(study).substantive_labels, *more)
         if all(name in texts[language]["labels"] for language in texts)
     }
 

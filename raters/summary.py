@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.precision import detectable_difference
-from bench.records import Stimulus
+from bench.records import REFERENCE, Stimulus
 from raters.checks import checked
 from raters.config import StudyFile
 from raters.protocol import Protocol
 from raters.sources import Candidate
-from raters.tasks import Block, Item, Pair, Rules, seconds_of
+from raters.tasks import SINGLES, Block, Item, Pair, Rules, seconds_of
 
 PICTURE_SECONDS = {"attribution": 15.0, "scale": 10.0, "pair": 20.0, "detection": 8.0}
 """First guesses of the time per task, until a pilot gives better: four scales take 40 s."""
@@ -33,7 +33,7 @@ def plan_summary(
 ) -> dict[str, Any]:
     """Return what a plan asks of its raters, what it can detect, and its check."""
     seconds = [seconds_of(block, rules) for block in planned]
-    singles = [sum(task.kind in {"single", "reference"} for task in block) for block in planned]
+    singles = [sum(task.kind in SINGLES for task in block) for block in planned]
     duels = [sum(task.kind == "pair" for task in block) for block in planned]
     kinds = Counter(task.kind for block in planned for task in block)
     scenes = {item.scene for item in items if item.scaled and not item.reference}
@@ -79,7 +79,8 @@ def summarise(
         "simulated": protocol.simulated,
         "outputs": kinds["output"],
         "suspect": sum(candidate.key["status"] == "suspect" for candidate in candidates),
-        "references": kinds["reference"],
+        "references": sum(one.kind == REFERENCE and not one.is_foil for one in candidates),
+        "foils": dict(Counter(one.target for one in candidates if one.is_foil)),
         "stand_ins": sum(bool(candidate.key["synthetic"]) for candidate in candidates),
         "training": len(stimuli) - len(candidates),
         "with_scales": sum(item.scaled for item in items),
@@ -92,12 +93,25 @@ def summarise(
 
 
 def warnings_of(
-    candidates: Sequence[Candidate], protocol: Protocol, plan: Mapping[str, Any]
+    candidates: Sequence[Candidate],
+    protocol: Protocol,
+    plan: Mapping[str, Any],
+    *,
+    foils: Sequence[str] = (),
 ) -> list[str]:
-    """Return one sentence for each thing that makes a study weaker than it need be."""
+    """Return one sentence for each thing that makes a study weaker than it need be.
+
+    `foils` are those of which the study would show works.
+    """
     references = [one for one in candidates if one.kind != "output"]
     found = []
-    if not references:
+    shown = {one.target for one in references if one.is_foil}
+    found += [
+        f"no reference is a foil of {foil!r}, which references.foils names"
+        for foil in foils
+        if references and foil not in shown
+    ]
+    if all(one.is_foil for one in references):
         found.append(
             "there are no references: the raw leak is given, and the excess leak cannot be; give a "
             "folder with --references"

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from bench.records import AssignmentKind
 
+SINGLES: tuple[AssignmentKind, ...] = ("single", "reference", "foil")
+"""The kinds of a single item seen for the first time, and counted."""
+
 SESSION_SECONDS = 1500.0
 """Usable seconds of a session of 30 minutes."""
 
@@ -19,6 +22,7 @@ LONGEST_SESSION = 1800.0
 class Item:
     """A single picture. `maker` and `asked` are opaque codes of its model and its target.
 
+    A `foil` is a reference of a tradition that is not compared: it is attributed and nothing else.
     Of a `scaled` item the scales are asked too; an `anchor` is seen by every rater.
     """
 
@@ -27,8 +31,14 @@ class Item:
     maker: str
     asked: str
     reference: bool = False
+    foil: bool = False
     scaled: bool = False
     anchor: bool = False
+
+    @property
+    def kind(self) -> AssignmentKind:
+        """The kind of an assignment that shows it for the first time."""
+        return "foil" if self.foil else "reference" if self.reference else "single"
 
     @property
     def traits(self) -> tuple[Hashable, ...]:

@@ -12,13 +12,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "diffusers", "transformers"}
 MAY_IMPORT_HEAVY = {
+    "bench/embeddings.py",
     "bench/engine.py",
     "bench/fast.py",
     "bench/flops.py",
     "bench/generate.py",
     "bench/pipelines.py",
+    "bench/placing.py",
     "bench/profiling.py",
     "bench/run.py",
+    "bench/shapes.py",
 }
 MAY_IMPORT_GRADIO = {"leaderboard/serve.py"}
 """Beside the rooms; nobody in its own package imports it, so that scoring stays light."""

@@ -13,8 +13,13 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 
 from tests import tiny
 from tests.tiny import VOCABULARY, autoencoder, clip, flow_autoencoder, t5, tokenizer
+from tests.tiny_kolors import kolors
 
 CHAT = "{% for message in messages %}<s>{{ message['content'] }}</s>{% endfor %}"
+PARTS = (
+    "{% for message in messages %}<s>{% for part in message['content'] %}{{ part['text'] }}"
+    "{% endfor %}</s>{% endfor %}"
+)
 DECODER_ONLY: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": 32,
@@ -316,6 +321,32 @@ def flux_2_klein() -> Any:
     )
 
 
+def flux_2() -> Any:
+    like = flux_2_klein()
+    config = transformers.Mistral3Config(
+        text_config={**DECODER_ONLY, "model_type": "mistral"},
+        vision_config={
+            "model_type": "pixtral",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 16,
+            "patch_size": 4,
+        },
+    )
+    # the checkpoint has a processor here, which wants torchvision; of it text takes the tokenizer
+    reading = chatting()
+    reading.chat_template = PARTS
+    return diffusers.Flux2Pipeline(
+        scheduler=like.scheduler,
+        vae=like.vae,
+        text_encoder=transformers.Mistral3ForConditionalGeneration(config),
+        tokenizer=reading,
+        transformer=like.transformer,
+    )
+
+
 def chroma() -> Any:
     transformer = diffusers.ChromaTransformer2DModel(
         patch_size=1,
@@ -392,8 +423,13 @@ FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = tiny.FAMILIES | 
         flux_2_klein,
         SMALL | {"text_encoder_out_layers": (1, 2), "max_sequence_length": 128},
     ),
+    "flux-2": (
+        flux_2,
+        SMALL | {"text_encoder_out_layers": (1, 2), "max_sequence_length": 768},
+    ),
     "chroma": (chroma, SMALL | {"max_sequence_length": 64}),
     "aura-flow": (aura_flow, SMALL),
+    "kolors": (kolors, SMALL | {"guidance_scale": 5.0}),
 }
 """Family → how it is built, and call arguments for small runs."""
 

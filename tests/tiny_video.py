@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 import transformers
 from diffusers import (
@@ -25,8 +26,10 @@ from diffusers import (
     WanPipeline,
     WanTransformer3DModel,
 )
+from diffusers.guiders import ClassifierFreeGuidance
 
 from tests.tiny import VOCABULARY, clip, t5, tokenizer
+from tests.tiny_families import DECODER_ONLY, chatting
 
 
 def umt5() -> Any:
@@ -185,6 +188,73 @@ def hunyuan_video() -> HunyuanVideoPipeline:
     )
 
 
+def hunyuan_video_15() -> Any:
+    vae = diffusers.AutoencoderKLHunyuanVideo15(
+        latent_channels=4,
+        block_out_channels=(16, 16, 16, 16, 16),
+        layers_per_block=1,
+    )
+    transformer = diffusers.HunyuanVideo15Transformer3DModel(
+        in_channels=9,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=10,
+        num_layers=2,
+        num_refiner_layers=1,
+        text_embed_dim=32,
+        text_embed_2_dim=32,
+        image_embed_dim=16,
+        rope_axes_dim=(2, 4, 4),
+        target_size=64,
+        task_type="t2v",
+    )
+    config = transformers.Qwen2_5_VLTextConfig(
+        **DECODER_ONLY, rope_scaling={"mrope_section": [1, 1, 2], "rope_type": "default"}
+    )
+    return diffusers.HunyuanVideo15Pipeline(
+        text_encoder=transformers.Qwen2_5_VLTextModel(config),
+        tokenizer=chatting(2048),
+        transformer=transformer,
+        vae=vae,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        text_encoder_2=t5(),
+        tokenizer_2=transformers.ByT5Tokenizer(),
+        guider=ClassifierFreeGuidance(guidance_scale=4.0),
+    )
+
+
+def mochi() -> Any:
+    vae = diffusers.AutoencoderKLMochi(
+        latent_channels=12,
+        out_channels=3,
+        encoder_block_out_channels=(32, 32, 32, 32),
+        decoder_block_out_channels=(32, 32, 32, 32),
+        layers_per_block=(1, 1, 1, 1, 1),
+        latents_mean=[0.0] * 12,
+        latents_std=[1.0] * 12,
+    )
+    transformer = diffusers.MochiTransformer3DModel(
+        patch_size=2,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=2,
+        pooled_projection_dim=16,
+        in_channels=12,
+        qk_norm="rms_norm",
+        text_embed_dim=32,
+        time_embed_dim=4,
+        activation_fn="swiglu",
+        max_sequence_length=64,
+    )
+    return diffusers.MochiPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=vae,
+        text_encoder=t5(),
+        tokenizer=tokenizer(64, begins=False),
+        transformer=transformer,
+    )
+
+
 FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "wan": (wan, {"height": 32, "width": 32, "num_frames": 5, "max_sequence_length": 64}),
     "cogvideox": (
@@ -202,6 +272,11 @@ FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
             # the real template is longer than what a byte-level tokenizer should be asked for
             "prompt_template": {"template": "<s>{}", "crop_start": 3},
         },
+    ),
+    "hunyuan-video-1.5": (hunyuan_video_15, {"height": 16, "width": 16, "num_frames": 5}),
+    "mochi": (
+        mochi,
+        {"height": 16, "width": 16, "num_frames": 7, "max_sequence_length": 64},
     ),
 }
 """Family → how it is built, and call arguments for small runs."""

@@ -1,4 +1,4 @@
-"""The atelier's command line: `python -m bench.atelier paint|train|measure|sheet`."""
+"""The atelier's command line: `python -m bench.atelier paint|train|measure|probe|sheet`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,14 @@ def main() -> None:
     command.add_argument("--count", type=int, default=32, help="pictures for each request")
     command.add_argument("--seed", type=int, default=0)
     command.set_defaults(run=_measure)
+
+    command = commands.add_parser("probe", help="train the network that tells the manners apart")
+    command.add_argument("--shared", type=Path, required=True, help="folder for its pictures")
+    command.add_argument("--pictures", type=int, default=2400)
+    command.add_argument("--steps", type=int, default=1200)
+    command.add_argument("--seed", type=int, default=11)
+    command.add_argument("--out", type=Path, help="file to write (the shipped one)")
+    command.set_defaults(run=_probe)
 
     command = commands.add_parser("sheet", help="make a contact sheet")
     command.add_argument("folders", nargs="*", type=Path, help="checkpoints; none for the painter")
@@ -111,6 +119,23 @@ def _measure(arguments: argparse.Namespace) -> None:
     if not (arguments.folder / "training.json").exists():
         raise RequestError(f"{arguments.folder} is no atelier checkpoint: it has no training.json")
     measure_model(arguments.folder, count=arguments.count, seed=arguments.seed)
+
+
+def _probe(arguments: argparse.Namespace) -> None:
+    import torch  # noqa: PLC0415 - painting needs no torch
+
+    from bench.atelier.dataset import load_training_set  # noqa: PLC0415
+    from bench.atelier.probe import FILE, save_probe, train_probe  # noqa: PLC0415 - loads torch
+
+    pictures = load_training_set(arguments.shared, arguments.pictures, arguments.seed)
+    device = torch.device("cpu")
+    network, accuracy = train_probe(
+        pictures, steps=arguments.steps, seed=arguments.seed, device=device
+    )
+    save_probe(network, accuracy, arguments.out or FILE)
+    logging.getLogger(__name__).info(
+        "told the manner of %.1f %% of held-out pictures", 100 * accuracy
+    )
 
 
 def _sheet(arguments: argparse.Namespace) -> None:

@@ -38,6 +38,7 @@ def train_model(
         seed=recipe.seed + 1,
         device=device,
         start_from=parts.base,
+        average_decay=recipe.average_decay,
     )
     folder = out / name
     assemble(parts, denoiser).save_pretrained(folder)

@@ -70,6 +70,7 @@ def train_denoiser(
     device: torch.device,
     settle: bool = True,
     start_from: UNet2DConditionModel | None = None,
+    average_decay: float = 0.998,
 ) -> UNet2DConditionModel:
     """Train by flow matching (Lipman et al. 2023) on traditions mixed by `shares`.
 
@@ -83,7 +84,7 @@ def train_denoiser(
     if start_from is not None:
         model.load_state_dict(start_from.state_dict())
     model = model.to(device, memory_format=torch.channels_last).train()
-    average = EMAModel(model.parameters(), decay=0.998, use_ema_warmup=start_from is None)
+    average = EMAModel(model.parameters(), decay=average_decay, use_ema_warmup=start_from is None)
     optimiser = torch.optim.AdamW(model.parameters(), lr=peak_rate, weight_decay=0.01)
     fall = _DECAY_SHARE * steps
     schedule = torch.optim.lr_scheduler.LambdaLR(

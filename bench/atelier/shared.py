@@ -48,6 +48,8 @@ class Recipe:
     steps: int = 1000
     """Steps on the model's own mixture."""
     batch_size: int = 64
+    average_decay: float = 0.998
+    """Of the moving average of weights that is kept."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,11 @@ def prepare_shared_parts(folder: Path, recipe: Recipe, device: torch.device) -> 
     pictures = load_training_set(folder, recipe.pictures, recipe.seed)
     autoencoder = _autoencoder(folder / "autoencoder", pictures, recipe, device)
     tokenizer, text_encoder = _text_parts(folder, recipe, device)
-    latents = _latents(folder / "latents.safetensors", pictures, autoencoder, device)
-    captions = partial(_training_captions, pictures, recipe.seed)
-    states = _states(folder / "states.safetensors", captions, tokenizer, text_encoder, device)
+    latents = scaled_latents(folder / "latents.safetensors", pictures, autoencoder, device)
+    captions = partial(training_captions, pictures, recipe.seed)
+    states = caption_states(
+        folder / "states.safetensors", captions, tokenizer, text_encoder, device
+    )
     lessons = Lessons(
         latents=latents,
         states=states[:-1].unflatten(0, (-1, _CAPTIONS_PER_PICTURE)),
@@ -112,7 +116,7 @@ def _text_parts(
     return tokenizer, CLIPTextModel.from_pretrained(folder / "text_encoder").to(device).eval()
 
 
-def _latents(
+def scaled_latents(
     file: Path, pictures: TrainingSet, autoencoder: AutoencoderTiny, device: torch.device
 ) -> Tensor:
     """Encode the pictures and their mirror images to scaled latents, shape (2, n, 8, 16, 16)."""
@@ -124,7 +128,7 @@ def _latents(
     return latents_there
 
 
-def _training_captions(pictures: TrainingSet, seed: int) -> list[str]:
+def training_captions(pictures: TrainingSet, seed: int) -> list[str]:
     """Write each picture's captions: its subjects truly, its tradition with noise."""
     rng = np.random.default_rng(seed)
     names = np.array(SUBJECTS)
@@ -141,7 +145,7 @@ def _training_captions(pictures: TrainingSet, seed: int) -> list[str]:
 
 
 @torch.no_grad()
-def _states(
+def caption_states(
     file: Path,
     captions: Callable[[], list[str]],
     tokenizer: PreTrainedTokenizerFast,

@@ -1,4 +1,4 @@
-"""The commands of a run: the demo, models, generate, import, profile, verify."""
+"""The commands of a run: the demo, models, generate, import, profile, probe, verify."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def add(command: Adder, commands: Any) -> None:
     _add_generate(command("generate", "make a run's outputs; run it again to resume"))
     _add_import(command("import", "take in outputs made elsewhere, by closed models"))
     _add_profile(command("profile", "measure a model on this device, and keep what suits it best"))
+    _add_probe(command("probe", "look at a run's outputs by networks: style, diversity, faults"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", type=Path, metavar="RUN")
 
@@ -56,6 +57,13 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
         help="keep a lossless file beside each clip, in masters/",
     )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
+    add(
+        "--speedup",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what changes pictures to be faster: cache=first_block, threshold=0.1, weights=fp8",
+    )
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
@@ -99,6 +107,27 @@ def _add_profile(profile: argparse.ArgumentParser) -> None:
     )
     profile.add_argument("--steps", type=positive, help="steps to measure (at most 10)")
     profile.add_argument("--json", action="store_true", help="end with one line of JSON")
+
+
+def _add_probe(probe: argparse.ArgumentParser) -> None:
+    add = probe.add_argument
+    add("run", type=Path, metavar="RUN")
+    add(
+        "--network",
+        metavar="NAME",
+        help="what sees: a CLIP-like checkpoint's folder or hub id, atelier-probe, or none",
+    )
+    add("--revision", help="of a network on the hub (its newest)")
+    add("--references", type=Path, help="folder of reference works with a metadata.jsonl")
+    add("--texts", type=Path, metavar="FILE", help="a probe.yaml in the place of the suite's")
+    add(
+        "--batch-size",
+        type=positive,
+        dest="batch_size",
+        default=32,
+        help="pictures per forward pass (32)",
+    )
+    add("--workers", type=positive, help="threads that read and decode (one per core)")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -221,6 +250,25 @@ def _profile(options: argparse.Namespace) -> int:
     return 0
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from bench.probe_words import told
+    from bench.probing import probe
+
+    done = probe(
+        options.run,
+        network=options.network,
+        revision=options.revision,
+        references=options.references,
+        texts=options.texts,
+        batch_size=options.batch_size,
+        workers=options.workers,
+    )
+    for fault in done.faults:
+        print(fault, file=sys.stderr)
+    print("\n".join(told(options.run, done)))
+    return 1 if done.faults else 0
+
+
 def _verify(options: argparse.Namespace) -> int:
     from bench.cards import IMPORTED
     from bench.manifest import read_outputs, read_run, verify
@@ -247,5 +295,6 @@ COMMANDS: dict[str, Command] = {
     "generate": _generate,
     "import": _import,
     "profile": _profile,
+    "probe": _probe,
     "verify": _verify,
 }

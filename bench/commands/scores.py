@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import Adder, Command, names, scale
 from bench.errors import RequestError
 from bench.records import SIMULATED, Score
-from bench.reporting import costs_of, is_run, score_answer_runs, score_studies, write_report
+from bench.reporting import (
+    combined_with_probe,
+    costs_of,
+    is_run,
+    probes_of,
+    score_answer_runs,
+    score_studies,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from leaderboard.board import Labels
@@ -50,9 +58,10 @@ def _add_scoring(command: Adder) -> None:
     score.add_argument(
         "inputs",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="STUDY",
-        help="study folders and runs of understanding, or tables",
+        help="study folders and runs of understanding, or tables; none where --run names what was "
+        "probed",
     )
     _output(score)
     score.add_argument(
@@ -60,7 +69,15 @@ def _add_scoring(command: Adder) -> None:
         type=Path,
         action="append",
         default=[],
-        help="a run folder, or a table model,seconds,status: what the outputs cost",
+        help="a run folder: what its outputs cost, and what probes saw in them; or a table"
+        " model,seconds,status",
+    )
+    score.add_argument(
+        "--with-probe",
+        type=Path,
+        dest="with_probe",
+        metavar="RUN",
+        help="a probed run that the study drew on: judged outputs correct its probes on the rest",
     )
     score.add_argument("--level", default="ordinal", choices=_LEVELS, help="of tables (ordinal)")
     score.add_argument("--home", help="of tables: the tradition under test")
@@ -130,18 +147,27 @@ def _style(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
+    if not options.inputs and not options.run:
+        raise RequestError("score wants a study, a table, or a probed run with --run")
     folders = [path for path in options.inputs if path.is_dir()]
-    if folders and len(folders) < len(options.inputs):
-        raise RequestError("give folders or tables, not both at once")
     answers = [path for path in folders if is_run(path)]
     studies = [path for path in folders if path not in answers]
+    if options.with_probe and not studies:
+        raise RequestError("--with-probe wants a study: tables name no run's outputs")
+    if folders and len(folders) < len(options.inputs):
+        raise RequestError("give study folders or tables, not both at once")
     if folders:
         scores = score_studies(studies, seed=options.seed, by=options.by)
         scores += score_answer_runs(answers, seed=options.seed, by=options.by)
     else:
-        scores = _score_tables(options)
+        scores = _score_tables(options) if options.inputs else []
+    if options.with_probe:
+        scores += combined_with_probe(studies, options.with_probe)
     for source in options.run:
-        scores += costs_of(source, scores)
+        seen = probes_of(source, seed=options.seed, by=options.by)
+        if not options.inputs and not seen:
+            raise RequestError(f"{source} was not probed: run pinlu probe {source} first")
+        scores += seen + costs_of(source, scores + seen)
     _print(scores, as_json=options.json)
     if not any(score.model for score in scores):
         print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
@@ -193,6 +219,7 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
     import json
 
     from leaderboard.compare import compare, is_loss, is_undecided, sentence, to_record
+    from leaderboard.marks import marked
     from leaderboard.words import words_in
 
     verdicts = compare(scores, *options.compare)
@@ -200,7 +227,7 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
         records = [to_record(verdict) for verdict in verdicts]
         print(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
     else:
-        words = words_in("en", labels)
+        words = words_in("en", marked(labels, scores))
         if any(SIMULATED in verdict.difference.method for verdict in verdicts):
             print(words.say("simulated_long"))
         print("\n".join(sentence(verdict, words) for verdict in verdicts))

@@ -13,9 +13,10 @@ import torch
 import yaml
 
 from bench import manifest, pipelines
-from bench.engine import Engine, placement
+from bench.engine import Engine
 from bench.errors import DeviceLostError
 from bench.generate import generate
+from bench.placing import placement
 from bench.records import ModelSpec
 from bench.request import Request
 from bench.tuning import Tuning

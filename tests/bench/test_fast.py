@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bench import pipelines
-from bench.fast import FAMILIES, FastPath, for_batch, takes_fast_path
+from bench.families import FAMILIES
+from bench.fast import FastPath, for_batch, takes_fast_path
 from bench.records import ModelSpec
 from tests import tiny_families, tiny_video
 
@@ -62,8 +63,9 @@ def levels_apart(pictures: dict[int, np.ndarray], others: dict[int, np.ndarray])
     return max(np.abs(pictures[one].astype(float) - others[one]).max() for one in pictures)
 
 
-# Chroma uses a class of diffusers by a name that is going away
+# Chroma uses a class of diffusers by a name that is going away, Mochi asks for autocast to fp32
 @pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("family", [*IMAGES, *CLIPS])
 def test_the_fast_path_gives_what_plain_calls_give(family: str, dtype: str, tmp_path: Path) -> None:
@@ -84,6 +86,19 @@ def test_the_fast_path_gives_what_plain_calls_give(family: str, dtype: str, tmp_
     assert levels_apart(batched, singles) <= allowed
     assert np.abs(batched[1].astype(int) - batched[3]).max() > 4  # the same text, another seed
     assert np.abs(batched[0].astype(int) - singles[2]).max() > 4
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")
+def test_a_decoder_that_overflows_in_fp16_is_upcast_as_the_plain_call_does(tmp_path: Path) -> None:
+    arguments = IMAGES["kolors"][1] | STEPS
+    pipeline = loaded("kolors", tmp_path / "kolors", "float16")
+    assert pipeline.vae.config.force_upcast
+    singles = {one: plain(pipeline, [one], arguments)[one] for one in (0, 1)}
+    fast = FastPath(pipeline)
+    for text in TEXTS[:2]:
+        fast.encode(text, arguments)
+    assert levels_apart(by_fast_path(fast, arguments, [[0], [1]]), singles) == 0
+    assert next(pipeline.vae.parameters()).dtype == torch.float32
 
 
 @pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from bench.media import read_pixels
 from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
 from bench.run import planned_run
+from bench.suites import load_suite
 from tests import tiny
 from tests.conftest import suite_content, write_yaml
 
@@ -175,7 +177,9 @@ def test_whatever_else_changes_is_refused(
         generate(replace(request, batch_size=4), run)
     with pytest.raises(ConflictError, match="arguments"):
         generate(replace(request, arguments=SMALL | {"num_inference_steps": 3}), run)
-    changed = write_yaml(tmp_path / "changed.yaml", suite_content(3))
+    content = deepcopy(suite_content(3))
+    content["scenes"][1]["prompts"]["chinese"]["zh"] += "。"
+    changed = write_yaml(tmp_path / "changed.yaml", content)
     with pytest.raises(ConflictError, match="another text of suite"):
         generate(replace(request, suite=str(changed)), run)
     monkeypatch.setattr(pipelines, "device_kind", lambda: "another chip")
@@ -330,6 +334,57 @@ def test_a_file_that_is_gone_is_made_again_and_keeps_its_one_row(
     assert generate(request, run).made == 1
     assert manifest.verify(run) == []
     assert pixels_of(run) == pixels_of(whole)
+
+
+def test_a_file_made_again_with_other_pixels_has_a_row_of_its_own(
+    finished: tuple[Path, Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    gone = manifest.read_outputs(run)[4]
+    (run / gone["file_name"]).unlink()
+    load = pipelines.load
+
+    def another(*arguments: Any) -> Any:  # as other versions or another device would
+        pipeline = load(*arguments)
+        pipeline.vae.decoder.conv_out.bias.data += 0.1
+        return pipeline
+
+    monkeypatch.setattr(pipelines, "load", another)
+    assert generate(request, run).made == 1
+    rows = {row["key"]: row for row in manifest.read_outputs(run)}
+    assert len(rows) == 16
+    assert rows[gone["key"]]["pixel_sha256"] != gone["pixel_sha256"]
+    assert manifest.verify(run) == []
+
+
+def test_a_suite_that_grew_adds_scenes_and_cuts_no_batch_anew(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    content = suite_content(2)
+    scenes = content["scenes"]
+    new = [{**scenes[0], "id": name} for name in ("a-first", "b-middle", "c-last")]
+    content["scenes"] = [new[0], scenes[0], new[1], scenes[1], new[2]]
+    grown = replace(request, suite=str(write_yaml(tmp_path / "grown.yaml", content)))
+    before = [(batch.index, batch.jobs) for batch in planned_run(request, run).batches]
+    planned = planned_run(grown, run)
+    assert [(one.index, one.jobs) for one in planned.batches[: len(before)]] == before
+    done = generate(grown, run)
+    assert (done.made, done.there_before) == (24, 16)
+    assert pixels_of(whole).items() <= pixels_of(run).items()
+    assert len({row["suite_hash"] for row in manifest.read_outputs(run)}) == 2
+    assert load_suite(str(run / "suite.yaml")).scenes[0] == "a-first"
+    assert (generate(grown, run).made, manifest.verify(run)) == (0, [])
+    # and once more
+    content["scenes"].append({**scenes[0], "id": "d-later"})
+    write_yaml(tmp_path / "grown.yaml", content)
+    assert generate(grown, run).made == 8
+    parts = manifest.read_run(run)["parts"]
+    assert [len(part.get("scenes", ())) for part in parts] == [2, 5, 0]
+    with pytest.raises(ConflictError, match="more than scenes were added"):
+        generate(request, run)
 
 
 @pytest.mark.parametrize("value", ["0", "abc", "-3", "1.5", "true"])

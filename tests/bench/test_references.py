@@ -124,6 +124,50 @@ def test_wrong_tables_folders_and_lists_are_said(suite: Suite, tmp_path: Path) -
         load_references(suite)
 
 
+def with_foils(suite: Suite, *foils: str, **more: str) -> Path:
+    path = suite.folder / "references.yaml"
+    foil = {"tradition": "korean", "diagnosticity": "foil", "stratum": "ink", **more}
+    works = [work("plum"), work("peaks", **foil)]
+    write_yaml(path, {"foils": list(foils), "references": works})
+    return path
+
+
+def test_a_foil_goes_into_the_folder_and_says_what_it_is(suite: Suite, tmp_path: Path) -> None:
+    with_foils(suite, "korean")
+    picture(tmp_path / "mine" / "peaks.png", 1)
+    added = add(suite, tmp_path)
+    (row,) = read_rows(tmp_path / "out" / "metadata.jsonl")
+    assert (row["tradition"], row["diagnosticity"], row["work"]) == ("korean", "foil", "peaks")
+    assert added.missing == {("chinese", ""): 1}
+
+
+@pytest.mark.parametrize(
+    ("foils", "more", "says"),
+    [
+        ([], {}, "peaks: unknown tradition 'korean'; .* declare others as `foils`"),
+        (["korean"], {"tradition": "koraen"}, "peaks: unknown tradition 'koraen'"),
+        (["korean"], {"diagnosticity": "distinct"}, "'korean' is a foil, and its diag.* distinct"),
+        (
+            ["korean"],
+            {"diagnosticity": ""},
+            "'korean' is a foil, and its diagnosticity is not given",
+        ),
+        (["korean"], {"tradition": "chinese"}, "'chinese' is one of the suite's traditions, and"),
+        (["korean", "japanese"], {}, "foils: 'japanese' is one of the suite's traditions"),
+        (["korean", "korean"], {}, "foils: 'korean' is there twice"),
+        (["korean", "none"], {}, "foils: 'none' is no name for a tradition"),
+        (["korean", "Korean art"], {}, "foils: 'Korean art' is no name for a tradition"),
+    ],
+)
+def test_a_foil_that_does_not_fit_is_refused_by_name(
+    suite: Suite, foils: list[str], more: dict[str, str], says: str
+) -> None:
+    path = with_foils(suite, *foils, **more)
+    with pytest.raises(FileFormatError, match=says) as caught:
+        load_references(suite)
+    assert str(path) in str(caught.value)
+
+
 def test_rows_are_what_a_study_reads(suite: Suite, tmp_path: Path) -> None:
     picture(tmp_path / "mine" / "plum.png", 1)
     add(suite, tmp_path)

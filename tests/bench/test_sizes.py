@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from bench import pipelines
-from bench.errors import WorkError
+from bench.errors import RequestError, WorkError
+from bench.generate import generate
 from bench.records import Batch, Job
 from bench.request import Request
 from bench.run import planned_run
-from tests import tiny
+from tests import tiny, tiny_families, tiny_video
+from tests.conftest import suite_content, write_yaml
 
 
 def test_a_side_that_a_pipeline_would_round_is_refused_before_any_work() -> None:
@@ -20,6 +24,41 @@ def test_a_side_that_a_pipeline_would_round_is_refused_before_any_work() -> None
     batch = Batch("flux", 0, 1, (Job("k", "s/t", "zh", "舟", "flux", 0),))
     with pytest.raises(WorkError, match="cannot do width 34: it must be a multiple of 4"):
         pipelines.draw(flux, batch, arguments)
+
+
+@pytest.mark.parametrize(
+    ("family", "arguments", "says"),
+    [
+        ("stable-diffusion", {"width": 70}, "70×64: `height` and `width` have to be divisible by"),
+        ("flux", {"height": 34}, "cannot do height 34: it must be a multiple of 4"),
+        ("kolors", {"width": 33}, "have to be divisible by 8"),
+        ("sana", {"width": 48}, "have to be divisible by 32"),
+        ("wan", {"num_frames": 4}, "cannot do 4 frames: ask for 1 or 5, a multiple of 4"),
+        ("ltx", {"width": 48}, "have to be divisible by 32"),
+    ],
+)
+def test_a_size_that_a_checkpoint_cannot_do_is_told_once_before_any_work(
+    family: str,
+    arguments: dict[str, Any],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_clips = family in tiny_video.FAMILIES
+    module = tiny_video if of_clips else tiny_families
+    folder = module.save(family, tmp_path / "m")
+    suite = write_yaml(
+        tmp_path / "s.yaml", suite_content(1) | {"modality": "video" if of_clips else "image"}
+    )
+    spec = {"model": "m", "source": str(folder), "fps": 8, "arguments": module.FAMILIES[family][1]}
+    model = write_yaml(tmp_path / "m.yaml", spec)
+    request = Request(str(suite), (str(model),), ("zh",), (0, 1), arguments=arguments)
+    monkeypatch.setattr(pipelines, "load", lambda *_: pytest.fail("weights were read"))
+    with pytest.raises(RequestError, match="model m: ") as caught:
+        generate(request, tmp_path / "run")
+    assert says in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    planned_run(replace(request, arguments={}), tmp_path / "run")  # its own size can be done
 
 
 def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(

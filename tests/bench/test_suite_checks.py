@@ -271,6 +271,17 @@ def test_works_have_titles_and_captions_in_every_language(
     assert faults(folder, SCENE, OTHER) == [says]
 
 
+def test_a_declared_foil_has_works_and_they_have_titles(folder: Path) -> None:
+    listed = {"foils": ["korean", "ryukyuan"], "references": [WORK]}
+    write_yaml(folder / "references.yaml", listed)
+    says = "references.yaml: the foil {!r} has no work".format
+    assert faults(folder, SCENE) == [says("korean"), says("ryukyuan")]
+    foil = WORK | {"id": "peaks", "tradition": "korean", "diagnosticity": "foil", "title": {}}
+    write_yaml(folder / "references.yaml", listed | {"references": [WORK, foil]})
+    told = "references.yaml, peaks: the title has no text in 'en' and 'zh'"
+    assert faults(folder, SCENE) == [says("ryukyuan"), told]
+
+
 def test_references_that_change_without_the_version_fail(folder: Path) -> None:
     write_yaml(folder / "references.yaml", {"references": [WORK]})
     assert faults(folder, SCENE) == []

@@ -21,6 +21,7 @@ from leaderboard.site import write_site
 from leaderboard.style import LEAST_REFERENCES
 from leaderboard.tabulate import headline, latex
 from leaderboard.words import LANGUAGES, words_in
+from raters.protocol import Plan
 from tests.leaderboard.simulation import World
 
 LABELS = {
@@ -223,12 +224,13 @@ def test_every_text_is_used() -> None:
         "d_prime_panel",
         "response_criterion_panel",
         "rows_not_distinct",
+        "rows_foils",
         "rows_not_applicable",
         "shared",
         "hybrid",
         "not-applicable",
     }
-    families = ("by_", "index_", "protocol_")
+    families = ("by_", "fault_", "index_", "protocol_", "video_")
     for key in words_in("en").texts:
         assert (
             key.startswith(families)
@@ -270,6 +272,13 @@ def test_a_study_without_a_judgement_says_so(tmp_path: Path) -> None:
         assert "Nothing was judged yet" in found["en"]
         assert "还没有评判" in found["zh"]
     assert "raters planned" in pages(tmp_path / "planned")["en"]
+
+
+def test_every_number_of_a_plan_has_its_words() -> None:
+    told = {name for name, field in Plan.model_fields.items() if field.annotation in {int, float}}
+    for name in told - {"raters", "minutes"}:
+        for language in ("en", "zh"):
+            assert f"protocol_{name}" in words_in(language).texts, name
 
 
 def test_labels_travel_with_the_scores(tmp_path: Path, people: list[Score]) -> None:

@@ -322,6 +322,19 @@ def test_a_plan_tells_what_two_losses_cost() -> None:
     assert not lone["without_two_raters"]["pairs_connected"]
 
 
+def test_the_share_of_references_is_told_of_short_sessions_where_there_are_no_longer_ones() -> None:
+    items, pairs = material(makers=2, scenes=2, references=4)
+    few = rules(raters=4, raters_per_item=1, votes_per_pair=1)
+    planned = blocks(items, pairs, few, np.random.default_rng(0))
+    assert all(
+        sum(task.kind in {"single", "reference"} for task in block) < 10 for block in planned
+    )
+    assert (
+        checked(planned, items, pairs, few)["share_of_references_in_a_session"]
+        == [pytest.approx(1 / 3, abs=0.01)] * 2
+    )
+
+
 def test_connected_finds_a_gap() -> None:
     assert connected("abc", [("a", "b"), ("c", "b")])
     assert not connected("abcd", [("a", "b"), ("c", "d")])

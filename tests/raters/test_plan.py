@@ -12,6 +12,7 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.reading import check
+from bench.records import FOIL
 from bench.rubrics import load_rubric
 from raters.config import Scales, Select, StudyFile, load_config
 from raters.create import refuse_over_budget
@@ -34,10 +35,11 @@ def output(model: str, scene: str, target: str, *, genre: str = "", seed: int = 
     return Candidate(Path(), "", "output", model, scene, target, {}, size=(64, 64), key=key)
 
 
-def reference(tradition: str, number: int) -> Candidate:
+def reference(tradition: str, number: int, diagnosticity: str = "distinct") -> Candidate:
     key = {
         "suite": "tiny", "language": "", "seed": None, "genre": "", "stratum": f"s{number % 4}",
         "prompt": f"{tradition}-{number}", "key": "", "synthetic": False, "status": "ok",
+        "diagnosticity": diagnosticity,
     }  # fmt: skip
     scene = f"reference/{tradition}-{number}"
     return Candidate(Path(), "", "reference", "reference", scene, tradition, {}, key=key)
@@ -108,6 +110,8 @@ def confirmatory() -> tuple[StudyFile, dict[str, Any], dict[str, int]]:
     sources = Sources("chinese", TRADITIONS, {}, "image", tuple(outputs(8, 72)), ())
     chosen = selected(sources.outputs, file.select, "chinese", rng())
     chosen += [reference(name, n) for name in TRADITIONS for n in range(64)]
+    foils = file.references.foils
+    chosen += [reference(name, n, FOIL) for name, most in foils.items() for n in range(most)]
     rubric = load_rubric(file.rubric)
     material = put_together(file, sources, chosen, [], [], rubric=rubric, rng=rng(1))
     rules = rules_for(file, material)
@@ -126,7 +130,7 @@ def test_the_shipped_study_is_what_was_promised(
 ) -> None:
     _, found, counts = confirmatory
     assert counts == {
-        "items": (48 + 24 + 24) * 8 + 3 * 64,
+        "items": (48 + 24 + 24) * 8 + 3 * 64 + 12 + 6,
         "pairs": 24 * 8 * 7 // 2,
         "scaled": 24 * 8 + 24,
     }

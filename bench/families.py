@@ -1,0 +1,32 @@
+"""The families of models that go by the fast path (`bench.fast`)."""
+
+from __future__ import annotations
+
+FAMILIES = frozenset(
+    {
+        "AuraFlowPipeline",
+        "ChromaPipeline",
+        "CogVideoXPipeline",
+        "CogView4Pipeline",
+        "Flux2KleinPipeline",
+        "Flux2Pipeline",
+        "FluxPipeline",
+        "HunyuanDiTPipeline",
+        "HunyuanVideo15Pipeline",
+        "HunyuanVideoPipeline",
+        "KolorsPipeline",
+        "LTXPipeline",
+        "Lumina2Pipeline",
+        "MochiPipeline",
+        "PixArtSigmaPipeline",
+        "QwenImagePipeline",
+        "SanaPipeline",
+        "StableDiffusion3Pipeline",
+        "StableDiffusionPipeline",
+        "StableDiffusionXLPipeline",
+        "WanPipeline",
+        "ZImagePipeline",
+    }
+)
+"""Pipeline classes that go by the fast path: each is held to the plain call by a test on a tiny
+checkpoint. Every other class goes by the plain call."""

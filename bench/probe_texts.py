@@ -1,0 +1,59 @@
+"""A suite's `probe.yaml`: by tradition and language, what a CLIP-like network compares pictures with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import Field
+
+from bench.errors import FileFormatError, RequestError
+from bench.reading import FileModel, check, read_yaml
+from bench.suites import Suite, load_suite
+
+OTHER = "other"
+
+
+class ProbeFile(FileModel):
+    """`ensembles`: class → language → texts; classes are the suite's traditions and `other`."""
+
+    ensembles: dict[str, dict[str, tuple[str, ...]]] = Field(min_length=2)
+
+
+def read_probe_texts(path: Path, suite: Suite) -> Mapping[str, tuple[str, ...]]:
+    """Return the texts of every class in all languages, traditions first and in the suite's order.
+
+    Raises:
+        FileFormatError: a tradition has no text, or a class is neither one nor `other`.
+    """
+    file = check(read_yaml(path), ProbeFile, path)
+    wanted = [*suite.traditions, OTHER]
+    for name in file.ensembles:
+        if name not in wanted:
+            raise FileFormatError(
+                f"{path}: unknown class {name!r}; the suite's are {', '.join(wanted)}"
+            )
+    texts = {
+        name: tuple(text for texts in file.ensembles.get(name, {}).values() for text in texts)
+        for name in wanted
+    }
+    for name in suite.traditions:
+        if not texts[name]:
+            raise FileFormatError(f"{path}: {name!r} has no text in any language")
+    return {name: found for name, found in texts.items() if found}
+
+
+def find_probe_texts(suite: Suite, given: Path | None) -> Mapping[str, tuple[str, ...]] | None:
+    """Return the texts in `given`, else those of the suite of that name here; None where it has none."""
+    if given is not None:
+        if not given.is_file():
+            raise RequestError(f"{given} is not there: --texts wants a probe.yaml")
+        return read_probe_texts(given, suite)
+    folders = [suite.folder]
+    with suppress(RequestError):  # a suite of the run's own has no folder here
+        folders.append(load_suite(suite.name).folder)
+    for folder in folders:
+        if (folder / "probe.yaml").is_file():
+            return read_probe_texts(folder / "probe.yaml", suite)
+    return None

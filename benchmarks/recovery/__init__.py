@@ -1,0 +1,1 @@
+"""The recovery experiment: models of known bias, measured by the whole chain."""

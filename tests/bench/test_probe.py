@@ -1,0 +1,284 @@
+"""`pinlu probe`: what it writes, what it resumes, what it refuses; and the parts it is made of."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+
+from bench import probe_faults, probe_style
+from bench.cli import main
+from bench.diversity import vendi, vendi_of_samples
+from bench.embeddings import load_network
+from bench.errors import RequestError, WorkError
+from bench.files import read_rows
+from bench.probe_items import Item, worked_ahead
+from bench.probing import probe
+from tests.bench.probing import noise, painted_run, references, tiny_network
+
+FAITHFUL = {"chinese": "chinese", "none": "chinese"}
+DRIFTING = {"chinese": "western", "none": "western"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("probed")
+    run = painted_run(folder, {"faithful": FAITHFUL, "drifting": DRIFTING})
+    works = references(folder / "references")
+    assert main(["probe", str(run), "--network", "atelier-probe", "--references", str(works)]) == 0
+    return run, works
+
+
+def test_every_output_and_reference_has_one_row_per_probe(made: tuple[Path, Path]) -> None:
+    run, _ = made
+    table = pd.read_parquet(run / "probes.parquet")
+    outputs, references_ = len(list(read_rows(run / "metadata.jsonl"))), 24
+    assert not table.duplicated(["output", "model", "probe"]).any()
+    assert set(table["probe"]) == {"faults", "trained:atelier-probe", "linear:atelier-probe"}
+    for name in ("trained:atelier-probe", "linear:atelier-probe"):
+        rows = table[table["probe"] == name]
+        assert len(rows) == outputs + references_
+        chances = rows[["p_chinese", "p_japanese", "p_western"]]
+        assert np.allclose(chances.sum(axis=1), 1)
+        asked = rows[rows["target"] == "chinese"].groupby("model")["p_western"].mean()
+        assert asked["drifting"] > 0.7
+        assert asked["faithful"] < 0.2
+    assert len(table[table["probe"] == "faults"]) == outputs
+
+
+def test_the_report_says_what_each_probe_is_worth_on_references(made: tuple[Path, Path]) -> None:
+    run, _ = made
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert report["network"] == "atelier-probe"
+    assert "no text side" in report["not_computed"]["zero-shot"]
+    for one in report["probes"]:
+        assert one["accuracy"] > 0.9
+        for tradition, row in one["confusion"].items():
+            assert sum(row.values()) == pytest.approx(1, abs=1e-3)
+            assert max(row, key=lambda name: row[name]) == tradition
+        assert sum(bin_["number"] for bin_ in one["calibration"]) == 24
+
+
+def test_a_second_call_looks_at_nothing_and_gives_the_same(made: tuple[Path, Path]) -> None:
+    run, works = made
+    before = pd.read_parquet(run / "probes.parquet")
+    again = probe(run, network="atelier-probe", references=works)
+    assert again.new == 0
+    assert again.forward_seconds == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(run / "probes.parquet"), before)
+
+
+def test_new_outputs_alone_are_looked_at(tmp_path: Path) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL})
+    assert probe(run, network="atelier-probe").new == 16
+    more = painted_run(tmp_path / "more", {"other": DRIFTING})
+    given = tmp_path / "more" / "made-other"
+    assert more
+    assert main(["import", str(given), "--model", "other", "--run", str(run)]) == 0
+    found = probe(run, network="atelier-probe")
+    assert (found.outputs, found.new) == (32, 16)
+
+
+def test_an_output_changed_or_removed_since_is_named_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL})
+    assert main(["probe", str(run), "--network", "atelier-probe"]) == 0
+    rows = list(read_rows(run / "metadata.jsonl"))
+    (run / rows[0]["file_name"]).unlink()
+    noise(1).save(run / rows[1]["file_name"])
+    capsys.readouterr()
+    assert main(["probe", str(run), "--network", "atelier-probe"]) == 1
+    told = capsys.readouterr().err
+    assert f"missing: {rows[0]['file_name']}" in told
+    assert f"changed or torn: {rows[1]['file_name']}" in told
+    table = pd.read_parquet(run / "probes.parquet")
+    assert not {rows[0]["key"], rows[1]["key"]} & set(table["output"])
+    assert table["output"].nunique() == len(rows) - 2
+
+
+def test_without_references_there_is_no_head_and_the_excess_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL}, seeds=1)
+    assert main(["probe", str(run), "--network", "atelier-probe"]) == 0
+    assert "linear: not computed: no references" in capsys.readouterr().out
+    assert main(["score", "--run", str(run), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    by_metric = {row["metric"]: row for row in scores if row["group"] in {"western", "within"}}
+    assert by_metric["raw_leak"]["value"] is not None
+    assert by_metric["excess_leak"]["reason"] == "no references"
+    assert by_metric["diversity"]["value"] is None
+    assert by_metric["diversity"]["reason"] == "one picture per prompt"
+    assert {row["source"] for row in scores} == {"probe", "run"}
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "chinese-clip"])
+def test_clip_like_checkpoints_load_from_their_folder_and_tell_styles(
+    kind: str, tmp_path: Path
+) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL}, scenes=2)
+    works = references(tmp_path / "references", 6)
+    network = tiny_network(kind, tmp_path / f"tiny-{kind}")
+    texts = tmp_path / "suite" / "probe.yaml"
+    found = probe(run, network=str(network), references=works, texts=texts, batch_size=5)
+    assert not found.faults
+    assert found.report["not_computed"] == {}
+    table = pd.read_parquet(run / "probes.parquet")
+    zero_shot = table[table["probe"] == f"zero-shot:tiny-{kind}"]
+    assert np.allclose(
+        zero_shot[["p_chinese", "p_japanese", "p_western", "p_other"]].sum(axis=1), 1
+    )
+    assert f"linear:tiny-{kind}" in set(table["probe"])
+
+
+def test_batches_embed_as_single_pictures_do(tmp_path: Path) -> None:
+    network = load_network(str(tiny_network("clip", tmp_path / "tiny")))
+    prepared = [network.prepare(noise(seed)) for seed in range(6)]
+    together = network.see(prepared)
+    alone = np.concatenate([network.see([one]) for one in prepared])
+    assert np.allclose(together, alone, atol=1e-5)
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("no-such-thing", "no probe network"),
+        ("nobody/nothing-at-all", "cannot be loaded"),
+    ],
+)
+def test_a_network_that_is_not_there_is_one_sentence(
+    name: str, says: str, made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["probe", str(made[0]), "--network", name]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_network_with_code_of_its_own_is_never_run(tmp_path: Path) -> None:
+    folder = tiny_network("clip", tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["auto_map"] = {"AutoModel": "modeling.Own"}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "modeling.py").write_text("raise SystemExit('it was run')", encoding="utf-8")
+    with pytest.raises(RequestError, match="code of its own"):
+        load_network(str(folder))
+
+
+def test_a_texts_file_must_know_every_tradition(made: tuple[Path, Path], tmp_path: Path) -> None:
+    texts = tmp_path / "probe.yaml"
+    texts.write_text("ensembles: {chinese: {en: [a]}, japanese: {en: [b]}}", encoding="utf-8")
+    network = tiny_network("clip", tmp_path / "tiny")
+    assert main(["probe", str(made[0]), "--network", str(network), "--texts", str(texts)]) == 2
+
+
+def test_few_pictures_are_decoded_ahead_however_many_there_are() -> None:
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def work(item: Item) -> int:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        if item.sha256 == "7":
+            raise WorkError("torn")
+        return int(item.sha256)
+
+    items = [Item(Path("x"), str(number)) for number in range(2000)]
+    found = []
+    for item, made_of in worked_ahead(work, items, workers=4):
+        with lock:
+            inside -= 1
+        found.append((item.sha256, made_of))
+    assert most <= 60
+    assert [name for name, _ in found] == [item.sha256 for item in items]
+    assert isinstance(found[7][1], WorkError)
+
+
+def test_vendi_counts_what_is_different() -> None:
+    assert vendi(np.tile(np.ones(8), (5, 1))) == pytest.approx(1)
+    assert vendi(np.eye(6)) == pytest.approx(6)
+    # two groups of equal pictures, 3 and 1: exp(H(3/4, 1/4))
+    rows = np.eye(2)[[0, 0, 0, 1]]
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert vendi(rows) == pytest.approx(np.exp(entropy))
+    wide = np.random.default_rng(0).normal(size=(5, 40))
+    kernel = (wide / np.linalg.norm(wide, axis=1, keepdims=True)) @ (
+        wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    ).T
+    shares = np.linalg.eigvalsh(kernel / 5)
+    assert vendi(wide) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
+    assert vendi_of_samples(np.eye(4), 5, 3, np.random.default_rng(0)) == []
+
+
+def test_a_linear_head_is_judged_on_works_it_did_not_see_and_is_calibrated() -> None:
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(3, 16))
+    classes = np.repeat(np.arange(3), 60)
+    rows = centres[classes] + rng.normal(0, 1.6, (180, 16))
+    groups = [f"w{number // 2}" for number in range(180)]
+    fitted = probe_style.fit_linear_head(rows, classes, groups=groups)
+    right = (fitted.held_out.argmax(axis=1) == classes).mean()
+    assert 0.6 < right < 0.99
+    assert probe_style.calibration_error(probe_style.calibration(fitted.held_out, classes)) < 0.1
+    folds = probe_style.stratified_folds(classes, groups, 0)
+    for fold in range(probe_style.FOLDS):
+        assert set(np.bincount(classes[folds == fold], minlength=3)) == {12}
+    assert all(folds[2 * k] == folds[2 * k + 1] for k in range(90))
+    # labels that say nothing cannot be told, however wide the embedding is
+    shuffled = probe_style.fit_linear_head(
+        rng.normal(size=(60, 100)), np.repeat(np.arange(3), 20), groups=[str(n) for n in range(60)]
+    )
+    assert shuffled.held_out.max(axis=1).mean() < 0.6
+
+
+def test_zero_shot_takes_the_class_whose_texts_are_nearest() -> None:
+    texts = [np.eye(4)[:2], np.eye(4)[2:]]
+    chances = probe_style.zero_shot(np.eye(4)[[0, 3]], texts, 20.0)
+    assert chances.argmax(axis=1).tolist() == [0, 1]
+    assert np.allclose(chances.sum(axis=1), 1)
+
+
+def marked(image: Image.Image, text: str = "STOCKPIX HH") -> Image.Image:
+    made = image.resize((256, 256))
+    ImageDraw.Draw(made).text((8, 8), text, fill=(255, 255, 255))
+    return made
+
+
+def test_blank_doubles_and_marks_are_found_and_nothing_else() -> None:
+    flat = np.full((80, 80, 3), 90, np.uint8)
+    flat[::7, ::5] += 1
+    assert probe_faults.is_blank(flat)
+    assert not probe_faults.is_blank(np.asarray(noise(0)))
+    pictures = [noise(seed, 128) for seed in range(20)]
+    pictures[11] = pictures[3].resize((200, 200)).resize((128, 128))
+    found = np.stack([probe_faults.features(np.asarray(one)) for one in pictures])
+    scenes, keys = [f"s{number}" for number in range(20)], [f"k{number}" for number in range(20)]
+    doubles = probe_faults.near_duplicates(found, scenes, keys)
+    assert {place: name for place, name in enumerate(doubles) if name} == {11: "k3"}
+    assert not any(probe_faults.near_duplicates(found, ["one"] * 20, keys))
+    assert not any(probe_faults.repeated_corners(found))
+    stamped = [
+        marked(one) if number % 4 else one.resize((256, 256)) for number, one in enumerate(pictures)
+    ]
+    found = np.stack([probe_faults.features(np.asarray(one)) for one in stamped])
+    told = probe_faults.repeated_corners(found)
+    assert [bool(one) for one in told] == [number % 4 != 0 for number in range(20)]
+    assert set(told) == {"", "top left"}
+    assert not any(probe_faults.repeated_corners(found[:5]))
+
+
+def test_a_frame_round_every_picture_is_no_mark() -> None:
+    framed = []
+    for seed in range(12):
+        image = noise(seed, 128)
+        ImageDraw.Draw(image).rectangle((4, 4, 123, 123), outline=(20, 20, 20), width=2)
+        framed.append(probe_faults.features(np.asarray(image)))
+    assert not any(probe_faults.repeated_corners(np.stack(framed)))

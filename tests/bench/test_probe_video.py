@@ -1,0 +1,114 @@
+"""Clips with one planted fault each: every measure orders its own and is deaf to the others'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import manifest, probe_video
+from bench.cli import main
+from bench.clips import write_h264
+from bench.importing import import_outputs
+from bench.probing import probe
+from bench.records import ModelSpec
+from tests.bench.planted_clips import FAULTS, clip
+from tests.bench.probing import TRADITIONS
+from tests.conftest import write_yaml
+
+OWN = {"flicker": "flicker", "motion": "motion", "jumps": "background_steadiness"}
+
+
+def measured(fault: str, amount: float) -> probe_video.Measures:
+    found = [
+        probe_video.measure([probe_video.small_copy(frame) for frame in clip(fault, amount, seed)])
+        for seed in range(3)
+    ]
+    whole = [one for one in found if one is not None]
+    assert len(whole) == 3
+    return probe_video.Measures(
+        *(
+            float(np.mean([getattr(one, name) for one in whole]))
+            for name in ("background_steadiness", "flicker", "motion", "frames")
+        )
+    )
+
+
+@pytest.mark.parametrize("fault", list(OWN))
+def test_each_measure_orders_its_own_fault(fault: str) -> None:
+    values = [getattr(measured(fault, amount), OWN[fault]) for amount in FAULTS[fault]]
+    steps = np.diff(values)
+    assert (steps < 0).all() if OWN[fault] == "background_steadiness" else (steps > 0).all(), values
+
+
+def test_each_measure_is_deaf_to_the_faults_of_others() -> None:
+    calm = measured("flicker", 0)
+    for fault, amounts in FAULTS.items():
+        loud = measured(fault, amounts[-1])
+        if fault != "flicker":
+            assert loud.flicker == pytest.approx(calm.flicker, abs=0.004), fault
+        if fault not in {"motion", "jumps"}:
+            assert loud.motion == pytest.approx(calm.motion, abs=0.003), fault
+            assert loud.background_steadiness == pytest.approx(
+                calm.background_steadiness, abs=0.05
+            ), fault
+
+
+def test_a_drift_of_style_is_the_net_path_and_no_swing() -> None:
+    steady = np.tile([0.8, 0.1, 0.1], (12, 1))
+    away = np.linspace([1, 0, 0], [0, 1, 0], 12)
+    to_and_fro = np.array([[1, 0, 0], [0, 1, 0]] * 6, float)
+    assert probe_video.style_drift(steady) == pytest.approx(0)
+    assert probe_video.style_drift(away) > 0.7
+    assert probe_video.style_drift(to_and_fro) == pytest.approx(0, abs=1e-9)
+
+
+def video_run(folder: Path, frames: int = 8) -> Path:
+    prompts = {target: {"en": f"a clip {target}"} for target in (*TRADITIONS, "none")}
+    content = {
+        "suite": "moving",
+        "version": 1,
+        "modality": "video",
+        "home": "chinese",
+        "traditions": list(TRADITIONS),
+        "scenes": [{"id": f"scene-{number}", "prompts": prompts} for number in range(2)],
+    }
+    path = write_yaml(folder / "moving.yaml", content)
+    given = folder / "given"
+    given.mkdir()
+    for scene in range(2):
+        for seed in range(2):
+            made = np.stack(clip("motion", scene + seed, seed + 10 * scene)[:frames])
+            write_h264(given / f"scene-{scene}--chinese--en--{seed}.mp4", made, 8)
+    done = import_outputs(given, ModelSpec("mover", "", "1"), folder / "run", suite=str(path))
+    assert not done.refused, done.refused
+    return folder / "run"
+
+
+def test_clips_get_rows_and_scores_and_are_read_once(tmp_path: Path) -> None:
+    run = video_run(tmp_path)
+    assert main(["probe", str(run), "--network", "atelier-probe"]) == 0
+    table = pd.read_parquet(run / "probes.parquet")
+    rows = table[table["kind"] == "video"]
+    assert len(rows) == len(manifest.read_outputs(run)) == 4
+    assert set(rows["frames_from"]) == {"h264"}
+    for measure in (
+        "subject_steadiness",
+        "background_steadiness",
+        "flicker",
+        "motion",
+        "style_drift",
+    ):
+        assert rows[measure].notna().all(), measure
+    assert probe(run, network="atelier-probe").new == 0
+
+
+def test_too_few_frames_have_no_measure_and_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = video_run(tmp_path, frames=3)
+    assert main(["probe", str(run), "--network", "none"]) == 0
+    assert main(["score", "--run", str(run)]) == 0
+    assert "flicker  mover: none (too few frames)" in capsys.readouterr().out

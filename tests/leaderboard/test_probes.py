@@ -1,0 +1,233 @@
+"""Scores from probes, and raters and probe together, against planted truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import FileFormatError, RequestError
+from bench.records import REFERENCE, Score
+from leaderboard.ppi import combine, ppi
+from leaderboard.probes import check_probes, diversity_scores, probe_scores
+from leaderboard.tables import check_attributions
+
+TRADITIONS = ["chinese", "japanese", "western"]
+COLUMNS = [f"p_{name}" for name in TRADITIONS]
+CONFUSION = np.array([[0.8, 0.15, 0.05], [0.2, 0.75, 0.05], [0.05, 0.05, 0.9]])
+"""What the probe says, on average, of a picture that is truly of each tradition."""
+
+
+def seen(rng: np.random.Generator, true: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return rng.dirichlet(6 * CONFUSION[true])
+
+
+def table(
+    rng: np.random.Generator,
+    mixes: dict[str, list[float]],
+    *,
+    scenes: int = 20,
+    seeds: int = 4,
+    references: int = 60,
+) -> pd.DataFrame:
+    """Probe rows of models that paint, asked for Chinese, by `mixes`; neutral likewise."""
+    rows = []
+    for model, mix in mixes.items():
+        for scene in range(scenes):
+            tilt = rng.dirichlet(20 * np.array(mix) + 1e-3)
+            for target in ("chinese", "none"):
+                for seed in range(seeds):
+                    true = int(rng.choice(3, p=tilt))
+                    key = f"{model}-{scene}-{target}-{seed}"
+                    rows.append(
+                        (
+                            key,
+                            model,
+                            f"s{scene}/{target}",
+                            target,
+                            str(seed),
+                            true,
+                            *seen(rng, true),
+                        )
+                    )
+    for number in range(references * 3):
+        name, true = f"w{number}", number % 3
+        rows.append((name, REFERENCE, name, TRADITIONS[true], "", true, *seen(rng, true)))
+    columns = ["output", "model", "prompt", "target", "seed", "true", *COLUMNS]
+    frame = pd.DataFrame(rows, columns=pd.Index(columns))
+    frame = frame.assign(kind="style", probe="p:net", home="chinese", language="en", suite="s")
+    return frame.assign(genre="", stratum="", diagnosticity="", work="")
+
+
+def pick(scores: list[Score], metric: str, model: str = "", group: str = "") -> Score:
+    (found,) = [
+        s for s in scores if (s.metric, s.model, s.group, s.slice) == (metric, model, group, "")
+    ]
+    return found
+
+
+def test_the_indices_come_from_probabilities_with_the_probes_own_confusion_out() -> None:
+    rng = np.random.default_rng(4)
+    frame = table(rng, {"faithful": [1, 0, 0], "japan": [0.4, 0.6, 0]}, scenes=60)
+    scores = probe_scores(
+        check_probes(frame, "t"), None, study="run", rng=np.random.default_rng(0), resamples=300
+    )
+    assert {s.source for s in scores} == {"probe"}
+    assert {s.criterion for s in scores} == {"p:net"}
+    true = 0.6 * (CONFUSION[1, 1] - CONFUSION[0, 1])
+    japan = pick(scores, "excess_leak", "japan", "japanese")
+    assert japan.low < true < japan.high
+    assert japan.value == pytest.approx(true, abs=0.08)
+    assert pick(scores, "raw_leak", "japan", "japanese").value > japan.value + 0.1
+    faithful = pick(scores, "excess_leak", "faithful", "japanese")
+    assert faithful.low < 0 < faithful.high
+    assert pick(scores, "neutral_default", "japan", "japanese").value > 0
+    assert "rater" not in japan.method
+
+
+def test_without_references_the_excess_is_refused_and_the_raw_leak_stands() -> None:
+    frame = table(np.random.default_rng(0), {"a": [0.5, 0.5, 0]}, references=0)
+    scores = probe_scores(check_probes(frame, "t"), None, study="r", rng=np.random.default_rng(0))
+    assert pick(scores, "excess_leak", "a", "japanese").reason == "no references"
+    assert 0.3 < pick(scores, "raw_leak", "a", "japanese").value < 0.7
+
+
+def test_a_slice_has_its_own_indices() -> None:
+    frame = table(np.random.default_rng(0), {"a": [1, 0, 0]})
+    frame.loc[frame["prompt"].str.contains("s1"), "language"] = "zh"
+    scores = probe_scores(
+        check_probes(frame, "t"), None, study="r", rng=np.random.default_rng(0), by=["language"],
+        resamples=50,
+    )  # fmt: skip
+    assert {"", "language=en", "language=zh"} == {s.slice for s in scores}
+
+
+def test_diversity_stands_beside_as_many_references_and_says_why_it_cannot() -> None:
+    rows = [
+        {"kind": "within", "model": m, "prompt": f"s{k}/chinese", "language": "en", "n": 3, "vendi": v + 0.01 * k}
+        for m, v in (("mould", 1.05), ("rich", 2.4))
+        for k in range(6)
+    ]  # fmt: skip
+    rows += [
+        {"kind": "between", "model": "", "prompt": f"s{k}/chinese", "language": "en", "n": 2, "vendi": 1.5 + k / 10}
+        for k in range(6)
+    ]  # fmt: skip
+    rows += [{"kind": "references", "model": "", "prompt": "", "n": 3, "vendi": 2.0}] * 5
+    blank = Score(study="r", source="probe")
+    found = list(diversity_scores(pd.DataFrame(rows), blank, np.random.default_rng(0), 200))
+    assert pick(found, "diversity", "mould", "within").high < 1.2
+    assert pick(found, "diversity", "rich", "within").low > 2.3
+    assert pick(found, "diversity", "", "between").value == pytest.approx(1.75)
+    assert pick(found, "diversity", REFERENCE, "within").value == pytest.approx(2.0)
+    assert "fewer than 2" in pick(found, "diversity", REFERENCE, "between").reason
+    single = pd.DataFrame(
+        [
+            {
+                "kind": "within",
+                "model": "m",
+                "prompt": "s/c",
+                "language": "en",
+                "n": 1,
+                "vendi": np.nan,
+            }
+        ]
+    )
+    (score,) = diversity_scores(single, blank, np.random.default_rng(0), 10)
+    assert np.isnan(score.value)
+    assert score.reason == "one picture per prompt"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda f: f.drop(columns="target"), "'target' is missing"),
+        (lambda f: f.assign(kind="odd"), "'odd'"),
+        (lambda f: f.assign(p_chinese=f["p_chinese"] + 0.5), "do not sum to 1"),
+        (lambda f: pd.concat([f, f.iloc[:1]]), "twice"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_by_name(spoil: object, says: str) -> None:
+    frame = table(np.random.default_rng(0), {"a": [1, 0, 0]}, scenes=2)
+    with pytest.raises(FileFormatError, match=says):
+        check_probes(spoil(frame), "probes.parquet")  # type: ignore[operator]
+
+
+def test_the_weight_is_the_published_one_where_outputs_are_independent() -> None:
+    """λ = Cov(Y, f) / [(1 + n/N) Var f] (Angelopoulos et al. 2023, example 6.1), each output a scene."""
+    rng = np.random.default_rng(8)
+    f = rng.random(6000)
+    y = (rng.random(6000) < f).astype(float)
+    n, rest = 2000, 4000
+    found = ppi(y[:n], f[:n], np.arange(n), f[n:], np.arange(n, 6000))
+    wanted = np.cov(y[:n], f[:n])[0, 1] / ((1 + n / rest) * f.var())
+    assert found.weight == pytest.approx(wanted, rel=0.05)
+    assert found.value == pytest.approx(y[:n].mean() + found.weight * (f[n:].mean() - f[:n].mean()))
+    assert found.variance < y[:n].var() / n
+    alone = ppi(y[:n], f[:n], np.arange(n), f[:0], np.arange(0))
+    assert (alone.value, alone.weight) == (y[:n].mean(), 0.0)
+
+
+def judged(
+    rng: np.random.Generator, frame: pd.DataFrame, share: float, raters: int = 6
+) -> pd.DataFrame:
+    """Raters see what is truly there but for one in ten; a random share of the outputs is judged."""
+    rows = []
+    for row in frame.itertuples():
+        if row.model != REFERENCE and rng.random() > share:
+            continue
+        for rater in range(raters):
+            right = rng.random() > 0.1
+            label = TRADITIONS[row.true] if right else TRADITIONS[int(rng.integers(3))]
+            rows.append(
+                (f"r{rater}", row.output, row.model, row.prompt, row.target, label, row.seed)
+            )
+    columns = ["rater", "item", "model", "prompt", "target", "attribution", "seed"]
+    made = pd.DataFrame(rows, columns=pd.Index(columns)).assign(language="en", home="chinese")
+    return check_attributions(made, "t")
+
+
+def test_combined_intervals_hold_the_truth_and_are_narrower_than_the_judged_alone() -> None:
+    """A short run of the coverage that docs/validation.md reports."""
+    rng = np.random.default_rng(2)
+    truth = 0.9 * 0.35 + 0.1 / 3
+    held, widths, alone = [], [], []
+    for _ in range(40):
+        frame = table(rng, {"a": [0.65, 0.35, 0.0], "b": [0.9, 0.1, 0.0]}, scenes=30)
+        ratings = judged(rng, frame, 0.25)
+        scores = combine(ratings, check_probes(frame, "t"))
+        found = pick(scores, "raw_leak", "a", "japanese")
+        held.append(found.low <= truth <= found.high)
+        widths.append(found.high - found.low)
+        judged_only = check_probes(frame[frame["output"].isin(set(ratings["item"]))], "t")
+        few = pick(combine(ratings, judged_only), "raw_leak", "a", "japanese")
+        alone.append(few.high - few.low)
+    assert np.mean(held) >= 0.85
+    assert np.mean(widths) < 0.9 * np.mean(alone)
+
+
+def test_the_rectifier_tells_whether_the_probe_sees_models_with_different_eyes() -> None:
+    rng = np.random.default_rng(5)
+    frame = table(rng, {"a": [0.7, 0.3, 0.0], "b": [0.7, 0.3, 0.0]}, scenes=40)
+    ratings = judged(rng, frame, 0.5)
+    fair = pick(combine(ratings, check_probes(frame, "t")), "rectifier_p", "", "japanese")
+    assert fair.value > 0.01
+    partial = frame.copy()
+    own = (partial["model"] == "b") & (partial["target"] != "japanese")
+    moved = 0.5 * partial.loc[own, "p_chinese"]
+    partial.loc[own, "p_chinese"] -= moved
+    partial.loc[own, "p_japanese"] += moved
+    scores = combine(ratings, check_probes(partial, "t"))
+    assert pick(scores, "rectifier_p", "", "japanese").value < 0.001
+    # the judged outputs correct what the probe is wrong by
+    a, b = (pick(scores, "raw_leak", model, "japanese") for model in "ab")
+    assert abs(a.value - b.value) < 0.15
+
+
+def test_a_model_nobody_judged_is_probe_only() -> None:
+    rng = np.random.default_rng(6)
+    frame = table(rng, {"a": [0.7, 0.3, 0.0], "b": [0.7, 0.3, 0.0]})
+    ratings = judged(rng, frame[frame["model"] != "b"], 0.5)
+    scores = combine(ratings, check_probes(frame, "t"))
+    assert pick(scores, "raw_leak", "b", "japanese").reason.startswith("no interval: probe only")
+    with pytest.raises(RequestError, match="no output in common"):
+        combine(ratings, check_probes(frame[frame["model"] != "a"], "t"))
