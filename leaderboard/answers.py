@@ -137,7 +137,7 @@ def _language_gap(
     if len(gaps) < 2:
         return replace(blank, value=value, reason=TOO_FEW)
     if not gaps.any():
-        return replace(blank, value=value, reason="no interval: both languages agree on every work")
+        return replace(blank, value=value, reason="no interval: both languages agree")
     return _with_interval(replace(blank, value=value), _bootstrap(gaps, rng, resamples))
 
 

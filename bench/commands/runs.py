@@ -22,6 +22,11 @@ def add(command: Adder, commands: Any) -> None:
     del commands
     demo = command("demo", "run the whole main job on the embedded models")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to leave it in (demo)")
+    demo.add_argument(
+        "--understanding",
+        action="store_true",
+        help="instead, two embedded readers: is the misreading that one was told found?",
+    )
     demo.add_argument("--serve", action="store_true", help="then open room and leaderboard")
     demo.add_argument("--port", type=int, default=7860, help="the room's port (7860)")
     models = command("models", "list, show or check model specs; add one from the hub")
@@ -133,6 +138,10 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from bench.demo import demo
 
+    if options.understanding:
+        from bench.demo_understanding import demo_understanding
+
+        return demo_understanding(options.out)
     return demo(options.out, serve=options.serve, port=options.port)
 
 

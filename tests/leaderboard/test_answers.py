@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,9 @@ import pytest
 
 from bench.records import Score
 from leaderboard.answers import flag_scores, score_answers
+from leaderboard.answers_page import answer_sections
+from leaderboard.site import write_site
+from leaderboard.words import words_in
 
 COLUMNS = ["model", "work", "question", "language", "seed", "target", "genre", "fact", "verdict",
            "attribution"]  # fmt: skip
@@ -128,3 +132,33 @@ def test_flags_are_shares_of_answers() -> None:
     rows = pd.DataFrame({"model": ["a", "a", "b"], "flags": [["cut"], [], ["empty", "cut"]]})
     shares = {(one.model, one.group): one.value for one in flag_scores(rows)}
     assert shares == {("a", "cut"): 0.5, ("b", "cut"): 1.0, ("b", "empty"): 1.0}
+
+
+def test_the_page_shows_misreading_facts_flags_and_painting_beside_reading(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"model": ["m"], "flags": [["cut", "wrong language"]]})
+    scores = scored(MISREADER, study="run") + flag_scores(rows, study="run")
+    scores += [
+        Score(
+            study="s", metric=metric, criterion="manner", model="m", group="japanese", value=value
+        )
+        for metric, value in (("raw_leak", 0.5), ("excess_leak", 0.35))
+    ]
+    for language in ("en", "zh"):
+        sections = answer_sections(scores, words_in(language))
+        assert [len(section.tables) for section in sections] == [3, 1]
+        titles = {table.title for section in sections for table in section.tables}
+        assert words_in(language).say("both_title") in titles
+    (both,) = answer_sections(scores, words_in("en"))[1].tables
+    (line,) = both.rows
+    assert line.cells[:2] == ["m", "Japanese"]
+    assert line.cells[2].startswith("0.35")
+    assert line.cells[3].startswith("0.40")
+    write_site(scores, tmp_path)
+    for name, head in (
+        ("index.html", "What models say of works"),
+        ("index.zh.html", "模型怎样说画"),
+    ):
+        assert head in (tmp_path / name).read_text(encoding="utf-8")
+    only_answers = scored(MISREADER, study="run")
+    assert len(answer_sections(only_answers, words_in("en"))) == 1
+    assert answer_sections([], words_in("en")) == []
