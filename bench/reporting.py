@@ -11,6 +11,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from pandas import DataFrame
 
     from leaderboard.pictures import LowPicture, Picture, Pictures
@@ -42,7 +43,7 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
             weights=weighed or None,
             declared=declared_languages(study),
         )
-        scores += found + weight_scores(found, weighed) + _protocol(study)
+        scores += found + weight_scores(found, weighed) + _protocol(study) + _marked(study, rng)
         scores += for_studies(speedup_scores(asked_speedups(study)), found)
     return scores
 
@@ -105,6 +106,20 @@ def _protocol(study: Path) -> list[Score]:
         for fact, number in facts.items()
         if isinstance(number, int | float)
     ]
+
+
+def _marked(study: Path, rng: Generator) -> list[Score]:
+    """Return what was marked in answers, of a study of answers."""
+    from bench.join import reveal
+    from leaderboard.passages import passages
+    from raters.export import tables
+    from raters.study import study_id
+
+    masked = tables(study)
+    if masked["passages"].empty:
+        return []
+    named = reveal({"passages": masked["passages"]}, opened_key(study, "score"))
+    return passages(named["passages"], rng=rng, study=study_id(study))
 
 
 def study_tables(study: Path) -> dict[str, DataFrame]:

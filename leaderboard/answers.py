@@ -126,7 +126,7 @@ def _language_gap(
         _by_work(own, own["verdict"] == "right")
         for own in (rows[rows["language"] == language] for language in languages)
     )
-    gaps: Array = (first - second).dropna().to_numpy(dtype=np.float64)
+    gaps: Array = np.asarray((first - second).dropna(), dtype=np.float64)
     blank = replace(
         at, metric=LANGUAGE_GAP, criterion=fact, group="-".join(languages), n_items=len(gaps),
         n_values=len(rows), method=f"percentile bootstrap ({resamples}) over works asked in both",
@@ -202,7 +202,7 @@ def _with_share(
 
 def _draws(shares: pd.Series[float], rng: np.random.Generator, resamples: int) -> Array:
     """Return draws of a mean share over works."""
-    values: Array = shares.to_numpy(dtype=np.float64)
+    values: Array = np.asarray(shares, dtype=np.float64)
     total = values.sum()
     if total in {0.0, float(len(values))}:
         return rng.beta(total + 0.5, len(values) - total + 0.5, resamples)

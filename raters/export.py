@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
-from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, PAIR, SCALES
+from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, MARKS, PAIR, SCALES, SIDES
+from raters.stimuli import FOLDER
 from raters.study import open_study
 from raters.tasks import SINGLES
 
@@ -25,6 +27,8 @@ COLUMNS = {
         *_WHO, "item", "aspect", "attribution", "trace", "trace_strength", "recognised", *_ABOUT,
     ),
     "detections": (*_WHO, "item", "seen_as", "generator_recognised", "generator", *_ABOUT),
+    "marks": (*_WHO, "item", "section", "start", "end", "kind", *_ABOUT),
+    "passages": (*_WHO, "item", "wrong", "invented", "characters", *_ABOUT),
     "flags": (*_WHO, "item", "kind", "x", "y", "t", *_ABOUT),
     "remarks": (*_WHO, "item", "against", "phase", "remark", *_ABOUT),
     "skips": (*_WHO, "item", "against", "phase", "reason", *_ABOUT),
@@ -54,7 +58,7 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
                 "rater_group": SIMULATED if event.simulated else event.rater_group,
                 "room_language": event.room_language,
             }
-            for name, answered in _answers(event):
+            for name, answered in [*_answers(event), *_passages(event, study)]:
                 rows[name].append({**common, **answered})
     return {
         name: pd.DataFrame(rows[name], columns=pd.Index(columns))
@@ -118,6 +122,28 @@ def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         named = {"generator": payload.get("generator", "")}
         told = {"generator_recognised": payload["generator_recognised"], **named}
         yield "detections", {**item, "seen_as": payload["human"], **told}
+
+
+def _passages(event: Row[Any], study: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what was said of each of two analyses: scales, marks, and marks for its length."""
+    payload = event.payload
+    if event.phase != PAIR or "marks" not in payload:
+        return
+    for side, item in zip(SIDES, (event.first, event.second), strict=True):
+        for criterion, value in payload["scales"][side].items():
+            lacks = value == NOT_APPLICABLE
+            answered = {"value": None if lacks else value, "not_applicable": lacks}
+            yield "ratings", {"item": item, "criterion": criterion, **answered}
+        own = [mark for mark in payload["marks"] if mark["side"] == side]
+        for mark in own:
+            yield (
+                "marks",
+                {"item": item, **{key: mark[key] for key in ("section", "start", "end", "kind")}},
+            )
+        counts = {kind: sum(mark["kind"] == kind for mark in own) for kind in MARKS}
+        text = json.loads((study / FOLDER / f"{item}.json").read_text("utf-8"))
+        characters = sum(len(section["text"]) for section in text)
+        yield "passages", {"item": item, **counts, "characters": characters}
 
 
 def _last_events(connection: Connection) -> list[Row[Any]]:

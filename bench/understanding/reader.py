@@ -159,7 +159,9 @@ class Reader:
         temperature = float(self.arguments["temperature"])
         if not temperature:
             return transformers.LogitsProcessorList()
-        seeds = [job.seed for job in jobs]
+        # the key, and not the seed alone: works and questions asked with one seed must not share
+        # their luck, or intervals over works would be far too narrow
+        seeds = [int(job.key[:15], 16) for job in jobs]
         draw = Drawing(seeds, temperature, float(self.arguments.get("top_p", 1.0)))
         return transformers.LogitsProcessorList([draw])
 
@@ -239,11 +241,11 @@ class _Once:
         return getattr(self._inner, name)
 
 
-class Drawing(transformers.LogitsProcessor):  # type: ignore[misc] - transformers has no types
+class Drawing(transformers.LogitsProcessor):  # type: ignore[misc]
     """Sampling as the largest of log-probabilities with Gumbel noise added (Gumbel, 1954).
 
-    Each row draws its noise from a CPU generator of its own seed, so that an answer depends on its
-    seed and on no neighbour in the batch; the largest is then taken, as in greedy decoding.
+    Each row draws its noise from a CPU generator of its own, so that an answer depends on its job
+    and on no neighbour in the batch; the largest is then taken, as in greedy decoding.
     """
 
     def __init__(self, seeds: Sequence[int], temperature: float, top_p: float) -> None:

@@ -1,6 +1,8 @@
 // What is asked at a step: questions made of what the server says, and the answers as it takes
 // them. A draft is {choices: {question: value}, flags: [], remark, generator}.
 
+import { readingDraft, readingPayload, readingQuestions } from "/room/page/analyses.js";
+
 export const emptyDraft = () => ({ choices: {}, flags: [], remark: "", generator: "" });
 
 const YES_NO = ["yes", "no"];
@@ -41,6 +43,10 @@ export function asked(setup, step, draft, { language, say, stacked, write }) {
       made.push(plain("generator_recognised", yesNo(), named_it ? { field } : {}));
     }
     return made;
+  }
+  if (step.analyses?.length) {
+    const marks = (scale) => scaleOptions(scale, language, setup.not_applicable, say);
+    return readingQuestions(setup, { language, say, stacked, scaleOptions: marks });
   }
   const above = stacked ? { left: "upper", right: "lower" } : {};
   const options = setup.winners.map((id) => ({ value: id, label: say(above[id] ?? id) }));
@@ -92,6 +98,7 @@ export function prune(draft, questions) {
 export function payloadOf(setup, step, draft) {
   const { choices } = draft;
   const remark = setup.ask.remark && draft.remark.trim() ? { remark: draft.remark.trim() } : {};
+  if (step.analyses?.length) return { ...readingPayload(choices, draft.flags), ...remark };
   if (step.phase === "scales") {
     const flags = setup.ask.flags ? { flags: draft.flags } : {};
     return { scales: { ...choices }, ...flags, ...remark };
@@ -113,6 +120,9 @@ export function payloadOf(setup, step, draft) {
 export function draftOf(step, payload) {
   const draft = emptyDraft();
   if (!payload) return draft;
+  if (step.analyses?.length && payload.marks) {
+    return { ...draft, ...readingDraft(payload), remark: payload.remark ?? "" };
+  }
   const { remark = "", flags = [], scales, generator = "", skip, ...rest } = payload;
   const choices = scales ? { ...scales } : rest;
   for (const id of ["recognised", "generator_recognised"]) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,11 @@ def test_memory_that_runs_out_halves_the_batch(
     monkeypatch.setattr(reader, "_answered", lambda _: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(WorkError, match="out of memory with a single answer"):
         reader.answer([job(0)])
+
+
+def test_jobs_of_one_seed_do_not_share_their_luck(tmp_path: Path) -> None:
+    reader = reader_of(make_reader(tmp_path / "r", "llava"), temperature=1.0)
+    one, other = replace(job(0), key="1a"), replace(job(0), key="2b")
+    same, again, different = reader.answer([one, one, other])
+    assert same == again
+    assert same.text != different.text
