@@ -21,7 +21,7 @@ from bench import pipelines
 from bench.errors import DeviceLostError, WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
-from bench.placing import compile_parts, place, size_of
+from bench.placing import compile_parts, exact_attention, place, size_of
 from bench.records import Batch, Job
 from bench.sizes import check_asked, check_made
 from bench.tuning import Tuning
@@ -78,6 +78,7 @@ class Engine:
         """Prompts that an encoder did not take whole, and how much of them it took."""
         self._lengths = Lengths(pipeline)
         self._at_once: int | None = None
+        self._by_cudnn = True
         self._stream: torch.cuda.Stream | None = None
         if torch.cuda.is_available():
             self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -133,8 +134,14 @@ class Engine:
         keys = {job.key for job in wanted}
         while True:
             at_once = min(self._at_once or len(jobs), len(jobs))
-            with _told_apart():
-                made = self._tried(jobs, arguments, keys, at_once)
+            try:
+                with _told_apart(), exact_attention(by_cudnn=self._by_cudnn):
+                    made = self._tried(jobs, arguments, keys, at_once)
+            except RuntimeError as error:
+                if not self._by_cudnn or "cudnn" not in str(error).lower():
+                    raise
+                self._by_cudnn = False  # a shape that its attention does not take
+                continue
             if made is not None:
                 return made
             # here the exception, and with it the frames that held tensors, is gone

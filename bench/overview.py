@@ -49,6 +49,7 @@ def readable(found: Mapping[str, Any]) -> str:
     for phase, one in found["seconds"].items():
         lines.append(f"{phase}: {one['median']} s ({one['low']} to {one['high']})")
     lines += [f"alpha {one['criterion']}: {_interval(one)}" for one in found["alpha"]]
+    lines += _cells(found)
     if found["raters"]:
         lines.append("")
     for row in found["raters"]:
@@ -69,6 +70,24 @@ def readable(found: Mapping[str, Any]) -> str:
         + f"last hash {log_state['last_hash'][:16]}"
     )
     return "\n".join(lines)
+
+
+def _cells(found: Mapping[str, Any]) -> list[str]:
+    """Return a line per model, or per code where they are masked: judged and planned, by target."""
+    makers = sorted({cell["maker"] for cell in found["cells"]})
+    targets = sorted({cell["target"] for cell in found["cells"]})
+    named = found["named"]
+    who = "models" if named else "sources by code, until lock and unblind"
+    lines = [f"judged / planned per target, {who}:"] if makers else []
+    for number, maker in enumerate(makers, 1):
+        own = {cell["target"]: cell for cell in found["cells"] if cell["maker"] == maker}
+        told = "  ".join(
+            f"{target if named else place} {own[target]['done']}/{own[target]['planned']}"
+            for place, target in enumerate(targets, 1)
+            if target in own
+        )
+        lines.append(f"{maker if named else f'M{number}'}: {told}")
+    return lines
 
 
 def _interval(one: Mapping[str, Any]) -> str:

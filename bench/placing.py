@@ -5,11 +5,13 @@ Imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import diffusers
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.errors import WorkError
 from bench.fast import takes_fast_path
@@ -57,21 +59,64 @@ def placement(sizes: Mapping[str, int], room: int, *, apart: bool) -> Placement:
     return "parts in turn" if max(sizes.values()) <= room else "layers in turn"
 
 
-def compile_parts(pipeline: Any) -> None:
-    """Compile the denoisers' repeated blocks and the decoder of pictures, channels last.
+def compile_parts(pipeline: Any, **options: Any) -> None:
+    """Compile the denoisers' blocks and the decoder of pictures; convolutions channels last.
 
-    Blocks rather than whole models: seconds to compile instead of a minute, at nearly the speed.
+    Of transformers the block that repeats: seconds to compile instead of a minute, at nearly the
+    speed. A U-Net's levels are compiled one by one, since half of its time goes to convolutions and
+    norms outside its transformer blocks; their shapes are fixed by the plan, so none is dynamic.
+    `options` go to the compiler.
     """
     for denoiser in denoisers(pipeline):
-        if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
+        if levels := _levels(denoiser):
             denoiser.to(memory_format=torch.channels_last)
-        if getattr(denoiser, "_repeated_blocks", None):
-            denoiser.compile_repeated_blocks()
+            for level in levels:
+                _compile_once(level, **options)
+        elif getattr(denoiser, "_repeated_blocks", None) and not _is_compiled(denoiser):
+            denoiser.compile_repeated_blocks(**options)
     decoder: Any = getattr(pipeline.vae, "decoder", None)
     # a decoder of clips keeps frames between its calls, which a compiled one would not see
     if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
         pipeline.vae.to(memory_format=torch.channels_last)
-        decoder.compile()
+        _compile_once(decoder, **options)
+
+
+def _compile_once(part: Any, **options: Any) -> None:
+    if not _is_compiled(part):
+        part.compile(dynamic=False, **options)
+
+
+def _is_compiled(part: Any) -> bool:
+    return any(one._compiled_call_impl is not None for one in part.modules())  # noqa: SLF001
+
+
+def _levels(denoiser: Any) -> list[Any]:
+    """Return the levels of a U-Net, down and up again; none of a transformer."""
+    if not isinstance(getattr(denoiser, "down_blocks", None), torch.nn.ModuleList):
+        return []
+    middle = [denoiser.mid_block] if denoiser.mid_block is not None else []
+    return [*denoiser.down_blocks, *middle, *denoiser.up_blocks]
+
+
+@contextmanager
+def exact_attention(*, by_cudnn: bool = True) -> Iterator[None]:
+    """Have attention go by the fastest exact kernel of the device; the others stay at hand.
+
+    On Hopper and later that is cuDNN's, where `by_cudnn`; else it is torch's own choice. The order is fixed by the kind of device, not by a
+    measurement: which kernel computes decides the last bits, and a run resumed must have the same.
+    """
+    there = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (9, 0)
+    if not (by_cudnn and there):
+        yield
+        return
+    order = [
+        SDPBackend.CUDNN_ATTENTION,
+        SDPBackend.FLASH_ATTENTION,
+        SDPBackend.EFFICIENT_ATTENTION,
+        SDPBackend.MATH,
+    ]
+    with sdpa_kernel(order, set_priority=True):
+        yield
 
 
 def speed_up(pipeline: Any, speedups: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:

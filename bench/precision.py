@@ -1,9 +1,10 @@
-"""How small a difference a plan can detect: the D-study formula for two models' mean ratings."""
+"""What a plan goes by, and how small a difference it can detect: the D-study formula."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from scipy.stats import norm
 
@@ -18,6 +19,17 @@ class Components:
     prompt: float = 0.25
     rater: float = 0.05
     rest: float = 0.64
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """What a pilot taught: mean seconds of tasks, as far as enough were timed, and variances.
+
+    `components` are None where the ratings do not tell them apart.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    components: Components | None = None
 
 
 def detectable_difference(

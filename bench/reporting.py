@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from pandas import DataFrame
 
+    from bench.precision import Pilot
     from leaderboard.pictures import LowPicture, Picture, Pictures
 
 
@@ -143,6 +144,28 @@ def study_tables(study: Path) -> dict[str, DataFrame]:
         "attributions": check_attributions(named["attributions"], where, labels=labels),
         "detections": check_detections(named["detections"], where),
     }
+
+
+def learned(study: Path) -> Pilot:
+    """Return what a study teaches the plan of the next; its key stays sealed.
+
+    The variances are means over the criteria of which all three can be told apart.
+    """
+    from math import isfinite
+
+    from bench.precision import Components, Pilot
+    from leaderboard.planning import variance_components
+    from raters.pilot import coded_ratings, observed_seconds
+
+    found = []
+    for _, rows in coded_ratings(study).groupby("criterion"):
+        part = variance_components(rows)
+        own = [part[name] for name in ("model:prompt", "model:rater", "residual")]
+        if all(map(isfinite, own)):
+            found.append([max(one, 0.0) for one in own])
+    means = [sum(own) / len(found) for own in zip(*found, strict=True)]
+    components = Components(*means) if means else None
+    return Pilot(seconds=observed_seconds(study), components=components)
 
 
 def costs_of(source: Path, scores: Sequence[Score]) -> list[Score]:

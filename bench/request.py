@@ -80,10 +80,10 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
         seeds=parse_seeds(str(asked.get("seeds", "0"))),
         targets=tuple(asked.get("targets") or ()),
         limit=asked.get("limit"),
-        arguments={**asked.get("arguments", {}), **_settings("set", options.set)},
+        arguments={**asked.get("arguments", {}), **settings("set", options.set)},
         batch_size=asked.get("batch_size"),
         video_master=asked.get("video_master"),
-        speedups={**asked.get("speedups", {}), **_settings("speedup", options.speedup)},
+        speedups={**asked.get("speedups", {}), **settings("speedup", options.speedup)},
     )
     folder = asked.get("out") or (Path("runs") / asked["run"] if "run" in asked else None)
     if folder is None:
@@ -91,7 +91,7 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
     return request, Path(folder)
 
 
-def _settings(option: str, texts: Sequence[str]) -> dict[str, Any]:
+def settings(option: str, texts: Sequence[str]) -> dict[str, Any]:
     """Read NAME=VALUE, the value as YAML."""
     found = {}
     for text in texts:

@@ -1,266 +1,160 @@
 """What share of a GPU's matrix rate generation reaches, and how much of the time the GPU idles.
 
     python benchmarks/generation_gpu.py [--models sdxl flux wan] [--compile off|on] [--tiny]
+                                        [--budget SECONDS]
 
 Random weights of the real architectures (SDXL at 1024², 20 steps with guidance; FLUX.1-dev at 1024²,
 28 steps; Wan2.1-1.3B at 480p, 81 frames, 50 steps), made on the device in bf16, the Wan decoder in
 fp32. For each model, in one process and within eight minutes for all three on an H200:
 
-- the harness: `generate` from the loaded model to the last row, text, decoding, files and manifest
-  included; operations of the denoiser (counted by FlopCounterMode) over that time, as a share of
-  what an 8192³ bf16 product reaches in the same run; compiling apart;
-- the plain loop: `pipe(prompt)` one by one, each picture saved as PNG by PIL's defaults, as many as
-  fit, for clips with fewer steps, the time of denoising scaled;
-- the idle share: 1 - (time in which some kernel ran) / (wall time) over two batches, by the profiler.
+- `decoder`: one latent decoded as loaded, and compiled and channels last; operations by time;
+- `loop`: `pipe(prompt)` one by one, each picture saved as PNG by PIL's defaults, as many as fit, for
+  clips with fewer steps, the time of denoising scaled; the first call is not counted;
+- `compile`: a batch of two steps, in which the blocks and the decoder are compiled;
+- `harness`: `generate` from the loaded model to the last row, text, decoding, files and manifest
+  included; operations of the denoiser (counted by FlopCounterMode) over that time, as a share of what
+  an 8192³ bf16 product reaches in the same run; and with the decoder's operations counted too;
+- `kernels`: some steps of two batches under the profiler: the share of the time in which no kernel
+  ran, wall time against the kernels' own, and which kinds of kernels the time went to.
 
-`--tiny` walks the same code with tiny checkpoints on whatever device there is: its figures mean
-nothing. The last line is JSON.
+Each part prints its JSON as it ends; one that fails says so and the others go on; parts that would
+begin after the budget (460 s) are left out and named. `--tiny` walks the same code with tiny
+checkpoints on whatever device there is: its figures mean nothing. The last line is JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
+import re
+import sys
 import tempfile
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import numpy as np
 import torch
-import transformers
 import yaml
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench import engine, pipelines, tuning
+from bench.flops import matrix_rate
 from bench.generate import generate
-from bench.plan import call_arguments
 from bench.profiling import TEXT
 from bench.records import Job
 from bench.request import Request
 from bench.run import planned_run
-from tests import tiny, tiny_families, tiny_video
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model at a size; `goal` and `least` are shares of the matrix rate."""
-
-    build: Callable[[], Any]
-    arguments: dict[str, Any]
-    batch: int
-    outputs: int
-    loop: int
-    loop_steps: int
-    goal: float
-    least: float
-    fps: float | None = None
-
-
-def clip(width: int, layers: int, heads: int, *, projects: bool, act: str) -> Any:
-    config = transformers.CLIPTextConfig(
-        vocab_size=tiny.VOCABULARY,
-        hidden_size=width,
-        intermediate_size=4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        projection_dim=width,
-        hidden_act=act,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-    kind = transformers.CLIPTextModelWithProjection if projects else transformers.CLIPTextModel
-    return kind(config)
-
-
-def t5_xxl(kind: Any, config: Any) -> Any:
-    return kind(
-        config(
-            vocab_size=tiny.VOCABULARY,
-            d_model=4096,
-            d_kv=64,
-            d_ff=10240,
-            num_layers=24,
-            num_heads=64,
-            feed_forward_proj="gated-gelu",
-            pad_token_id=0,
-            eos_token_id=2,
-        )
-    )
-
-
-def decoder(channels: int, **more: Any) -> Any:
-    return diffusers.AutoencoderKL(
-        latent_channels=channels,
-        block_out_channels=(128, 256, 512, 512),
-        layers_per_block=2,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        sample_size=1024,
-        **more,
-    )
-
-
-def sdxl() -> Any:
-    unet = diffusers.UNet2DConditionModel(
-        sample_size=128,
-        block_out_channels=(320, 640, 1280),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        transformer_layers_per_block=(1, 2, 10),
-        attention_head_dim=(5, 10, 20),
-        cross_attention_dim=2048,
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=256,
-        projection_class_embeddings_input_dim=2816,
-    )
-    scheduler = diffusers.EulerDiscreteScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        steps_offset=1,
-        timestep_spacing="leading",
-    )
-    return diffusers.StableDiffusionXLPipeline(
-        vae=decoder(4, scaling_factor=0.13025),
-        text_encoder=clip(768, 12, 12, projects=False, act="quick_gelu"),
-        text_encoder_2=clip(1280, 32, 20, projects=True, act="gelu"),
-        tokenizer=tiny.tokenizer(77),
-        tokenizer_2=tiny.tokenizer(77),
-        unet=unet,
-        scheduler=scheduler,
-        add_watermarker=False,
-    )
-
-
-def flux() -> Any:
-    return diffusers.FluxPipeline(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0),
-        vae=decoder(
-            16,
-            scaling_factor=0.3611,
-            shift_factor=0.1159,
-            use_quant_conv=False,
-            use_post_quant_conv=False,
-        ),
-        text_encoder=clip(768, 12, 12, projects=False, act="quick_gelu"),
-        tokenizer=tiny.tokenizer(77),
-        text_encoder_2=t5_xxl(transformers.T5EncoderModel, transformers.T5Config),
-        tokenizer_2=tiny.tokenizer(512, begins=False),
-        transformer=diffusers.FluxTransformer2DModel(guidance_embeds=True),
-    )
-
-
-def wan() -> Any:
-    transformer = diffusers.WanTransformer3DModel(
-        num_attention_heads=12, attention_head_dim=128, ffn_dim=8960, num_layers=30
-    )
-    scheduler = diffusers.UniPCMultistepScheduler(
-        prediction_type="flow_prediction",
-        use_flow_sigmas=True,
-        num_train_timesteps=1000,
-        flow_shift=3.0,
-    )
-    return diffusers.WanPipeline(
-        tokenizer=tiny.tokenizer(512, begins=False),
-        text_encoder=t5_xxl(transformers.UMT5EncoderModel, transformers.UMT5Config),
-        vae=diffusers.AutoencoderKLWan().float(),
-        scheduler=scheduler,
-        transformer=transformer,
-    )
-
-
-SQUARE = {"width": 1024, "height": 1024}
-CASES = {
-    "sdxl": Case(
-        sdxl,
-        SQUARE | {"num_inference_steps": 20, "guidance_scale": 5.0},
-        batch=8,
-        outputs=32,
-        loop=4,
-        loop_steps=20,
-        goal=0.60,
-        least=0.45,
-    ),
-    "flux": Case(
-        flux,
-        SQUARE | {"num_inference_steps": 28, "guidance_scale": 3.5},
-        batch=4,
-        outputs=12,
-        loop=2,
-        loop_steps=28,
-        goal=0.65,
-        least=0.55,
-    ),
-    "wan": Case(
-        wan,
-        {"width": 832, "height": 480, "num_frames": 81, "num_inference_steps": 50},
-        batch=1,
-        outputs=2,
-        loop=1,
-        loop_steps=10,
-        goal=0.50,
-        least=0.40,
-        fps=16,
-    ),
-}
-
-
-def tiny_cases() -> dict[str, Case]:
-    builders = {
-        "sdxl": tiny_families.FAMILIES["stable-diffusion-xl"],
-        "flux": tiny_families.FAMILIES["flux"],
-        "wan": tiny_video.FAMILIES["wan"],
-    }
-    return {
-        name: Case(
-            build,
-            small | {"num_inference_steps": 4},
-            batch=2,
-            outputs=4,
-            loop=2,
-            loop_steps=2 if name == "wan" else 4,
-            goal=0,
-            least=0,
-            fps=CASES[name].fps,
-        )
-        for name, (build, small) in builders.items()
-    }
+from benchmarks.generation_shapes import CASES, Case, tiny_cases
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--compile", choices=["off", "on"], default="on")
+    parser.add_argument("--compile", choices=["off", "on"], help="on, but off with --tiny")
+    parser.add_argument("--budget", type=float, default=460, help="seconds (460)")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
     if not options.tiny and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here: --tiny walks the code without one")
     cases = tiny_cases() if options.tiny else CASES
-    results = {}
+    until = time.perf_counter() + options.budget
+    results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = place  # the tuning under test is kept there, and found
         for name in options.models:
-            compiled = options.compile == "on" and not options.tiny
-            results[name] = measured(name, cases[name], Path(place), compiled=compiled)
-            print(name, json.dumps(results[name], indent=1), flush=True)
-    device = pipelines.device_kind()
+            compiled = options.compile == "on" or not (options.compile or options.tiny)
+            results[name] = measured(name, cases[name], Path(place), until, compiled=compiled)
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
-    print(json.dumps({"device": device, "tiny": options.tiny, **versions, "models": results}))
+    rate = matrix_rate(torch.bfloat16 if torch.cuda.is_available() else torch.float32)
+    print(
+        json.dumps(
+            {
+                "device": pipelines.device_kind(),
+                "tiny": options.tiny,
+                **versions,
+                "matrix_teraflops": rate / 1e12,
+                "models": results,
+            }
+        )
+    )
 
 
-def measured(name: str, case: Case, place: Path, *, compiled: bool) -> dict[str, Any]:
+def measured(name: str, case: Case, place: Path, until: float, *, compiled: bool) -> dict[str, Any]:
+    """Measure part by part; a part that fails, or has no time left, is named and the rest goes on."""
+    found: dict[str, Any] = {}
+    made: list[Any] = []
+
+    def part(called: str, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        if began > until:
+            found[called] = {"left_out": "no time was left"}
+            return None
+        try:
+            found[called] = work()
+        except Exception as error:  # noqa: BLE001 - the one chance on a device gives what it can
+            traceback.print_exc()
+            found[called] = {"failed": pipelines.first_line(error)}
+            return None
+        finally:
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        spent = round(time.perf_counter() - began, 1)
+        print(json.dumps({"model": name, "part": called, "took": spent, called: found[called]}))
+        sys.stdout.flush()
+        return found[called]
+
+    part("built_seconds", lambda: timed(lambda: made.append(made_on_device(case))))
+    if not made:
+        return found
+    part("decoder", lambda: decoding(made[0], case))
+    loop = part("loop_seconds_per_output", lambda: plain_loop(made[0], case, place))
+    part("compile_seconds", lambda: timed(lambda: warmed_up(made[0], case, compiled=compiled)))
+    if compiled:
+        part("decoder_compiled", lambda: decoding(made[0], case))
+    row = part("harness", lambda: harness(name, case, place, made[0], compiled=compiled))
+    part("kernels", lambda: kernels(made[0], case))
+    if row:
+        found |= summary(case, row, loop, found.get("decoder") or {})
+    made.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return found
+
+
+def summary(
+    case: Case, row: dict[str, Any], loop: float | None, decoder: dict[str, Any]
+) -> dict[str, Any]:
+    share, flops = row["matrix_share"] or 0.0, decoder.get("teraflop")
+    found: dict[str, Any] = {"goal": case.goal, "least": case.least}
+    if flops and row["teraflop_per_output"]:
+        found["matrix_share_with_decoder"] = share * (1 + flops / row["teraflop_per_output"])
+    if loop:
+        found["times_the_loop"] = loop * row["outputs"] / row["seconds"]
+    found["stages_of_wall"] = {
+        stage: round(taken / row["seconds"], 4) for stage, taken in row["seconds_by_stage"].items()
+    }
+    good = "goal" if share >= case.goal else "done" if share >= case.least else "not done"
+    return found | {"verdict": good}
+
+
+def timed(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
-    pipeline = made_on_device(case)
-    built = time.perf_counter() - began
-    loop = plain_loop(pipeline, case, place)
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return round(time.perf_counter() - began, 2)
 
+
+def harness(name: str, case: Case, place: Path, pipeline: Any, *, compiled: bool) -> dict[str, Any]:
     # `generate` finds the pipeline where it would load it
     load, pipelines.load = pipelines.load, lambda *_: pipeline
     try:
@@ -273,24 +167,79 @@ def measured(name: str, case: Case, place: Path, *, compiled: bool) -> dict[str,
     finally:
         pipelines.load = load
     if done.failed or not done.speed:
-        raise SystemExit(f"{name}: the harness did not make everything: {done}")
-    row = dict(done.speed[0])
-    worker = engine.Engine(pipeline, tuning.Tuning(case.batch))
-    idle = idle_share(worker, call_arguments(spec), case.batch)
-    worker.close()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    per_output = row["seconds"] / row["outputs"]
-    share = row["matrix_share"] or 0.0
-    return {
-        **row,
-        "built_seconds": round(built, 1),
-        "loop_seconds_per_output": loop,
-        "times_the_loop": loop / per_output,
-        "idle_share": idle,
-        "goal": case.goal,
-        "verdict": "goal" if share >= case.goal else "done" if share >= case.least else "not done",
+        failures = place / f"{name}-run" / "failures.jsonl"
+        raise RuntimeError(f"the harness did not make everything: {failures.read_text()[-300:]}")
+    return dict(done.speed[0])
+
+
+def few_steps(case: Case, steps: int) -> dict[str, Any]:
+    return case.arguments | {
+        "num_inference_steps": min(steps, case.arguments["num_inference_steps"])
     }
+
+
+def one_batch(worker: engine.Engine, case: Case, arguments: dict[str, Any]) -> Any:
+    jobs = [Job(str(seed), "", "zh", TEXT["zh"], "m", seed) for seed in range(case.batch)]
+    return worker.make(jobs, arguments, jobs)
+
+
+def on_host(made: Any) -> None:
+    for picture in made.pictures.values():
+        picture.on_host()
+
+
+def warmed_up(pipeline: Any, case: Case, *, compiled: bool) -> None:
+    """Make a batch of two steps: what compiles, compiles here."""
+    worker = engine.Engine(pipeline, tuning.Tuning(case.batch, compiled))
+    arguments = few_steps(case, 2)
+    worker.encode([TEXT["zh"]], arguments)
+    on_host(one_batch(worker, case, arguments))
+    worker.close()
+
+
+def decoding(pipeline: Any, case: Case) -> dict[str, Any]:
+    """Decode one sample's latents as they come out of a call of one step, some times over."""
+    worker = engine.Engine(pipeline, tuning.Tuning(1))
+    if (fast := worker.fast) is None:
+        raise RuntimeError(f"{type(pipeline).__name__} goes by the plain path")
+    arguments = few_steps(case, 1)
+    worker.encode([TEXT["zh"]], arguments)
+    (latents,) = fast.denoise([TEXT["zh"]], [0], arguments)
+    rounds = 1 if case.fps else 5
+    fast.decode(latents, arguments)  # the first one warms up
+    seconds = timed_exactly(lambda: fast.decode(latents, arguments), rounds)
+    teraflop = decoder_teraflop(pipeline, latents)
+    worker.close()
+    return {
+        "milliseconds": 1000 * seconds,
+        "teraflop": teraflop,
+        "teraflop_per_second": teraflop and teraflop / seconds,
+    }
+
+
+def timed_exactly(work: Callable[[], Any], rounds: int) -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(rounds):
+        work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / rounds
+
+
+def decoder_teraflop(pipeline: Any, latents: Any) -> float | None:
+    """Count the operations of decoding one sample on a copy of the decoder without values."""
+    vae = pipeline.vae
+    try:
+        with torch.device("meta"):
+            shell = type(vae).from_config(vae.config).eval()
+        sample = torch.empty_like(latents.arguments[0], device="meta", dtype=shell.dtype)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            shell.decode(sample)
+    except Exception:  # noqa: BLE001 - a decoder that looks at values cannot be counted so
+        return None
+    return float(counter.get_total_flops()) / 1e12
 
 
 def made_on_device(case: Case) -> Any:
@@ -375,22 +324,35 @@ def steps_clock(stages: list[float]) -> Callable[..., dict[str, Any]]:
     return note
 
 
-def idle_share(worker: engine.Engine, arguments: dict[str, Any], batch: int) -> float | None:
-    """Return the share of two batches' time in which no kernel ran; None without a GPU."""
-    steps = min(arguments["num_inference_steps"], 10)
-    arguments = arguments | {"num_inference_steps": steps}
-    jobs = [Job(str(seed), "", "zh", TEXT["zh"], "m", seed) for seed in range(batch)]
+KINDS = {
+    "attention": r"attention|flash|fmha|sdpa|cudnn_generated_fort_native_sdpa",
+    "convolution": r"conv|implicit|xmma_fprop|dgrad|winograd|nchw|nhwc",
+    "matrix product": r"gemm|cutlass|cublas|nvjet|matmul|s16816|wgmma",
+    "norm": r"norm|welford",
+    "compiled": r"triton",
+    "copy": r"memcpy|memset|copy",
+}
+"""What a kernel is taken for, by the first of these that its name bears; the rest is "other"."""
+
+
+def kind_of(kernel: str) -> str:
+    return next((kind for kind, name in KINDS.items() if re.search(name, kernel.lower())), "other")
+
+
+def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
+    """Profile two batches of some steps; without a GPU walk the code and give nothing."""
+    worker = engine.Engine(pipeline, tuning.Tuning(case.batch))
+    arguments = few_steps(case, 4 if case.fps else 10)
     worker.encode([TEXT["zh"]], arguments)
 
     def batches() -> None:
-        made = [worker.make(jobs, arguments, jobs) for _ in range(2)]
-        for one in made:
-            for picture in one.pictures.values():
-                picture.on_host()
+        for made in [one_batch(worker, case, arguments) for _ in range(2)]:
+            on_host(made)
 
-    batches()
     if not torch.cuda.is_available():
-        return None
+        batches()
+        worker.close()
+        return {"idle_share": None}
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
         began = time.perf_counter()
@@ -398,15 +360,27 @@ def idle_share(worker: engine.Engine, arguments: dict[str, Any], batch: int) -> 
         torch.cuda.synchronize()
         wall = time.perf_counter() - began
     spans = sorted(
-        (event.time_range.start, event.time_range.end)
+        (event.time_range.start, event.time_range.end, event.name)
         for event in profiler.events()
-        if event.device_type == torch.autograd.DeviceType.CUDA
+        if str(event.device_type).endswith("CUDA")
     )
     busy, until = 0.0, 0.0
-    for start, end in spans:
+    by_kind: Counter[str] = Counter()
+    by_name: Counter[str] = Counter()
+    for start, end, name in spans:
         busy += max(0.0, end - max(start, until))
         until = max(until, end)
-    return 1 - busy / 1e6 / wall
+        by_kind[kind_of(name)] += end - start
+        by_name[name[:90]] += end - start
+    whole = sum(by_kind.values()) or 1.0
+    worker.close()
+    return {
+        "idle_share": 1 - busy / 1e6 / wall,
+        "wall_by_kernels": wall * 1e6 / busy if busy else None,
+        "steps": arguments["num_inference_steps"],
+        "kinds": {kind: round(taken / whole, 4) for kind, taken in by_kind.most_common()},
+        "longest": {name: round(taken / whole, 4) for name, taken in by_name.most_common(12)},
+    }
 
 
 if __name__ == "__main__":

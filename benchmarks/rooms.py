@@ -4,11 +4,14 @@ First ten raters work, then `--raters` at once; the ratio of their 95th percenti
 acknowledged is what is looked at. Each rater has cookies and an outbox of their own: an answer that
 was not acknowledged is sent again, with its event's id, until it is. With `--kill N` the server is
 killed (SIGKILL) and started again N times meanwhile; with `--backups N` the database is copied N
-times, and every copy checked. At the end every acknowledged answer must be in the database once,
-and nothing else. The last line is JSON; the exit status is 1 where something was lost or doubled.
+times, and every copy checked. `--postgresql` starts a PostgreSQL of its own for the study. At the
+end every acknowledged answer must be in the database once, and nothing else. The server's memory is
+told as it was before, after each minute, at most and at the end. The last line is JSON; the
+exit status is 1 where something was lost or doubled.
 
     python benchmarks/rooms.py --minutes 10
-    python benchmarks/rooms.py --raters 60 --minutes 10 --kill 50
+    python benchmarks/rooms.py --minutes 6 --kill 50
+    python benchmarks/rooms.py --minutes 3 --postgresql
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ import tempfile
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +48,7 @@ from raters import tables as t  # noqa: E402
 from raters.database import back_up  # noqa: E402
 from raters.people import enrol  # noqa: E402
 from raters.study import create, open_study  # noqa: E402
+from tests import postgresql  # noqa: E402
 from tests.raters.material import write_config, write_references, write_run  # noqa: E402
 
 PICTURE_BYTES = 300_000
@@ -60,6 +66,8 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     resent: int = 0
     media: int = 0
+    going: bool = True
+    megabytes: list[float] = field(default_factory=list)
     sent: set[str] = field(default_factory=set)
 
     def p95(self) -> float:
@@ -104,7 +112,7 @@ class Server:
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def make_study(folder: Path, raters: int) -> tuple[Path, list[str]]:
+def make_study(folder: Path, raters: int, database: str | None) -> tuple[Path, list[str]]:
     """Make a study with pictures of a usual size and return it with a link for each rater.
 
     Twelve blocks are planned; the raters after them get copies of these. Balance is not what is
@@ -115,7 +123,7 @@ def make_study(folder: Path, raters: int) -> tuple[Path, list[str]]:
     each = {"raters_per_item": 6}
     config = write_config(folder / "config", raters=12, single=each, pairs=None)
     study = folder / "study"
-    create(config, [run], references=references, out=study)
+    create(config, [run], references=references, database=database, out=study)
     for file in (study / "stimuli").iterdir():
         file.write_bytes(os.urandom(PICTURE_BYTES))
     tokens = [secrets.token_urlsafe(16) for _ in range(raters)]
@@ -140,7 +148,7 @@ def payload(state: dict[str, Any]) -> dict[str, Any]:
     return {"scales": {name: random.randint(1, 5) for name in state["scales"]}}  # noqa: S311
 
 
-async def rate(link: str, server: Server, until: float, think: float, tally: Tally) -> None:
+async def rate(link: str, server: Server, think: float, tally: Tally) -> None:
     """Be one rater: look, think, answer, and send again until it is acknowledged."""
     async with httpx.AsyncClient(
         base_url=server.address, timeout=30, headers=OURS, verify=NO_TLS
@@ -160,10 +168,12 @@ async def rate(link: str, server: Server, until: float, think: float, tally: Tal
                 return answer
 
         await asyncio.sleep(random.random() * think)  # noqa: S311
-        await ask("POST", link, data={"consent": "yes"})
+        # as the page's form does, so that it may be sent again where the answer was lost
+        form = secrets.token_urlsafe(16)
+        await ask("POST", link, data={"consent": "yes", "form": form})
         token = (await ask("GET", "/room/setup")).json()["token"]
         state = (await ask("GET", "/room/state")).json()
-        while state.get("assignment") and time.monotonic() < until:
+        while state.get("assignment") and tally.going:
             for stimulus in state["stimuli"]:
                 await ask("GET", f"/media/{stimulus['id']}")
                 tally.media += 1
@@ -193,15 +203,30 @@ async def rate(link: str, server: Server, until: float, think: float, tally: Tal
 async def phase(
     server: Server, links: list[str], seconds: float, options: argparse.Namespace, *, trouble: bool
 ) -> Tally:
-    """Let so many raters work at once; with trouble, kill the server and copy its database."""
+    """Let so many raters work at once; with trouble, kill the server and copy its database.
+
+    They go on until the time is up and all the trouble was made.
+    """
     tally = Tally()
-    until = time.monotonic() + seconds
-    tasks = [asyncio.create_task(rate(link, server, until, options.think, tally)) for link in links]
+    working = [asyncio.create_task(rate(link, server, options.think, tally)) for link in links]
+    working.append(asyncio.create_task(weigh(server, tally)))
+    during = [asyncio.sleep(seconds)]
     if trouble:
-        tasks.append(asyncio.create_task(kills(server, options.kill, seconds)))
-        tasks.append(asyncio.create_task(copies(server, options.backups, seconds)))
-    await asyncio.gather(*tasks)
+        during += [kills(server, options.kill, seconds), copies(server, options.backups, seconds)]
+    await asyncio.gather(*during)
+    tally.going = False
+    await asyncio.gather(*working)
     return tally
+
+
+async def weigh(server: Server, tally: Tally) -> None:
+    """Note the server's memory every five seconds; one that was just killed has none."""
+    while tally.going:
+        await asyncio.sleep(5)
+        try:
+            tally.megabytes.append(server.megabytes())
+        except (OSError, IndexError):
+            continue
 
 
 async def kills(server: Server, number: int, seconds: float) -> None:
@@ -245,6 +270,20 @@ def check(study: Path, tallies: list[Tally]) -> dict[str, int]:
     }
 
 
+@contextmanager
+def database(options: argparse.Namespace, folder: str) -> Iterator[str | None]:
+    """Give the URL of an empty PostgreSQL database, or None for SQLite."""
+    if not options.postgresql:
+        yield None
+        return
+    place = Path(folder) / "pg"
+    place.mkdir()
+    Path(folder).chmod(0o755)  # as root, PostgreSQL runs under another account
+    with postgresql.running(place) as started:
+        started.execute("CREATE DATABASE rooms")
+        yield started.url("rooms")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--raters", type=int, default=300)
@@ -252,15 +291,16 @@ def main() -> int:
     parser.add_argument("--think", type=float, default=10.0, help="mean seconds before an answer")
     parser.add_argument("--kill", type=int, default=0, help="how often the server is killed")
     parser.add_argument("--backups", type=int, default=5, help="how often the database is copied")
+    parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, database(options, folder) as url:
         began = time.perf_counter()
-        study, links = make_study(Path(folder), options.raters + 10)
+        study, links = make_study(Path(folder), options.raters + 10, url)
         print(f"a study and its links: {time.perf_counter() - began:.0f} s", flush=True)
         server = Server(study)
         server.wait()
         few = asyncio.run(
-            phase(server, links[:10], min(60, options.minutes * 30), options, trouble=False)
+            phase(server, links[:10], min(80, options.minutes * 30), options, trouble=False)
         )
         before = server.megabytes()
         print(f"10 raters: {len(few.seconds)} answers, p95 {1000 * few.p95():.0f} ms", flush=True)
@@ -274,6 +314,7 @@ def main() -> int:
     errors = few.errors + many.errors
     result = {
         "raters": options.raters,
+        "database": "PostgreSQL" if options.postgresql else "SQLite",
         "seconds": round(wall),
         "answers": len(many.seconds),
         "answers_per_second": round(len(many.seconds) / wall, 1),
@@ -282,6 +323,8 @@ def main() -> int:
         "p95_ms": round(1000 * many.p95(), 1),
         "ratio": round(many.p95() / few.p95(), 2),
         "megabytes_before": round(before),
+        "megabytes_by_minute": [round(one) for one in many.megabytes[11::12]],
+        "megabytes_most": round(max(many.megabytes)),
         "megabytes_after": round(after),
         "kills": options.kill,
         "copies_checked": copies_made,

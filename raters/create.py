@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import ConflictError, RequestError
+from bench.precision import Pilot
 from bench.reading import find_config
 from bench.records import SCHEMA, Rubric
 from bench.rubrics import RubricFile, load_rubric
@@ -41,6 +42,7 @@ def create(
     out: Path,
     anchors: Path | None = None,
     database: str | None = None,
+    pilot: Pilot | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Make the study folder `out` and return a summary: counts, hours, the plan's check, warnings.
@@ -54,6 +56,7 @@ def create(
         out: the study folder to make.
         anchors: an earlier study whose anchors are shown again.
         database: the URL of an empty PostgreSQL database; without it, SQLite in the folder.
+        pilot: what an earlier study took and varied, in place of first guesses.
         advance: hears of every picture written.
 
     Raises:
@@ -78,12 +81,13 @@ def create(
         anchors=anchors,
         rng=rng,
     )
-    rules = rules_for(file, material)
+    pilot = pilot or Pilot()
+    rules = rules_for(file, material, pilot.seconds)
     # in the order of the opaque names, so that the plan does not follow the runs' order
     items = sorted(material.items, key=lambda item: item.id)
     pairs = sorted(material.pairs, key=lambda pair: (pair.first, pair.second))
     planned = blocks(items, pairs, rules, rng)
-    plan = plan_summary(planned, items, pairs, rules)
+    plan = plan_summary(planned, items, pairs, rules, pilot.components)
     refuse_over_budget(file, plan)
     protocol = _protocol(file, rubric=rubric, material=material, rules=rules, planned=planned)
     foils = [name for name, most in file.references.foils.items() if most]

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, func, select
 
 from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
+from raters.folder import open_study
 from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, MARKS, PAIR, SCALES, SIDES
 from raters.stimuli import FOLDER
-from raters.study import open_study
 from raters.tasks import SINGLES
 
 _WHO = ("study", "rater")

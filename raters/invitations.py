@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.records import SIMULATED
 from raters import tables as t
+from raters.entry import add_link
 from raters.folder import open_study
-from raters.people import enrol, hashed, known, receipt, revoke_invitation
+from raters.people import enrol, hashed, known, receipt, refuse_closed, revoke_invitation
 from raters.plan import take_block
 from raters.protocol import Protocol
 from raters.tables import note, setting
@@ -71,10 +72,7 @@ def invite_all(
             language, or `days` is not positive.
         ConflictError: the study is closed.
     """
-    if days is not None and not 0 < days <= 3650:
-        raise RequestError(
-            f"invitations expire after more than 0 and at most 3650 days, not {days}"
-        )
+    _refuse_days(days)
     links = []
     rng = np.random.default_rng()
     with open_study(study) as (protocol, engine), t.writing(engine) as connection:
@@ -83,14 +81,44 @@ def invite_all(
                 raise RequestError(
                     f"{one.group!r} cannot be a group of raters: choose another name"
                 )
-            if one.language and one.language not in protocol.languages:
-                raise RequestError(f"this study's languages are {', '.join(protocol.languages)}")
+            _refuse_language(one.language, protocol)
             ((_, token),) = enrol_raters(
                 connection, protocol, 1, group=one.group, simulated=False, rng=rng, days=days
             )
-            opens_in = f"?language={one.language}" if one.language else ""
-            links.append(f"{base_url.rstrip('/')}/i/{token}{opens_in}")
+            links.append(_link(base_url, token, one.language))
     return links
+
+
+def invite_again(
+    study: Path, told: str, *, base_url: str, language: str = "", days: float | None = None
+) -> str:
+    """Return a new link for a rater who was invited before; earlier links of theirs are void.
+
+    Who lost the browser's session comes in by it and goes on; open sessions stay open. Who was
+    revoked after having started may come in again.
+
+    Raises:
+        RequestError: there is no such rater, the language is none of the study's, or `days` are not
+            positive.
+        ConflictError: the rater has withdrawn, the study is closed, or the place of one who was
+            revoked before starting has gone to another.
+    """
+    _refuse_days(days)
+    token = secrets.token_urlsafe(16)
+    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
+        row = known(connection, told)
+        _refuse_language(language, protocol)
+        refuse_closed(connection)
+        if row.withdrawn_at:
+            raise ConflictError(f"{row.id} has withdrawn, on {row.withdrawn_at[:10]}")
+        if row.revoked_at and row.started_at is None:
+            raise ConflictError(
+                f"{row.id} was revoked before starting, and the place is free: invite a new rater"
+            )
+        connection.execute(update(t.rater).where(t.rater.c.id == row.id).values(revoked_at=None))
+        add_link(connection, row.id, token, None if days is None else timedelta(days=days))
+        note(connection, "invited again", row.id)
+    return _link(base_url, token, language)
 
 
 def enrol_raters(
@@ -131,6 +159,23 @@ def enrol_raters(
         )
         new.append((rater, token))
     return new
+
+
+def _link(base_url: str, token: str, language: str) -> str:
+    opens_in = f"?language={language}" if language else ""
+    return f"{base_url.rstrip('/')}/i/{token}{opens_in}"
+
+
+def _refuse_days(days: float | None) -> None:
+    if days is not None and not 0 < days <= 3650:
+        raise RequestError(
+            f"invitations expire after more than 0 and at most 3650 days, not {days}"
+        )
+
+
+def _refuse_language(language: str, protocol: Protocol) -> None:
+    if language and language not in protocol.languages:
+        raise RequestError(f"this study's languages are {', '.join(protocol.languages)}")
 
 
 def read_wanted(file: Path) -> list[Wanted]:

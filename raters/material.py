@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -144,8 +144,10 @@ def put_together(
     return Material(sources, candidates, items, pairs, scales, examples, explained)
 
 
-def rules_for(file: StudyFile, material: Material) -> Rules:
-    """Return the rules of a config, for what it shows."""
+def rules_for(
+    file: StudyFile, material: Material, observed: Mapping[str, float] | None = None
+) -> Rules:
+    """Return the rules of a config, for what it shows; `observed` are a pilot's seconds per task."""
     each = file.single.raters_per_item
     return Rules(
         raters=file.raters,
@@ -158,7 +160,7 @@ def rules_for(file: StudyFile, material: Material) -> Rules:
         detections=file.detections if file.ask.human else 0,
         training=tuple(material.explained),
         sessions=file.sessions,
-        seconds=seconds_table(file, material.sources.modality),
+        seconds=seconds_table(file, material.sources.modality, observed),
         scale_count={name: len(asked) for name, asked in material.scales.items()},
     )
 

@@ -74,9 +74,10 @@ def _upgrade(study: Path, engine: Engine, stamped: str | None) -> None:
     with t.writing(engine) as connection:
         run_migrations(connection, stamped=stamped)
         protocol = _checked(study, connection)
-        connection.execute(update(t.response_event).values(protocol_version=protocol.version))
-        if setting(connection, "protocol_hash") is not None:
-            _freeze_anew(connection, protocol)
+        if stamped is None:  # the first release kept no versions
+            connection.execute(update(t.response_event).values(protocol_version=protocol.version))
+            if setting(connection, "protocol_hash") is not None:
+                _freeze_anew(connection, protocol)
         note(connection, "migrated", f"to {t.REVISION}")
         if engine.dialect.name == "sqlite" and (
             lost := connection.exec_driver_sql("PRAGMA foreign_key_check").all()

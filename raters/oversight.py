@@ -66,7 +66,7 @@ def overview(study: Path, *, agreement: Agreement | None = None) -> dict[str, An
     """
     found = status(study)
     with open_study(study) as (protocol, engine), t.reading(engine) as connection:
-        events = _last_events(connection)
+        events = last_events(connection)
         cells = _cells(connection)
     watched, remarks = _watch(events, protocol)
     for row in found["raters"]:
@@ -99,7 +99,8 @@ def _finite(value: float) -> float | None:
     return round(value, 3) if isfinite(value) else None
 
 
-def _last_events(connection: Connection) -> list[Row[Any]]:
+def last_events(connection: Connection) -> list[Row[Any]]:
+    """Return the last event of each phase of every assignment of who has not withdrawn."""
     a, e, r = t.assignment.c, t.response_event.c, t.rater.c
     last = select(func.max(e.number)).group_by(e.assignment, e.phase)
     return list(

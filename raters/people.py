@@ -30,9 +30,13 @@ def receipt(rater: Row[Any]) -> str:
 
 
 def pseudonym_of(connection: Connection, told: str) -> str:
-    """Return the pseudonym of a rater told by it, by the receipt's code or by the invitation."""
+    """Return the pseudonym of a rater told by it, by the receipt's code or by a link."""
     token = told.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", maxsplit=1)[-1]
     token_hash = hashed(token)
+    w = t.way_back.c
+    later = connection.scalar(select(w.rater).where(w.secret_hash == token_hash))
+    if later is not None:
+        return str(later)
     for rater in connection.execute(select(t.rater)):
         if told in {rater.id, receipt(rater)} or rater.token_hash == token_hash:
             return str(rater.id)
@@ -78,20 +82,6 @@ def enrol(
     return pseudonym
 
 
-def rater_of_token(connection: Connection, token: str) -> Row[Any] | None:
-    """Return the rater whose invitation this is, None for a false, revoked or withdrawn one.
-
-    Whether it has expired is for the caller to see: who holds it should be told.
-    """
-    found = connection.execute(select(t.rater).where(t.rater.c.token_hash == hashed(token))).first()
-    return found if found and not (found.withdrawn_at or found.revoked_at) else None
-
-
-def has_expired(rater: Row[Any]) -> bool:
-    """Tell whether a rater's link has ceased to open the room."""
-    return rater.expires_at is not None and now() >= rater.expires_at
-
-
 def open_session(connection: Connection, rater: str) -> str:
     """Return the secret of a new session: what the cookie holds."""
     secret = secrets.token_urlsafe(32)
@@ -107,6 +97,12 @@ def rater_of_session(connection: Connection, secret: str) -> Row[Any] | None:
         select(t.rater).join(t.session).where(t.session.c.secret_hash == hashed(secret))
     ).first()
     return found if found and not found.withdrawn_at else None
+
+
+def close_door(connection: Connection, rater: str) -> None:
+    """End a rater's sessions, and every way back into the room."""
+    connection.execute(t.session.delete().where(t.session.c.rater == rater))
+    connection.execute(t.way_back.delete().where(t.way_back.c.rater == rater))
 
 
 def start(connection: Connection, rater: str, protocol: Protocol) -> None:
@@ -178,7 +174,7 @@ def revoke_invitation(connection: Connection, rater: Row[Any], reason: str) -> N
     connection.execute(
         update(t.rater).where(t.rater.c.id == rater.id).values(revoked_at=now(), block=block)
     )
-    connection.execute(t.session.delete().where(t.session.c.rater == rater.id))
+    close_door(connection, rater.id)
     note(connection, "revoked", f"{rater.id}: {reason}")
 
 
@@ -204,7 +200,7 @@ def erase(connection: Connection, rater: str, reason: str = "") -> int:
     shown = select(t.assignment.c.id).where(t.assignment.c.block == row.block)
     connection.execute(t.display.delete().where(t.display.c.assignment.in_(shown)))
     connection.execute(t.background.delete().where(t.background.c.rater == row.id))
-    connection.execute(t.session.delete().where(t.session.c.rater == row.id))
+    close_door(connection, row.id)
     connection.execute(update(t.rater).where(t.rater.c.id == row.id).values(withdrawn_at=now()))
     note(connection, "withdrawn", f"{row.id}: {reason}" if reason else row.id)
     return emptied

@@ -191,7 +191,12 @@ def _part(own: Progress, current: Row[Any]) -> Part:
 
 
 def _back(own: Progress, current: Row[Any]) -> tuple[str, ...]:
-    """Return the session's answered assignments, but training and looks that are closed."""
+    """Return the session's answered assignments, but training and looks that are closed.
+
+    Before the first answer of a session it is those of the session before.
+    """
+    begun = any(one.session == current.session and one.id in own.last for one in own.assignments)
+    session = current.session if begun else current.session - 1
     texts: dict[str, int] = {}  # of each scene, the last position at which its text was shown
     for one in own.assignments:
         told = one.id in own.last or one.id == current.id
@@ -200,7 +205,7 @@ def _back(own: Progress, current: Row[Any]) -> tuple[str, ...]:
     return tuple(
         one.id
         for one in own.assignments
-        if one.session == current.session
+        if one.session == session
         and one.kind != "training"
         and own.complete(one)
         and not (own.last[one.id][0] == ATTRIBUTION and texts.get(one.scene, -1) > one.position)

@@ -65,7 +65,7 @@ def facts_of(study: Path) -> dict[str, Any]:
             ).all(),
             "log": connection.execute(
                 select(t.audit)
-                .where(t.audit.c.action.not_in(("invited", "started")))
+                .where(t.audit.c.action.not_in(("invited", "invited again", "started")))
                 .order_by(t.audit.c.number)
             ).all(),
         }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.precision import detectable_difference
+from bench.precision import Components, detectable_difference
 from bench.records import REFERENCE, Stimulus
 from raters.checks import checked
 from raters.config import StudyFile
@@ -21,17 +21,26 @@ CLIP_SECONDS = {"attribution": 20.0, "scale": 12.0, "pair": 35.0, "detection": 1
 """The same for clips of about five seconds."""
 
 
-def seconds_table(file: StudyFile, modality: str) -> dict[str, float]:
-    """Return the seconds per task: the study's own, and else the first guesses."""
+def seconds_table(
+    file: StudyFile, modality: str, observed: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return the seconds per task: the config's, else those a pilot took, else first guesses."""
     table = CLIP_SECONDS if modality == "video" else PICTURE_SECONDS
-    own = file.seconds.model_dump(exclude_none=True)
+    own = {**(observed or {}), **file.seconds.model_dump(exclude_none=True)}
     return {name: float(own.get(name, guess)) for name, guess in table.items()}
 
 
 def plan_summary(
-    planned: Sequence[Block], items: Sequence[Item], pairs: Sequence[Pair], rules: Rules
+    planned: Sequence[Block],
+    items: Sequence[Item],
+    pairs: Sequence[Pair],
+    rules: Rules,
+    components: Components | None = None,
 ) -> dict[str, Any]:
-    """Return what a plan asks of its raters, what it can detect, and its check."""
+    """Return what a plan asks of its raters, what it can detect, and its check.
+
+    `components` are the variances that a pilot found; without them, first guesses.
+    """
     seconds = [seconds_of(block, rules) for block in planned]
     singles = [sum(task.kind in SINGLES for task in block) for block in planned]
     duels = [sum(task.kind == "pair" for task in block) for block in planned]
@@ -39,7 +48,7 @@ def plan_summary(
     scenes = {item.scene for item in items if item.scaled and not item.reference}
     detects = None
     if scenes and rules.scales_per_item:
-        found = detectable_difference(len(scenes), rules.raters, rules.scales_per_item)
+        found = detectable_difference(len(scenes), rules.raters, rules.scales_per_item, components)
         detects = round(found, 2)
     return {
         "raters": len(planned),
@@ -48,7 +57,8 @@ def plan_summary(
         "repeats_per_rater": round(kinds["repeat"] / len(planned), 1),
         "hours_per_rater": round(max(seconds) / 3600, 2),
         "sessions_per_rater": max(task.session for block in planned for task in block),
-        # on a scale of 1 to 5, at 80 % power, by the first guesses of the variances
+        "seconds": dict(rules.seconds),
+        # at 80 % power; on a scale of 1 to 5 where the variances are first guesses
         "detectable_difference": detects,
         "check": checked(planned, items, pairs, rules),
     }

@@ -41,7 +41,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from bench.errors import RequestError
 
 DATABASE = "ratings.db"
-REVISION = "0002"
+REVISION = "0003"
 """The last of `migrations/versions`: what these tables look like."""
 
 metadata = MetaData()
@@ -108,6 +108,19 @@ session = Table(
     Column("rater", ForeignKey("rater.id"), nullable=False),
     Column("created_at", String(40), nullable=False),
 )
+
+way_back = Table(
+    "way_back",
+    metadata,
+    Column("secret_hash", String(64), primary_key=True),
+    Column("rater", ForeignKey("rater.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("expires_at", String(40)),
+    Column("used_at", String(40)),
+)
+"""By what a rater comes in once the invitation was used: `link`, a new one from the organiser;
+`code`, made by the rater in the room; `form`, one form of the door, which may be sent twice."""
 
 assignment = Table(
     "assignment",
@@ -255,6 +268,7 @@ def _set_up(connection: Any, _record: Any) -> None:
         "busy_timeout=30000",
         "foreign_keys=ON",
         "secure_delete=ON",  # what a withdrawal erases is overwritten
+        "cache_size=-500",  # KiB, of each connection: the system keeps the file's pages anyway
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -26,7 +26,7 @@ MAY_IMPORT_HEAVY = {
 }
 MAY_IMPORT_GRADIO = {"leaderboard/serve.py"}
 """Beside the rooms; nobody in its own package imports it, so that scoring stays light."""
-JOINERS = {"bench/demo.py", "bench/overview.py", "bench/reporting.py"}
+JOINERS = {"bench/checking.py", "bench/demo.py", "bench/overview.py", "bench/reporting.py"}
 """Beside `bench/commands/`, whose functions import what they need."""
 
 

@@ -25,6 +25,9 @@ def pinlu(*arguments: str | Path) -> None:
     assert main([str(argument) for argument in arguments]) == 0
 
 
+NAMED = ("--named", "--reason", "a test")
+
+
 def references(folder: Path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -158,7 +161,7 @@ def test_two_releases_are_compared_and_a_loss_is_exit_1(
 def test_tables_of_any_kind_score_in_one_command(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pinlu("study", "export", study, "--out", tmp_path / "tables")
+    pinlu("study", "export", study, "--out", tmp_path / "tables", *NAMED)
     capsys.readouterr()
     pinlu("score", study, "--json")
     whole = scores_of(capsys.readouterr().out)
@@ -178,7 +181,7 @@ def test_tables_of_any_kind_score_in_one_command(
 def test_exported_tables_score_like_the_study(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pinlu("study", "export", study, "--out", tmp_path)
+    pinlu("study", "export", study, "--out", tmp_path, *NAMED)
     capsys.readouterr()
     pinlu("score", study, "--json")
     whole = scores_of(capsys.readouterr().out)

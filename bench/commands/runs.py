@@ -40,6 +40,7 @@ def add(command: Adder, commands: Any) -> None:
     _add_generate(command("generate", "make a run's outputs; run it again to resume"))
     _add_import(command("import", "take in outputs made elsewhere, by closed models"))
     _add_profile(command("profile", "measure a model on this device, and keep what suits it best"))
+    _add_check(command("check", "a release gate: a model against a baseline, exit 1 on a loss"))
     _add_probe(command("probe", "look at a run's outputs by networks: style, diversity, faults"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", type=Path, metavar="RUN")
@@ -133,6 +134,27 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
         help="pictures per forward pass (32)",
     )
     add("--workers", type=positive, help="threads that read and decode (one per core)")
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    add = check.add_argument
+    add("model", metavar="MODEL", help="as for generate")
+    add("--suite", required=True, help="a suite by name or path")
+    add("--baseline", required=True, metavar="B", help="what it must not be worse than")
+    add("--out", type=Path, default=Path("check"), help="folder for run and page (check)")
+    add(
+        "--precision",
+        type=float,
+        default=0.15,
+        help="half-width wanted of a leak difference (0.15)",
+    )
+    add("--seeds", type=positive, help="seeds per prompt, in the place of what the precision needs")
+    add("--languages", type=names, default=(), help="of the prompts (all)")
+    add("--limit", type=positive, help="only the first N prompts")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
+    add("--network", metavar="NAME", help="what sees, as for probe")
+    add("--references", type=Path, help="folder of reference works, as for probe")
+    add("--json", action="store_true", help="print the verdicts as a list of records")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -278,6 +300,40 @@ def _probe(options: argparse.Namespace) -> int:
     return 1 if done.faults else 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    import json
+
+    from bench.checking import check
+    from bench.request import settings
+    from leaderboard.compare import is_loss, is_undecided, to_record
+    from leaderboard.gate_page import gate_sentences
+
+    done = check(
+        options.model,
+        options.baseline,
+        options.suite,
+        out=options.out,
+        precision=options.precision,
+        seeds=options.seeds,
+        languages=options.languages,
+        limit=options.limit,
+        arguments=settings("set", options.set),
+        network=options.network,
+        references=options.references,
+    )
+    for fault in done.faults:
+        print(fault, file=sys.stderr)
+    if options.json:
+        print(json.dumps([to_record(one) for one in done.verdicts], indent=1, allow_nan=False))
+    else:
+        print("\n".join(gate_sentences(done.verdicts)))
+        print(f"page: {done.page}")
+    if is_undecided(done.verdicts):
+        print("pinlu: no verdict: nothing of the two could be compared", file=sys.stderr)
+        return 2
+    return int(is_loss(done.verdicts) or bool(done.faults))
+
+
 def _verify(options: argparse.Namespace) -> int:
     from bench.cards import IMPORTED
     from bench.manifest import read_outputs, read_run, verify
@@ -304,6 +360,7 @@ COMMANDS: dict[str, Command] = {
     "generate": _generate,
     "import": _import,
     "profile": _profile,
+    "check": _check,
     "probe": _probe,
     "verify": _verify,
 }

@@ -1,24 +1,23 @@
-"""The commands of a study: from its plan and its making to its export, and the servers of its rooms."""
+"""The commands of a study: from its plan and its making to its export."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.arguments import Adder, Command, counts, days, positive
+from bench.arguments import Adder, Command, counts, positive
+from bench.commands import raters, rooms
 from bench.errors import RequestError
-from bench.overview import oversee, readable
 from bench.records import Score
-from bench.reporting import log, opened_key
+from bench.reporting import learned, log, opened_key
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.precision import Pilot
 
 
 def add(command: Adder, commands: Any) -> None:
@@ -27,17 +26,8 @@ def add(command: Adder, commands: Any) -> None:
     actions = study.add_subparsers(title="study commands", metavar="ACTION", required=True)
     _add_study(actions, command)
     _add_plan(actions, command)
-    rate = command("rate", "serve a study's rating rooms")
-    rate.add_argument("study", type=Path, metavar="STUDY")
-    rate.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    rate.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
-    organise = command("organise", "serve the organiser's view of a study")
-    organise.add_argument("study", type=Path, metavar="STUDY")
-    organise.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    organise.add_argument("--port", type=int, default=7861, help="port to listen on (7861)")
-    organise.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="else one is made and printed once"
-    )
+    raters.add_to(actions, command)
+    rooms.add_to(actions, command)
 
 
 def _add_study(actions: Any, command: Adder) -> None:
@@ -51,26 +41,15 @@ def _add_study(actions: Any, command: Adder) -> None:
         "--anchors", type=Path, metavar="STUDY", help="show an earlier study's anchors again"
     )
     new.add_argument(
+        "--pilot",
+        type=Path,
+        metavar="STUDY",
+        help="plan by the seconds and variances of this earlier study, not by first guesses",
+    )
+    new.add_argument(
         "--database", metavar="URL", help="of an empty PostgreSQL database (default: SQLite)"
     )
     new.add_argument("--out", type=Path, required=True, help="the study folder to make")
-    invite = command("study invite", "print invitation links, one a line", within=actions)
-    invite.add_argument("study", type=Path, metavar="STUDY")
-    invite.add_argument("--count", type=positive, help="how many raters (1)")
-    invite.add_argument("--group", default="", help="the raters' group, for the tables")
-    invite.add_argument("--language", default="", help="in which the links open")
-    invite.add_argument(
-        "--list", type=Path, metavar="CSV", help="columns group, language, label; prints label,link"
-    )
-    invite.add_argument(
-        "--expires", type=days, metavar="30d", help="after how long a link opens nothing any more"
-    )
-    invite.add_argument(
-        "--base-url", default="http://127.0.0.1:7860", help="where the rooms are served"
-    )
-    status = command("study status", "progress, with models masked", within=actions)
-    status.add_argument("study", type=Path, metavar="STUDY")
-    status.add_argument("--json", action="store_true", help="as JSON")
     lock = command(
         "study lock", "end a study: no further raters, no further answers", within=actions
     )
@@ -81,17 +60,6 @@ def _add_study(actions: Any, command: Adder) -> None:
     )
     amend.add_argument("study", type=Path, metavar="STUDY")
     amend.add_argument("--reason", required=True, help="why, for the record")
-    withdraw = command("study withdraw", "erase one rater's responses", within=actions)
-    withdraw.add_argument("study", type=Path, metavar="STUDY")
-    withdraw.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
-    withdraw.add_argument("--reason", default="", help="why, for the record")
-    revoke = command("study revoke", "make a rater's link useless; answers stay", within=actions)
-    revoke.add_argument("study", type=Path, metavar="STUDY")
-    revoke.add_argument("rater", metavar="RATER", help="pseudonym, receipt or link")
-    revoke.add_argument("--reason", required=True, help="why, for the record")
-    receipt = command("study receipt", "say what stands behind a rater's receipt", within=actions)
-    receipt.add_argument("study", type=Path, metavar="STUDY")
-    receipt.add_argument("code", metavar="CODE", help="as in K7QM-2XRA")
     backup = command("study backup", "copy the database while it is in use", within=actions)
     backup.add_argument("study", type=Path, metavar="STUDY")
     backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="the copy")
@@ -102,11 +70,16 @@ def _add_study(actions: Any, command: Adder) -> None:
     unblind = command("study unblind", "after lock: show the models' names", within=actions)
     unblind.add_argument("study", type=Path, metavar="STUDY")
     unblind.add_argument("--reason", required=True, help="why, for the record")
-    export = command("study export", "write long tables, names joined", within=actions)
+    export = command(
+        "study export", "write long tables; models are masked until lock", within=actions
+    )
     export.add_argument("study", type=Path, metavar="STUDY")
     export.add_argument("--out", type=Path, required=True, help="folder for the tables")
     export.add_argument("--masked", action="store_true", help="leave the models' names out")
-    export.add_argument("--reason", default="analysis", help="why, for the record (analysis)")
+    export.add_argument(
+        "--named", action="store_true", help="join them before lock: it needs --reason"
+    )
+    export.add_argument("--reason", default="", help="why, for the record (analysis)")
 
 
 def _add_plan(actions: Any, command: Adder) -> None:
@@ -138,6 +111,7 @@ def _study_new(options: argparse.Namespace) -> int:
         references=options.references,
         anchors=options.anchors,
         database=options.database,
+        pilot=_pilot(options.pilot) if options.pilot else None,
         out=options.out,
     )
     for warning in made.pop("warnings"):
@@ -148,6 +122,20 @@ def _study_new(options: argparse.Namespace) -> int:
         else:
             print(f"{name}: {value}")
     return 0
+
+
+def _pilot(study: Path) -> Pilot:
+    """Return what an earlier study teaches, and say so."""
+    pilot = learned(study)
+    seconds = ", ".join(f"{task} {taken:g}" for task, taken in pilot.seconds.items())
+    print(f"seconds that {study} took: {seconds or 'too few timed answers'}", file=sys.stderr)
+    told = "cannot be told apart there; first guesses stay"
+    if one := pilot.components:
+        told = (
+            f"model × prompt {one.prompt:.2f}, model × rater {one.rater:.2f}, rest {one.rest:.2f}"
+        )
+    print(f"variances: {told}", file=sys.stderr)
+    return pilot
 
 
 def _study_amend(options: argparse.Namespace) -> int:
@@ -195,19 +183,6 @@ def _study_plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rate(options: argparse.Namespace) -> int:
-    from raters.room import serve
-
-    where = f"http://{options.host}:{options.port}"
-    serve(
-        options.study,
-        host=options.host,
-        port=options.port,
-        on_ready=lambda: print(f"{where} is open: raters come by their links", flush=True),
-    )
-    return 0
-
-
 def _study_migrate(options: argparse.Namespace) -> int:
     """Bring an earlier version's study up to this one."""
     from raters.migrate import migrate
@@ -217,55 +192,6 @@ def _study_migrate(options: argparse.Namespace) -> int:
         print(f"{options.study} is of this version already")
     else:
         print(f"{options.study} is brought up; what was there is kept as *.before-{done['to']}")
-    return 0
-
-
-def _study_invite(options: argparse.Namespace) -> int:
-    """Print links, one a line; of a list, a CSV of label and link."""
-    from raters.invitations import Wanted, invite_all, read_wanted
-
-    if options.list and (options.count or options.group or options.language):
-        raise RequestError("give --list, or --count with --group and --language, not both")
-    wanted = (
-        read_wanted(options.list)
-        if options.list
-        else [Wanted(options.group, options.language)] * (options.count or 1)
-    )
-    links = invite_all(options.study, wanted, base_url=options.base_url, days=options.expires)
-    if options.list:
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("label", "link"))
-        rows.writerows((one.label, link) for one, link in zip(wanted, links, strict=True))
-    else:
-        print("\n".join(links))
-    return 0
-
-
-def _study_revoke(options: argparse.Namespace) -> int:
-    """Make a rater's link useless."""
-    from raters.invitations import revoke
-
-    done = revoke(options.study, options.rater, options.reason)
-    stays = "what was answered stays" if done["started"] else "the place is free for another"
-    print(f"{done['rater']}: the link opens nothing any more; {stays}")
-    return 0
-
-
-def _study_receipt(options: argparse.Namespace) -> int:
-    """Say what stands behind a receipt."""
-    from raters.invitations import check_receipt
-
-    for name, value in check_receipt(options.study, options.code).items():
-        print(f"{name}: {'' if value is None else value}")
-    return 0
-
-
-def _study_withdraw(options: argparse.Namespace) -> int:
-    """Erase what a rater answered."""
-    from raters.study import withdraw
-
-    done = withdraw(options.study, options.rater, options.reason)
-    print(f"{done['rater']} has withdrawn; their responses are erased")
     return 0
 
 
@@ -296,12 +222,13 @@ def _study_export(options: argparse.Namespace) -> int:
     from raters.export import neutralised, tables
     from raters.report import report
 
+    named, reason = _with_names(options), options.reason or "analysis"
     masked = tables(options.study)
     found: Mapping[str, pd.DataFrame] = masked
-    if not options.masked:
-        found = reveal(masked, opened_key(options.study, f"export: {options.reason}"))
+    if named:
+        found = reveal(masked, opened_key(options.study, f"export: {reason}"))
     else:
-        log(options.study, "exported", f"masked: {options.reason}")
+        log(options.study, "exported", f"masked: {reason}")
     options.out.mkdir(parents=True, exist_ok=True)
     for name, table in found.items():
         neutralised(table).to_csv(options.out / f"{name}.csv", index=False)
@@ -314,59 +241,36 @@ def _study_export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _study_status(options: argparse.Namespace) -> int:
-    """Print how a study stands: for people, or with --json everything."""
-    found = oversee(options.study)
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
-    else:
-        print(readable(found))
-    return 0
+def _with_names(options: argparse.Namespace) -> bool:
+    """Tell whether an export names the models: after lock, or where one insists and says why."""
+    from raters.study import status
 
-
-def _organise(options: argparse.Namespace) -> int:
-    """Serve the organiser's view."""
-    from raters.organiser.app import USER, serve_view
-
-    oversee(options.study)  # what is wrong with the study is said before anything is served
-    password = _password(options)
-    serve_view(
-        lambda: oversee(options.study),
-        password=password,
-        host=options.host,
-        port=options.port,
-        on_ready=lambda: print(
-            f"http://{options.host}:{options.port} is open to {USER}"
-            + ("" if options.password_file else f" with the password {password}"),
-            flush=True,
-        ),
-    )
-    return 0
-
-
-def _password(options: argparse.Namespace) -> str:
-    if options.password_file is None:
-        return secrets.token_urlsafe(12)
-    password: str = options.password_file.read_text(encoding="utf-8").strip()
-    if len(password) < 8:
-        raise RequestError(f"{options.password_file}: a password has at least 8 characters")
-    return password
+    if options.named and options.masked:
+        raise RequestError("an export is --named or --masked, not both")
+    locked = status(options.study)["locked_at"] is not None
+    if options.named and not locked and not options.reason.strip():
+        raise RequestError(
+            "the study is not closed yet: `pinlu study lock` it first, or say with --reason why "
+            "the names are joined before; the reason goes into the log and the report"
+        )
+    if not (locked or options.named or options.masked):
+        print(
+            "The study is not closed yet: models are masked. `pinlu study lock` it first, or give "
+            "--named with a --reason.",
+            file=sys.stderr,
+        )
+    return options.named or (locked and not options.masked)
 
 
 COMMANDS: dict[str, Command] = {
     "study new": _study_new,
     "study plan": _study_plan,
     "study migrate": _study_migrate,
-    "study invite": _study_invite,
-    "study revoke": _study_revoke,
-    "study receipt": _study_receipt,
     "study amend": _study_amend,
-    "study withdraw": _study_withdraw,
     "study backup": _study_backup,
     "study lock": _study_lock,
     "study unblind": _study_unblind,
     "study export": _study_export,
-    "study status": _study_status,
-    "rate": _rate,
-    "organise": _organise,
+    **rooms.COMMANDS,
+    **raters.COMMANDS,
 }

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from starlette.concurrency import run_in_threadpool
 
 from bench.errors import ConflictError, RequestError
 from bench.records import NOT_APPLICABLE
-from raters import tables as t
+from raters.entry import CODE_HOURS, make_code
 from raters.payloads import (
     EVENTS_MOST,
     FLAGS_MOST,
@@ -30,12 +30,12 @@ from raters.payloads import (
     read_answer,
 )
 from raters.people import hashed, receipt, speak
-from raters.position import AHEAD, Step, position
+from raters.position import AHEAD, Position, Step, position
 from raters.protocol import Protocol
 from raters.room.guard import limited_body
 from raters.room.session import Room, from_our_page, page_token, rater_needed
 from raters.room.texts import catalogue, label
-from raters.store import AHEAD_MOST, respond
+from raters.store import AHEAD_MOST, Acknowledgement, respond
 
 
 def api_routes(room: Room) -> APIRouter:
@@ -68,12 +68,21 @@ def api_routes(room: Room) -> APIRouter:
         await run_in_threadpool(_speak, room, rater, content["language"])
         return JSONResponse({"language": content["language"]})
 
+    @router.post("/room/code")
+    async def give_code(request: Request, rater: Rater) -> JSONResponse:
+        """Give a code by which this rater goes on in another browser, once."""
+        await _content(request, room)
+        code = await run_in_threadpool(
+            room.write, lambda connection: make_code(connection, rater.id)
+        )
+        return JSONResponse({"code": code, "hours": CODE_HOURS})
+
     return router
 
 
 def _set_up(room: Room) -> dict[str, Any]:
     protocol = room.protocol
-    texts = catalogue()
+    texts = catalogue(protocol.modality)
     return {
         "languages": protocol.languages,
         "modality": protocol.modality,
@@ -141,8 +150,14 @@ def _ahead(request: Request) -> int:
 def _state(
     room: Room, rater: Row[Any], *, at: str | None = None, ahead: int = AHEAD
 ) -> dict[str, Any]:
-    with t.writing(room.engine) as connection:
-        found = position(connection, rater.id, at=at, ahead=ahead)
+    return _told(
+        room,
+        rater,
+        room.write(lambda connection: position(connection, rater.id, at=at, ahead=ahead)),
+    )
+
+
+def _told(room: Room, rater: Row[Any], found: Position) -> dict[str, Any]:
     here, part = found.here, found.part
     now = _step(here, room) if here else _NOTHING
     seen = {one["id"] for one in now["stimuli"]}
@@ -236,7 +251,7 @@ def _step(step: Step, room: Room) -> dict[str, Any]:
 
 
 def _instruction(wanted: str, protocol: Protocol) -> dict[str, str]:
-    texts = catalogue()
+    texts = catalogue(protocol.modality)
     named = _named(wanted, protocol)
     return {
         language: texts[language]["attention"].format(label=named[language])
@@ -246,14 +261,26 @@ def _instruction(wanted: str, protocol: Protocol) -> dict[str, str]:
 
 def _respond(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str, Any]:
     answer = read_answer(content, room.protocol)
-    with t.writing(room.engine) as connection:
-        (acknowledged,) = respond(connection, rater.id, [answer], room.protocol)
-        speak(connection, rater.id, answer.language, room.protocol)
-    # committed: from here on it is stored, whatever happens to the rest
+
+    def write(connection: Connection) -> tuple[Acknowledgement, Position | None]:
+        (stored,) = respond(connection, rater.id, [answer], room.protocol)
+        if rater.room_language != answer.language:
+            speak(connection, rater.id, answer.language, room.protocol)
+        return stored, _position_after(connection, rater, ahead)
+
+    acknowledged, found = room.write(write)
     return {
         "acknowledged": asdict(acknowledged),
-        "state": _state(room, rater, ahead=ahead),
+        "state": found and _told(room, rater, found),
     }
+
+
+def _position_after(connection: Connection, rater: Row[Any], ahead: int) -> Position | None:
+    """Return where a rater is once an answer is stored; None where the study is closed by now."""
+    try:
+        return position(connection, rater.id, ahead=ahead)
+    except ConflictError:
+        return None
 
 
 def _respond_to_several(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str, Any]:
@@ -261,30 +288,34 @@ def _respond_to_several(room: Room, rater: Row[Any], content: Any, ahead: int) -
     events = content["events"]
     if not isinstance(events, list) or not 1 <= len(events) <= EVENTS_MOST:
         raise RequestError(f"events must be a list of 1 to {EVENTS_MOST}")
-    acknowledged, refused = [], []
-    with t.writing(room.engine) as connection:
+
+    def write(connection: Connection) -> tuple[list[Any], list[Any], Position | None]:
+        acknowledged, refused = [], []
         for event in events:
             told = event.get("event_id") if isinstance(event, dict) else None
             try:
                 answer = read_answer(event, room.protocol)
                 with connection.begin_nested():
                     (stored,) = respond(connection, rater.id, [answer], room.protocol)
-                    speak(connection, rater.id, answer.language, room.protocol)
+                    if rater.room_language != answer.language:
+                        speak(connection, rater.id, answer.language, room.protocol)
                 acknowledged.append(asdict(stored))
             except RequestError as error:
                 status = 409 if isinstance(error, ConflictError) else 400
                 name = told if isinstance(told, str) else None
                 refused.append({"event_id": name, "status": status, "error": str(error)})
+        return acknowledged, refused, _position_after(connection, rater, ahead)
+
+    acknowledged, refused, found = room.write(write)
     return {
         "acknowledged": acknowledged,
         "refused": refused,
-        "state": _state(room, rater, ahead=ahead),
+        "state": found and _told(room, rater, found),
     }
 
 
 def _speak(room: Room, rater: Row[Any], language: str) -> None:
-    with t.writing(room.engine) as connection:
-        speak(connection, rater.id, language, room.protocol)
+    room.write(lambda connection: speak(connection, rater.id, language, room.protocol))
 
 
 async def _content(request: Request, room: Room) -> Any:

@@ -13,18 +13,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.errors import ConflictError, PinluError, RequestError
 from raters.room.api import api_routes
+from raters.room.door import door_routes
 from raters.room.files import file_routes
 from raters.room.guard import SURFACE, guarded
 from raters.room.leaving import leaving_routes
-from raters.room.pages import message_page, page_routes
+from raters.room.pages import message_page
 from raters.room.session import Room, rater_of
 from raters.room.surface import mount_surface
 from raters.room.texts import catalogue, entrance
+from raters.room.writer import Writer
 from raters.study import load_study
 
 _log = logging.getLogger(__name__)
@@ -42,9 +44,15 @@ def create_app(study: Path) -> FastAPI:
     Raises:
         RequestError, ConflictError: it is no study folder, or its protocol was changed.
     """
-    catalogue(), entrance()  # read now: a fault in them must not wait for the first rater
+    catalogue("video"), entrance()  # read now: a fault in them must not wait for the first rater
     protocol, engine = load_study(study)
-    room = Room(study=study, protocol=protocol, engine=engine, minutes=protocol.plan.minutes)
+    room = Room(
+        study=study,
+        protocol=protocol,
+        engine=engine,
+        write=Writer(engine),
+        minutes=protocol.plan.minutes,
+    )
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -52,25 +60,33 @@ def create_app(study: Path) -> FastAPI:
         engine.dispose()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=life)
-    app.include_router(page_routes(room))
+    app.include_router(door_routes(room))
     app.include_router(leaving_routes(room))
     app.include_router(api_routes(room))
     app.include_router(file_routes(room))
 
-    @app.middleware("http")
-    async def doorkeeper(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Show those without a cookie the way to their link, instead of Gradio's own refusal."""
-        if request.url.path in {SURFACE, f"{SURFACE}/"} and (
-            await run_in_threadpool(rater_of, request, room) is None
-        ):
-            return RedirectResponse("/", status_code=303)
-        return await call_next(request)
-
     # Gradio reflects every origin, with credentials, unless the app has a policy: ours is nobody
+    app.add_middleware(doorkeeper, room=room)
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(guarded, refusal=partial(_refusal, room=room))
     _answer_errors(app, room)
     return mount_surface(app, room)
+
+
+def doorkeeper(app: ASGIApp, *, room: Room) -> ASGIApp:
+    """Wrap an app: those without a cookie are shown to the door, instead of Gradio's own refusal."""
+
+    async def keep(scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["path"] in {SURFACE, f"{SURFACE}/"}
+            and await run_in_threadpool(rater_of, Request(scope), room) is None
+        ):
+            await RedirectResponse("/", status_code=303)(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return keep
 
 
 def _answer_errors(app: FastAPI, room: Room) -> None:

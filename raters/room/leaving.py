@@ -44,8 +44,7 @@ def _leave(request: Request, room: Room, *, sure: bool) -> Response:
         return message_page(request, room, "link_needed", 401)
     if not sure:
         return _leave_page(request, room, missing=True)
-    with t.writing(room.engine) as connection:
-        erase(connection, rater.id, "by the rater")
+    room.write(lambda connection: erase(connection, rater.id, "by the rater"))
     t.forget_log(room.engine)
     response = message_page(request, room, "withdrawn", 200)
     response.delete_cookie(room.cookie, path="/")

@@ -1,31 +1,18 @@
-"""The pages outside the room: invitation with information and consent, and messages."""
+"""The pages outside the room, as they look: the invitation with its consent, and messages."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import Request
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.concurrency import run_in_threadpool
 
-from bench.errors import ConflictError, RequestError
 from raters import tables as t
-from raters.background import read_background, store_background
-from raters.people import has_expired, open_session, rater_of_token, speak, start
 from raters.position import progress
-from raters.room.guard import SURFACE, limited_body
-from raters.room.session import (
-    Room,
-    count_false,
-    from_our_page,
-    give_cookie,
-    is_token,
-    rater_of,
-    too_many_false,
-)
+from raters.room.session import Room
 from raters.room.texts import PAGE, catalogue, entrance, preferred
 
 templates = Environment(
@@ -42,12 +29,18 @@ def language_of(request: Request, room: Room) -> str:
     return preferred(request.headers.get("accept-language", ""), languages)
 
 
-def message_page(request: Request, room: Room, name: str, status: int) -> HTMLResponse:
-    """Return a page with one of the catalogue's messages."""
+def message_page(
+    request: Request, room: Room, name: str, status: int, *, code: bool = False
+) -> HTMLResponse:
+    """Return a page with one of the catalogue's messages; with `code`, it asks for a rater's code."""
     language = language_of(request, room)
-    message = {**catalogue()[language]["messages"], **entrance()[language]["messages"]}[name]
+    message = {
+        **catalogue(room.protocol.modality)[language]["messages"],
+        **entrance()[language]["messages"],
+    }[name]
     return HTMLResponse(
-        _page(room, language, message=message, title=message["title"]), status_code=status
+        _page(room, language, message=message, title=message["title"], ask_code=code),
+        status_code=status,
     )
 
 
@@ -58,15 +51,17 @@ def door_page(
     *,
     missing: str = "",
     given: Mapping[str, str] | None = None,
+    form: str = "",
 ) -> HTMLResponse:
     """Return the invitation: information, consent and background, or a welcome back.
 
-    `missing` names the sentence that says what is still wanted; `given` is kept in the form.
+    `missing` names the sentence that says what is still wanted; `given` is kept in the form, and so
+    is its name.
     """
     language = language_of(request, room)
     with t.reading(room.engine) as connection:
         done, total = progress(connection, rater)
-    texts = catalogue()[language]["door"]
+    texts = catalogue(room.protocol.modality)[language]["door"]
     values = {"minutes": room.minutes, "done": done, "total": total}
     door = {
         **texts,
@@ -89,92 +84,18 @@ def door_page(
         questions=room.protocol.background,
         about=entrance()[language]["background"],
         given=given or {},
+        form=form or new_form(),
     )
     return HTMLResponse(content, status_code=422 if missing else 200)
 
 
-def page_routes(room: Room) -> APIRouter:
-    """Return the routes of the door: `/`, and `/i/{token}` to look and to come in."""
-    router = APIRouter()
-
-    @router.get("/")
-    def doorstep(request: Request) -> Response:
-        if rater_of(request, room) is not None:
-            return RedirectResponse(f"{SURFACE}/", status_code=303)
-        return message_page(request, room, "link_needed", 200)
-
-    @router.get("/i/{token}")
-    def look_in(request: Request, token: str) -> Response:
-        rater = _invited(request, room, token)
-        if isinstance(rater, Response):
-            return rater
-        return door_page(request, room, rater)
-
-    @router.post("/i/{token}")
-    async def come_in(request: Request, token: str) -> Response:
-        if not from_our_page(request):
-            return message_page(request, room, "refused", 403)
-        body = await limited_body(request)
-        if body is None:
-            return message_page(request, room, "refused", 413)
-        fields = parse_qs(body.decode("utf-8", "replace"))
-        return await run_in_threadpool(_come_in, request, room, token, fields)
-
-    return router
-
-
-def _come_in(request: Request, room: Room, token: str, fields: dict[str, list[str]]) -> Response:
-    rater = _invited(request, room, token)
-    if isinstance(rater, Response):
-        return rater
-    given = {
-        name.removeprefix("about-"): values[0]
-        for name, values in fields.items()
-        if name.startswith("about-")
-    }
-    if fields.get("consent") != ["yes"]:
-        return door_page(request, room, rater, missing="consent", given=given)
-    try:
-        background = read_background(room.protocol.background, given)
-    except RequestError:
-        if rater.started_at is None:
-            return door_page(request, room, rater, missing="background", given=given)
-    language = language_of(request, room)
-    try:
-        with t.writing(room.engine) as connection:
-            if rater.started_at is None:
-                start(connection, rater.id, room.protocol)
-                store_background(connection, rater.id, background)
-            speak(connection, rater.id, language, room.protocol)
-            # a session that is open stays: another tab may be in the middle of an answer
-            here = rater_of(request, room)
-            secret = "" if here and here.id == rater.id else open_session(connection, rater.id)
-    except ConflictError:
-        return message_page(request, room, "closed", 409)
-    response = RedirectResponse(f"{SURFACE}/", status_code=303)
-    if secret:
-        give_cookie(response, request, room, secret)
-    return response
-
-
-def _invited(request: Request, room: Room, token: str) -> Any:
-    """Return the rater of an invitation, or the page that says that there is none."""
-    if is_token(token):
-        with t.reading(room.engine) as connection:
-            rater = rater_of_token(connection, token)
-        if rater is not None:
-            ended = has_expired(rater)
-            return message_page(request, room, "link_ended", 410) if ended else rater
-    # a true link is never counted against those who share an address with a guesser
-    address = request.client.host if request.client else ""
-    if too_many_false(room, address):
-        return message_page(request, room, "too_many", 429)
-    count_false(room, address)
-    return message_page(request, room, "link_false", 404)
+def new_form() -> str:
+    """Return a random name for a form, by which it is known when it is sent twice."""
+    return secrets.token_urlsafe(16)
 
 
 def _page(room: Room, language: str, **values: Any) -> str:
-    texts = catalogue()
+    texts = catalogue(room.protocol.modality)
     languages = [
         {"id": one, "name": texts[one]["name"], "tag": texts[one]["tag"]}
         for one in room.protocol.languages
@@ -187,6 +108,9 @@ def _page(room: Room, language: str, **values: Any) -> str:
         "questions": [],
         "about": {},
         "given": {},
+        "form": new_form(),
+        "ask_code": False,
+        "resume": entrance()[language]["resume"],
     }
     return templates.get_template("door.html").render(
         {

@@ -53,6 +53,8 @@ def serve_app(
                 access_log=False,  # a log of who asked for what would tie answers to addresses
                 log_level="warning",
                 server_header=False,
+                # a rater looks for a while before answering: on the same connection, then
+                timeout_keep_alive=75,
                 timeout_graceful_shutdown=5,
             )
         )

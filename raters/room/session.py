@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Row
 from raters import tables as t
 from raters.people import hashed, rater_of_session
 from raters.protocol import Protocol
+from raters.room.writer import Writer
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -28,11 +29,16 @@ WINDOW = 600.0
 
 @dataclass
 class Room:
-    """What serving one study needs; `false_links` maps an address to when it tried false ones."""
+    """What serving one study needs.
+
+    `write` is by what everything is written; `false_links` maps an address to when it tried false
+    ones.
+    """
 
     study: Path
     protocol: Protocol
     engine: Engine
+    write: Writer
     minutes: int
     false_links: dict[str, deque[float]] = field(default_factory=dict)
 

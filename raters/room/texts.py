@@ -14,10 +14,20 @@ PAGE = HERE / "page"
 
 
 @cache
-def catalogue() -> Mapping[str, Any]:
-    """Return language → what the room says in it."""
+def catalogue(modality: str = "image") -> Mapping[str, Any]:
+    """Return language → what the room says in it; of clips it speaks as of clips."""
     content: Mapping[str, Any] = read_yaml(HERE / "texts.yaml")
-    return content
+    return _over(content, read_yaml(HERE / "clips.yaml")) if modality == "video" else content
+
+
+def _over(texts: Any, others: Any) -> Any:
+    """Return texts with others in their place, wherever there are others; lists from their start."""
+    if isinstance(texts, Mapping):
+        return {
+            name: _over(text, others[name]) if name in others else text
+            for name, text in texts.items()
+        }
+    return [*others, *texts[len(others) :]] if isinstance(texts, list) else others
 
 
 @cache

@@ -76,6 +76,21 @@ def test_a_batch_that_memory_does_not_take_is_split_and_its_rows_say_so(
     ]
 
 
+def test_a_shape_that_cudnn_does_not_take_goes_by_another_kernel(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = []
+
+    def refuses(_module: Any, _inputs: Any) -> None:
+        if not refused:
+            refused.append(1)
+            raise RuntimeError("cuDNN Frontend error: no valid execution plans")
+
+    loads_with(monkeypatch, lambda pipeline: pipeline.unet.register_forward_pre_hook(refuses))
+    done = generate(asked(suite_path, tiny_checkpoint), tmp_path / "run")
+    assert (done.made, done.failed, refused) == (16, 0, [1])
+
+
 def test_no_memory_for_a_single_output_is_said(
     suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

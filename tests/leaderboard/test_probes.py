@@ -8,6 +8,7 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, Score
+from leaderboard.gate import gate, half_width
 from leaderboard.ppi import combine, ppi
 from leaderboard.probes import check_probes, diversity_scores, probe_scores
 from leaderboard.tables import check_attributions
@@ -231,3 +232,42 @@ def test_a_model_nobody_judged_is_probe_only() -> None:
     assert pick(scores, "raw_leak", "b", "japanese").reason.startswith("no interval: probe only")
     with pytest.raises(RequestError, match="no output in common"):
         combine(ratings, check_probes(frame[frame["model"] != "a"], "t"))
+
+
+def gated(frame: pd.DataFrame, model: str = "new") -> dict[tuple[str, str], str]:
+    verdicts = gate(
+        check_probes(frame, "t"), None, model=model, baseline="old", home="chinese",
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert half_width(verdicts, "leak") > 0
+    return {(one.difference.criterion, one.difference.group): one.outcome for one in verdicts}
+
+
+def test_the_gate_finds_a_leak_in_its_direction_and_no_other() -> None:
+    rng = np.random.default_rng(3)
+    frame = table(rng, {"old": [0.9, 0.05, 0.05], "new": [0.5, 0.45, 0.05]}, scenes=30)
+    found = gated(frame)
+    assert found["leak", "japanese"] == "worse"
+    assert found["leak", "western"] == "no difference shown"
+    assert found["diversity", ""] == found["faults", ""] == "not comparable"
+    turned = frame.replace({"model": {"old": "new", "new": "old"}})
+    assert gated(turned)["leak", "japanese"] == "better"
+
+
+def test_the_gate_calls_equal_models_a_loss_no_more_often_than_it_says() -> None:
+    rng = np.random.default_rng(9)
+    losses = 0
+    for _ in range(30):
+        frame = table(
+            rng, {"old": [0.7, 0.2, 0.1], "new": [0.7, 0.2, 0.1]}, scenes=15, seeds=3, references=0
+        )
+        losses += "worse" in gated(frame).values()
+    assert losses <= 3
+
+
+def test_the_gate_sees_a_language_gap_that_only_the_new_model_has() -> None:
+    rng = np.random.default_rng(1)
+    frame = table(rng, {"old": [0.8, 0.1, 0.1], "new": [0.8, 0.1, 0.1]}, scenes=40, references=0)
+    other = table(rng, {"old": [0.8, 0.1, 0.1], "new": [0.2, 0.7, 0.1]}, scenes=40, references=0)
+    other = other.assign(language="zh", output=other["output"] + "-zh")
+    assert gated(pd.concat([frame, other]))["language_gap", "japanese"] == "worse"

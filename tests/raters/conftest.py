@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from raters.database import LOCATION
 from raters.study import create
 from tests import postgresql
+from tests.browser import ARGUMENTS, chromium
 from tests.raters.material import RUN_NAME, write_config, write_references, write_run
 
 
@@ -49,6 +51,15 @@ def template(tmp_path_factory: pytest.TempPathFactory, run: Path, references: Pa
 @pytest.fixture
 def study(tmp_path: Path, template: Path) -> Path:
     return shutil.copytree(template, tmp_path / "study")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; the tests that use it skip where there is none."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")

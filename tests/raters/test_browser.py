@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from raters.export import tables
 from raters.study import create, invite, status
-from tests.browser import ARGUMENTS, chromium
+from tests.browser import chromium
 from tests.raters.browsing import PATIENCE, answer, enter, free_port, view, wait_for_next
 from tests.raters.material import MODELS, RUN_NAME, UNSPEAKABLE, write_config
 from tests.raters.serving import Server, start_server
@@ -72,14 +72,6 @@ def recorded(browser: Browser, har: Path, locale: str) -> Iterator[Page]:
     ) as context:
         context.set_default_timeout(PATIENCE)
         yield context.new_page()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=FOUND, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +326,7 @@ def fits_on_a_phone(page: Page) -> None:
 def tap_through(page: Page) -> None:
     here = view(page)
     before = page.evaluate(
-        "[...document.querySelectorAll('.room-stage img')].map(i => i.src).join()"
+        "[...document.querySelectorAll('.room-frame > *')].map(i => i.src).join()"
     )
     for group in page.get_by_role("radiogroup").all():
         group.get_by_role("radio").last.tap()

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from bench.clips import write_h264
 from bench.reading import read_yaml
 from raters.config import Ask
 from raters.create import create
 from raters.export import tables
-from raters.study import invite, status
-from tests.browser import ARGUMENTS, chromium
-from tests.raters.browsing import PATIENCE, answer, enter, free_port, view
+from raters.study import status
+from tests.browser import chromium
+from tests.raters.browsing import answer, choose, go_on, room, shown, view, watch
 from tests.raters.material import picture, save, write_config, write_rows
-from tests.raters.serving import start_server
 from tests.raters.test_create import rows_of
 
 FOUND = chromium()
@@ -34,36 +31,6 @@ pytestmark = [
 ]
 
 EXPLAINED = {"zh": "墨分五色，留白作水。", "en": "Ink has its five tones, and blank silk is water."}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=FOUND, args=ARGUMENTS)
-        yield launched
-        launched.close()
-
-
-@contextmanager
-def room(browser: Browser, study: Path, language: str, **context: Any) -> Iterator[Page]:
-    """A room of that study, entered; errors that the browser reports fail the test."""
-    port = free_port()
-    (link,) = invite(study, 1, base_url=f"http://127.0.0.1:{port}")
-    server = start_server(study, port)
-    faults: list[str] = []
-    try:
-        with browser.new_context(**context) as opened:
-            opened.set_default_timeout(PATIENCE)
-            page = opened.new_page()
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on(
-                "console", lambda said: faults.append(said.text) if said.type == "error" else None
-            )
-            enter(page, link, language)
-            yield page
-            assert faults == []
-    finally:
-        server.kill()
 
 
 @pytest.fixture
@@ -90,10 +57,6 @@ def study(tmp_path: Path, make_study: Callable[..., Path]) -> Path:
     )
 
 
-def choose(page: Page, question: str, value: str) -> None:
-    page.locator(f"[data-question={question}] [data-value={value}]").click()
-
-
 def look(page: Page, *, trace: str = "none") -> None:
     """Answer phase one with everything asked."""
     choose(page, "manner", "chinese")
@@ -102,25 +65,6 @@ def look(page: Page, *, trace: str = "none") -> None:
     if trace != "none":
         choose(page, "trace_strength", "clear")
     choose(page, "recognised", "no")
-
-
-def go_on(page: Page) -> None:
-    """Go on, and wait until what was answered is safe and something else is shown."""
-    before = shown(page)
-    page.locator(".room-next").click()
-    page.wait_for_function("before => window.shownNow() !== before", arg=before)
-    page.wait_for_function("document.querySelector('#room').dataset.view !== 'waiting'")
-
-
-def shown(page: Page) -> str:
-    page.evaluate(
-        """() => { window.shownNow = () => {
-            const room = document.querySelector('#room');
-            const pictures = [...room.querySelectorAll('.room-frame > *')].map(one => one.src);
-            return [room.dataset.view, room.className.replace(' sending', ''), ...pictures].join();
-        }; }"""
-    )
-    return str(page.evaluate("window.shownNow()"))
 
 
 def pass_by(page: Page) -> None:
@@ -381,17 +325,6 @@ def test_clips_run_as_one_and_are_judged_once_they_were_seen(
         pass_by(page)
         page.get_by_text("Saved", exact=True).wait_for()
     assert len(tables(tmp_path / "study")["votes"]) == 1
-
-
-def watch(page: Page) -> None:
-    """Let what is shown play from its beginning to its end."""
-    page.locator(".room-player input").evaluate(
-        "one => { one.value = 0; one.dispatchEvent(new Event('input')); }"
-    )
-    page.locator(".room-play").click()
-    page.wait_for_function(
-        "[...document.querySelectorAll('video')].every(one => one.ended)", timeout=PATIENCE
-    )
 
 
 def test_what_is_not_asked_does_not_appear(

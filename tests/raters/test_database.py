@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bench.errors import ConflictError, RequestError, WorkError
 from raters import tables as t
@@ -22,6 +22,7 @@ from raters.migrate import migrate, run_migrations
 from raters.protocol import read_protocol
 from raters.simulated import simulate
 from raters.study import create, invite, open_study, status
+from raters.versions import amend
 from tests import postgresql
 from tests.raters.material import look, write_config
 
@@ -54,15 +55,34 @@ def test_a_study_of_the_first_release_opens_after_migration(early: Path) -> None
     assert found["ratings"]["value"].between(1, 5).all()
     after = status(early)
     assert (after["finished"], after["frozen"], after["version"]) == (2, True, 1)
-    assert (early / "study.yaml.before-0002").read_bytes() == (
+    assert (early / f"study.yaml.before-{t.REVISION}").read_bytes() == (
         FIRST_RELEASE / "study.yaml"
     ).read_bytes()
-    with closing(sqlite3.connect(early / "ratings.db.before-0002")) as kept:
+    with closing(sqlite3.connect(early / f"ratings.db.before-{t.REVISION}")) as kept:
         assert kept.execute("SELECT COUNT(*) FROM response_event").fetchone() == (40,)
     # and it goes on: the third planned rater, and one beyond the plan
     simulate(early, look=look, rng=np.random.default_rng(0), count=0)
     assert len(invite(early, 2, base_url="")) == 2
     assert migrate(early)["from"] == t.REVISION
+
+
+def test_a_study_of_the_second_release_keeps_its_versions(study: Path) -> None:
+    """It was amended: which answers were given under which version stays what it was."""
+    simulate(study, look=look, rng=np.random.default_rng(0), count=1)
+    path = study / "study.yaml"
+    path.write_text(path.read_text().replace("version: 1", "version: 2", 1))
+    amend(study, "a word was wrong")
+    with open_study(study) as (_, engine), t.writing(engine) as connection:
+        t.way_back.drop(connection)
+        connection.execute(update(t.migration).values(version_num="0002"))
+    with pytest.raises(ConflictError, match="pinlu study migrate"):
+        status(study)
+    assert migrate(study) == {"study": str(study), "from": "0002", "to": t.REVISION}
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        told = connection.scalars(select(t.response_event.c.protocol_version).distinct())
+        assert list(told) == [1]
+        assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+    assert status(study)["version"] == 2
 
 
 def test_migrated_tables_are_those_of_a_new_study(early: Path, template: Path) -> None:

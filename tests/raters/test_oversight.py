@@ -24,7 +24,7 @@ from raters.oversight import overview
 from raters.report import facts_of, report
 from raters.simulated import simulate
 from raters.study import lock, open_study, unblind, withdraw
-from tests.raters.material import UNSPEAKABLE, look
+from tests.raters.material import MODELS, UNSPEAKABLE, look
 
 REMARK = "<script>alert(1)</script> =1+1"
 
@@ -135,8 +135,16 @@ def test_formulas_are_neutralised_in_csv(cell: str) -> None:
 def test_export_writes_tables_and_the_report_and_is_logged(
     judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["study", "export", str(judged), "--out", str(tmp_path / "named")]) == 0
-    assert main(["study", "export", str(judged), "--out", str(tmp_path / "m"), "--masked"]) == 0
+    export = ["study", "export", str(judged), "--out"]
+    assert main([*export, str(tmp_path / "early"), "--named"]) == 2
+    assert "not closed yet" in capsys.readouterr().err
+    assert not (tmp_path / "early").exists()
+    assert main([*export, str(tmp_path / "m"), "--masked", "--named", "--reason", "x"]) == 2
+    why = ["--named", "--reason", "the pilot's check"]
+    assert main([*export, str(tmp_path / "named"), *why]) == 0
+    capsys.readouterr()
+    assert main([*export, str(tmp_path / "m")]) == 0
+    assert "models are masked" in capsys.readouterr().err
     named = pd.read_csv(tmp_path / "named" / "remarks.csv")
     assert named["remark"].tolist() == [REMARK]
     assert "model" in named.columns
@@ -146,10 +154,15 @@ def test_export_writes_tables_and_the_report_and_is_logged(
     with open_study(judged) as (_, engine), t.reading(engine) as connection:
         log = [tuple(row) for row in connection.execute(select(t.audit.c.action, t.audit.c.detail))]
     assert log[-2:] == [
-        ("unblinded", "export: analysis, before the study was closed"),
+        ("unblinded", "export: the pilot's check, before the study was closed"),
         ("exported", "masked: analysis"),
     ]
+    assert main(["study", "lock", str(judged)]) == 0
+    assert main([*export, str(tmp_path / "after")]) == 0
+    assert main([*export, str(tmp_path / "still"), "--masked"]) == 0
     assert "rows" in capsys.readouterr().out
+    assert "model" in pd.read_csv(tmp_path / "after" / "ratings.csv").columns
+    assert "model" not in pd.read_csv(tmp_path / "still" / "ratings.csv").columns
 
 
 def test_status_is_read_by_people_and_by_programs(
@@ -161,6 +174,14 @@ def test_status_is_read_by_people_and_by_programs(
     assert "look at r001: " in told
     assert main(["study", "status", str(judged), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["finished"] == 3
+    # models have codes until the study is closed and unblinded, then their names
+    assert "M1: 1 " in told
+    assert not any(model in told for model in MODELS)
+    assert main(["study", "lock", str(judged)]) == 0
+    assert main(["study", "unblind", str(judged), "--reason", "the analysis"]) == 0
+    assert main(["study", "status", str(judged)]) == 0
+    told = capsys.readouterr().out
+    assert all(f"{model}: chinese " in told for model in MODELS)
 
 
 def test_invitations_and_receipts_go_through_the_command_line(

@@ -11,10 +11,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from bench.errors import ConflictError, RequestError
+from bench.reading import read_yaml
 from raters import tables as t
 from raters.export import tables
 from raters.room import create_app, serve
-from raters.room.texts import catalogue, label, preferred
+from raters.room.texts import HERE, catalogue, label, preferred
 from raters.study import invite, lock, open_study, status, withdraw
 from tests.raters.material import UNSPEAKABLE
 
@@ -105,16 +106,6 @@ def test_the_cookie_is_out_of_scripts_reach(visitors: list[Visitor]) -> None:
     assert response.status_code == 303
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
-
-
-def test_the_same_link_goes_on_elsewhere(visitors: list[Visitor]) -> None:
-    laptop, phone = visitors[0], visitors[1]
-    laptop.enter()
-    laptop.send(laptop.state())
-    phone.link = laptop.link
-    assert "Welcome back" in phone.client.get(phone.link, headers={"accept-language": "en"}).text
-    phone.enter("en")
-    assert phone.state() == laptop.state()
 
 
 def test_two_raters_see_different_orders(visitors: list[Visitor]) -> None:
@@ -278,7 +269,7 @@ def test_every_answer_carries_the_guards_headers(visitors: list[Visitor]) -> Non
         assert headers["x-content-type-options"] == "nosniff"
         assert not any(name.startswith("access-control-") for name in headers)
         assert "server" not in headers
-    policy = visitor.client.get(visitor.link).headers["content-security-policy"]
+    policy = visitors[1].client.get(visitors[1].link).headers["content-security-policy"]
     assert "unsafe" not in policy
 
 
@@ -356,7 +347,8 @@ def test_a_fault_of_the_server_is_told_in_a_sentence(
     assert "failed" in caplog.text
 
 
-def test_both_languages_say_the_same_things() -> None:
+@pytest.mark.parametrize("modality", ["image", "video"])
+def test_both_languages_say_the_same_things(modality: str) -> None:
     def shape(content: Any) -> Any:
         if isinstance(content, dict):
             return {name: shape(value) for name, value in content.items()}
@@ -364,8 +356,24 @@ def test_both_languages_say_the_same_things() -> None:
             return [shape(value) for value in content]
         return sorted({word for word in str(content).split("{")[1:] if "}" in word}) != []
 
-    texts = catalogue()
+    texts = catalogue(modality)
     assert shape(texts["zh"]) == shape(texts["en"])
+
+
+def test_of_clips_the_room_speaks_as_of_clips() -> None:
+    def known(other: Any, text: Any) -> bool:
+        if isinstance(other, dict):
+            return all(name in text and known(other[name], text[name]) for name in other)
+        return type(other) is type(text)
+
+    clips = read_yaml(HERE / "clips.yaml")
+    assert known(clips, catalogue())
+    texts = catalogue("video")["zh"]
+    assert "短片" in texts["door"]["title"]
+    assert len(texts["door"]["sections"]) == 4
+    assert texts["door"]["consent"] == catalogue()["zh"]["door"]["consent"]
+    for part in (texts["door"]["sections"][0], texts["room"]["pair"], texts["room"]["manner"]):
+        assert "幅" not in str(part)
 
 
 def test_unknown_traditions_are_called_by_their_id() -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, select
 
 from bench.errors import ConflictError, FileFormatError, RequestError
 from raters import tables as t
+from raters.entry import way_of_link
 from raters.export import tables
 from raters.payloads import Answer
-from raters.people import open_session, rater_of_session, rater_of_token, start
+from raters.people import open_session, rater_of_session, start
 from raters.position import Step, position
 from raters.protocol import Protocol, read_protocol
 from raters.simulated import simulate
@@ -224,8 +225,8 @@ def test_tokens_and_sessions_are_stored_hashed(study: Path) -> None:
     assert link.startswith("https://rooms.example/i/")
     token = link.rsplit("/", 1)[1]
     with open_study(study) as (_, engine), t.writing(engine) as connection:
-        assert rater_of_token(connection, token).id == "r001"
-        assert rater_of_token(connection, token + "x") is None
+        assert way_of_link(connection, token).rater.id == "r001"
+        assert way_of_link(connection, token + "x") is None
         secret = open_session(connection, "r001")
         assert rater_of_session(connection, secret).id == "r001"
     for file in study.glob("ratings.db*"):
@@ -263,7 +264,7 @@ def test_who_has_withdrawn_can_neither_come_back_nor_answer(study: Path) -> None
             here = at(connection, "r001")
         withdraw(study, "r001")
         with t.writing(engine) as connection:
-            assert rater_of_token(connection, link.rsplit("/", 1)[1]) is None
+            assert way_of_link(connection, link.rsplit("/", 1)[1]) is None
             assert rater_of_session(connection, secret) is None
             with pytest.raises(ConflictError, match="withdrawn"):
                 respond(connection, "r001", [answer(here)], protocol)

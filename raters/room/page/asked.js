@@ -2,6 +2,7 @@
 // them. A draft is {choices: {question: value}, flags: [], remark, generator}.
 
 import { readingDraft, readingPayload, readingQuestions } from "/room/page/analyses.js";
+import { OPTION_KEYS } from "/room/page/keys.js";
 
 export const emptyDraft = () => ({ choices: {}, flags: [], remark: "", generator: "" });
 
@@ -133,8 +134,11 @@ export function draftOf(step, payload) {
   return { choices, flags: [...flags], remark, generator };
 }
 
-// How many options a question has at most: so many digits are keys.
-export function mostOptions(setup) {
+// The keys of the question that has most options, as the help names them: "1 – 8" or "1 – 9, A – C".
+export function keysOfOptions(setup) {
   const marks = setup.scales.map(({ low, high }) => high - low + 1 + (setup.not_applicable ? 1 : 0));
-  return Math.min(9, Math.max(setup.labels.length, ...marks));
+  const most = Math.max(setup.labels.length + (setup.ask.traces ? 1 : 0), ...marks);
+  const letters = OPTION_KEYS.slice(9, most);
+  const further = letters.length > 1 ? `, A – ${letters.at(-1)}` : letters && ", A";
+  return `1 – ${Math.min(most, 9)}${further}`;
 }

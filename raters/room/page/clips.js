@@ -7,9 +7,9 @@ const RATE = 24; // frames per second, until it was seen
 const FAR = 0.25; // seconds apart that a nudge does not mend
 const MIDDLE = 0.5; // of a frame: where a seek cannot fall on its neighbour
 
-export function clipElement(address, alt) {
+export function clipElement(address) {
   const video = element("video", {
-    src: address, muted: "", playsinline: "", preload: "auto", "aria-label": alt, disablepictureinpicture: "",
+    src: address, muted: "", playsinline: "", preload: "auto", disablepictureinpicture: "",
   });
   video.muted = true; // the attribute alone does not mute one that a script made
   return video;

@@ -12,8 +12,10 @@ export function nameOf(step) {
 // step that was asked for (`at`), what waits is in `ahead` alone.
 export function waiting(state, pending) {
   const here = state.assignment && !state.at ? [state] : [];
+  const last = new Map(pending.map((event) => [event.assignment, event]));
   const settles = (step, event) =>
-    event.assignment === step.assignment && (event.phase === step.phase || "skip" in event.payload);
+    event.assignment === step.assignment &&
+    (event.phase === step.phase || ("skip" in event.payload && event === last.get(event.assignment)));
   return [...here, ...(state.ahead ?? [])].filter(
     (step) => !pending.some((event) => settles(step, event)),
   );

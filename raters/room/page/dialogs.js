@@ -2,21 +2,38 @@
 
 import { button, element } from "/room/page/elements.js";
 
-export function help(keys, { digits, say, close }) {
+export function help(list, { keys, say, close, elsewhere }) {
   return [
     element("h2", { id: "room-dialog-head" }, say("help_title")),
     element("p", {}, say("help_text")),
     element(
       "dl",
       {},
-      ...keys.flatMap(([names, what]) => [
-        element("dt", {}, element("kbd", {}, names.replace("{digits}", digits))),
+      ...list.flatMap(([names, what]) => [
+        element("dt", {}, element("kbd", {}, names.replace("{keys}", keys))),
         element("dd", {}, what),
       ]),
     ),
+    elsewhere,
     element("p", {}, element("a", { class: "room-leave", href: "/leave" }, say("leave"))),
     element("div", { class: "room-row" }, button("room-plain", say("close"), close)),
   ];
+}
+
+// How to go on on another device: a code, got when it is asked for.
+export function elsewhereOffer({ say, get }) {
+  const told = element("div", { class: "room-elsewhere", role: "status" });
+  const ask = button("room-plain", say("elsewhere"), async () => {
+    const got = await get();
+    if (!got) told.replaceChildren(element("p", {}, say("elsewhere_failed")));
+    else {
+      told.replaceChildren(
+        element("p", { class: "room-receipt" }, got.code),
+        element("p", {}, say("elsewhere_text", { hours: got.hours })),
+      );
+    }
+  });
+  return element("div", {}, ask, told);
 }
 
 // A reason is chosen by a click or its digit; that is all it takes.

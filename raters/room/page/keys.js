@@ -5,16 +5,19 @@ const LETTERS = {
   u: "undo", s: "skip", r: "remark", f: "flags", z: "large",
   "+": "closer", "=": "closer", "-": "further", 0: "fit",
   p: "play", ",": "frame_back", ".": "frame_on", l: "loop", h: "half",
-  "?": "help", "？": "help",
+  "?": "help",
 };
-// full-width forms, which a Chinese input method may give
-const WIDE = { "＋": "+", "－": "-", "，": ",", "。": ".", "０": "0" };
+// the keys of a question's options, in their order: nine digits, then the letters that are free
+export const OPTION_KEYS = "123456789ABCDEGIJKMNOQTVWXY";
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 const REPEATED = new Set(["closer", "further", "frame_back", "frame_on"]);
 
 export function meaning(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
-  if (/^[1-9]$/.test(event.key)) return event.repeat ? {} : { pick: Number(event.key) - 1 };
+  // a Chinese input method may give full-width forms
+  const pressed = event.key.length > 1 ? event.key : event.key.normalize("NFKC").replace("。", ".");
+  const option = pressed.length > 1 ? -1 : OPTION_KEYS.indexOf(pressed.toUpperCase());
+  if (option >= 0) return event.repeat ? {} : { pick: option };
   const arrow = ARROWS[event.key];
   if (arrow) {
     if (event.shiftKey) return { pan: arrow };
@@ -22,7 +25,7 @@ export function meaning(event) {
   }
   if (event.key === "Enter") return event.repeat ? {} : { onward: true };
   if (event.key === "Escape") return { act: "leave" };
-  const act = LETTERS[(WIDE[event.key] ?? event.key).toLowerCase()];
+  const act = LETTERS[pressed.toLowerCase()];
   if (!act) return null;
   return event.repeat && !REPEATED.has(act) ? {} : { act };
 }

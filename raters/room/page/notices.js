@@ -3,8 +3,8 @@
 
 import { button, element } from "/room/page/elements.js";
 
-// the first of these that holds is shown
-const ORDER = ["closed", "unsaved", "media", "no_clips", "told", "small"];
+// the first of these that holds is shown: what answers a key of the rater comes before what lasts
+const ORDER = ["closed", "told", "unsaved", "media", "no_clips", "small"];
 
 export function notices({ saved, strip }, say) {
   const held = new Map();

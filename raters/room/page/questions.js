@@ -4,11 +4,13 @@
 // the scale, a field is a line of free text below the options.
 
 import { element, stressed } from "/room/page/elements.js";
+import { OPTION_KEYS } from "/room/page/keys.js";
 
 export function drawQuestion(question, number, { chosen, pick, fixed }) {
   const head = `room-q-${question.id}`;
-  const options = question.options.map((option) =>
-    element(
+  const options = question.options.map((option, index) => {
+    const key = OPTION_KEYS[index];
+    return element(
       "button",
       {
         type: "button",
@@ -18,11 +20,14 @@ export function drawQuestion(question, number, { chosen, pick, fixed }) {
         "aria-checked": "false",
         "aria-disabled": fixed ? "true" : null,
         "aria-label": option.spoken ?? null,
+        "aria-keyshortcuts": key ?? null,
+        // a mark that is its own key says so already
+        "data-key": key === String(option.label) ? null : key,
         onclick: () => pick(number, option.value),
       },
       element("span", {}, String(option.label)),
-    ),
-  );
+    );
+  });
   const group = element(
     "section",
     {

@@ -10,6 +10,7 @@ import { keyboard } from "/room/page/hands.js";
 import { address, fetchAhead, forget, playsClips } from "/room/page/media.js";
 import { notices } from "/room/page/notices.js";
 import { ask, eventId, outbox, recall } from "/room/page/outbox.js";
+import { past } from "/room/page/past.js";
 import { panel } from "/room/page/panel.js";
 import { stage } from "/room/page/stage.js";
 import { findParts, narrow, part, room, say, stacked } from "/room/page/state.js";
@@ -22,6 +23,7 @@ const LONGEST = 86_400_000; // milliseconds
 const PATIENCE = 800; // milliseconds before a page says that it waits
 
 let sheet, scene, news, box, hand;
+const before = past();
 
 export async function open(root) {
   findParts(root);
@@ -104,7 +106,9 @@ function heard(what, answer) {
     else if (room.kept) news.tell("told", "kept");
     room.kept = false;
     room.saved = true;
-    arrive(answer.body.state);
+    // none where the study was closed meanwhile
+    if (answer.body.state) arrive(answer.body.state);
+    else askState();
   }
 }
 
@@ -136,7 +140,7 @@ function recount() {
 function fetchMedia() {
   const coming = [room.step, ...room.queue.slice(0, FETCHED)].filter(Boolean);
   const stimuli = coming.flatMap((step) => step.stimuli);
-  forget(stimuli);
+  forget([...stimuli, ...before.stimuli()]);
   fetchAhead(stimuli);
 }
 
@@ -205,7 +209,10 @@ async function present(step) {
   room.earlier = settledBefore(step, room.settled);
   room.draft = room.drafts[nameOf(step)] ?? draftOf(step, step.answer);
   Object.assign(room, { view: step.phase, busy: room.stopped, since: performance.now(), looked: 0 });
-  if (!room.visiting) room.session = step.session ?? 1;
+  if (!room.visiting) {
+    room.session = step.session ?? 1;
+    before.shows(step);
+  }
   const clips = step.stimuli.some(({ kind }) => kind === "clip");
   if (clips && !playsClips()) news.tell("no_clips", "no_clips");
   scene.show(step, addresses);
@@ -267,6 +274,7 @@ function submit(payload) {
   };
   forgetDraft();
   storeSettled(room.settled, [event]);
+  before.answers(step, payload);
   news.drop("told");
   box.add(event);
   recount();
@@ -290,11 +298,10 @@ function askSkip() {
 // Back to what was answered last, and from there to what was answered before it.
 async function undo() {
   if (room.busy) return;
-  if (room.offline) {
-    news.tell("told", "undo_later");
+  if (room.offline || box.pending().length) {
+    visitOwn();
     return;
   }
-  await box.flush();
   const back = room.state?.back ?? [];
   const here = room.visiting ? back.indexOf(room.step.assignment) : back.length;
   const at = back[here - 1];
@@ -308,6 +315,20 @@ async function undo() {
   room.visiting = true;
   recount();
   present(room.state);
+}
+
+// The same by what the page itself knows.
+function visitOwn() {
+  const session = room.view === "break" ? room.resting.session - 1 : room.session;
+  const open = before.open(session, room.queue);
+  const here = room.visiting ? open.indexOf(room.step.assignment) : open.length;
+  if (here < 1) {
+    news.tell("told", "undo_later");
+    return;
+  }
+  news.drop("told");
+  room.visiting = true;
+  present(before.again(open[here - 1]));
 }
 
 // ---- drawing

@@ -8,6 +8,7 @@ import { viewer } from "/room/page/viewer.js";
 
 export function stage({ panes, under }, { say, stacked, tapped, played, large }) {
   let running = null;
+  let now = null; // {step, pictures}: the step, and the elements that show it
   let percent = element("span", { class: "room-percent" });
   const look = viewer(panes, {
     tapped: (x, y) => tapped(x, y),
@@ -27,24 +28,32 @@ export function stage({ panes, under }, { say, stacked, tapped, played, large })
     );
   }
 
-  // what stands under the pictures is drawn anew when the language changes
+  function name() {
+    if (!now) return;
+    const names = sides(now.step, { say, stacked: stacked() });
+    now.pictures.forEach((picture, index) => {
+      picture.setAttribute(picture.tagName === "IMG" ? "alt" : "aria-label", names[index]);
+    });
+  }
+
+  // names and what stands under the pictures are drawn anew when the language changes
   function tools() {
     running?.speak();
+    name();
     under.replaceChildren(glass(), ...(running ? [running.bar] : []));
   }
 
   function show(step, addresses) {
     running?.end();
-    const names = sides(step, { say, stacked: stacked() });
     const shown = step.stimuli.map(({ kind, width, height }, index) => {
-      const alt = names[index];
       const picture = kind === "clip"
-        ? clipElement(addresses[index], alt)
-        : element("img", { src: addresses[index], alt, draggable: "false" });
+        ? clipElement(addresses[index])
+        : element("img", { src: addresses[index], draggable: "false" });
       return { picture, width, height, kind };
     });
     const videos = shown.filter(({ kind }) => kind === "clip").map(({ picture }) => picture);
     running = videos.length ? player(videos, { say, played }) : null;
+    now = { step, pictures: shown.map(({ picture }) => picture) };
     look.show(shown);
     tools();
     running?.start();
@@ -53,6 +62,7 @@ export function stage({ panes, under }, { say, stacked, tapped, played, large })
   function clear() {
     running?.end();
     running = null;
+    now = null;
     look.show([]);
     under.replaceChildren();
   }

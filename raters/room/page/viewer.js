@@ -54,7 +54,11 @@ export function viewer(stage, { tapped, changed }) {
 
   // zoom so that the place under the point stays under it
   function zoomAt(pane, clientX, clientY, zoom) {
-    const [x, y] = shares(pane, clientX, clientY);
+    hold(pane, shares(pane, clientX, clientY), clientX, clientY, zoom);
+  }
+
+  // zoom so that this place in the picture lies under the point
+  function hold(pane, [x, y], clientX, clientY, zoom) {
     look.zoom = Math.min(Math.max(zoom, 1), most());
     const box = pane.node.getBoundingClientRect();
     const scale = fitOf(pane) * look.zoom;
@@ -89,12 +93,18 @@ export function viewer(stage, { tapped, changed }) {
     };
   }
 
+  // how two fingers came down: what they do is reckoned from there, so that nothing adds up
+  function pinched(pane) {
+    const { x, y, apart } = span();
+    return { apart, zoom: look.zoom, place: shares(pane, x, y) };
+  }
+
   function down(pane, event) {
     if (event.button > 0) return;
     pane.node.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     tap = fingers.size === 1 ? { x: event.clientX, y: event.clientY } : null;
-    pinch = fingers.size === 2 ? { ...span(), zoom: look.zoom } : null;
+    pinch = fingers.size === 2 ? pinched(pane) : null;
   }
 
   function moved(pane, event) {
@@ -104,9 +114,7 @@ export function viewer(stage, { tapped, changed }) {
     if (tap && Math.hypot(event.clientX - tap.x, event.clientY - tap.y) > SLIP) tap = null;
     if (pinch && fingers.size === 2) {
       const now = span();
-      moveBy(pane, now.x - pinch.x, now.y - pinch.y);
-      zoomAt(pane, now.x, now.y, (pinch.zoom * now.apart) / pinch.apart);
-      Object.assign(pinch, { x: now.x, y: now.y });
+      hold(pane, pinch.place, now.x, now.y, (pinch.zoom * now.apart) / pinch.apart);
     } else if (!tap && fingers.size === 1) {
       moveBy(pane, event.clientX - last.x, event.clientY - last.y);
     }

@@ -1,9 +1,9 @@
 // The windows before the room, opened one at a time in its one dialog.
 
-import { mostOptions } from "/room/page/asked.js";
-import { help, screenCheck, skipping } from "/room/page/dialogs.js";
+import { keysOfOptions } from "/room/page/asked.js";
+import { elsewhereOffer, help, screenCheck, skipping } from "/room/page/dialogs.js";
 import { element } from "/room/page/elements.js";
-import { keep } from "/room/page/outbox.js";
+import { ask, keep } from "/room/page/outbox.js";
 import { part, room, say, texts } from "/room/page/state.js";
 
 function openWith(kind, content) {
@@ -20,8 +20,14 @@ export function closeWindow() {
 export function openHelp() {
   const clips = room.setup.modality === "video";
   const { flags, remark } = room.setup.ask;
-  const keys = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
-  openWith("help", help(keys, { digits: mostOptions(room.setup), say, close: closeWindow }));
+  const list = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
+  const elsewhere = elsewhereOffer({ say, get: getCode });
+  openWith("help", help(list, { keys: keysOfOptions(room.setup), say, close: closeWindow, elsewhere }));
+}
+
+async function getCode() {
+  const answer = await ask("/room/code", { body: {}, token: room.setup.token, tries: 1 });
+  return answer.status === 200 ? answer.body : null;
 }
 
 // `skip` takes {skip: reason, remark?}.

@@ -1,0 +1,277 @@
+"""Measures planted models by the whole chain and says how well their truth is found.
+
+    python -m benchmarks.recovery.measure --out DIR [--trained RUN]
+
+Paints the sets of `painted.py` into DIR (what is there is kept), probes them, lets simulated raters
+with habits and noise judge them blind beside references, and writes `results.json` and the figures.
+`--trained` adds a run of trained models (`generate.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import spearmanr
+
+from bench.atelier import MANNERS
+from bench.atelier.mixture import expected_mixture
+from bench.probing import probe
+from bench.records import REFERENCE, Score
+from benchmarks.recovery.figures import write_figures
+from benchmarks.recovery.mixtures import TRIANGLE
+from benchmarks.recovery.painted import GUIDANCE, SETS, make_references, make_run
+from benchmarks.recovery.raters import Panel, judge
+from leaderboard.probes import as_attributions, as_probe, check_probes
+from leaderboard.style import style
+
+RESAMPLES = 300
+PROBE = "trained:atelier-probe"
+OTHERS = ("japanese", "western")
+PLAIN = Panel()
+HABIT = Panel(habit={"japanese": 0.3})
+"""Three answers in ten are "Japanese" whatever is shown."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--trained", type=Path, help="a run of trained models")
+    parser.add_argument("--repeats", type=int, default=100, help="studies drawn for the coverage")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
+    seen = {name: looked_at(name, out) for name in SETS}
+    results: dict[str, Any] = {"triangle": {}, "coverage": {}, "sets": {}}
+    triangle = seen["triangle"]
+    results["triangle"]["probe"] = recovered(by_probe(triangle), shares_of_names(triangle))
+    rng = np.random.default_rng(1)
+    plain = by_raters(judge(triangle, PLAIN, rng))
+    results["triangle"]["raters"] = recovered(plain, shares_of_names(triangle))
+    results["habit"] = habits(plain, by_raters(judge(triangle, HABIT, np.random.default_rng(1))))
+    results["coverage"] = coverage(triangle, arguments.repeats)
+    for name in ("ink", "blend", "quality"):
+        results["sets"][name] = {
+            "probe": leaks(by_probe(seen[name])),
+            "raters": leaks(by_raters(judge(seen[name], PLAIN, np.random.default_rng(2)))),
+        }
+    if arguments.trained:
+        rows = looked_at_run(arguments.trained, out / "references")
+        results["triangle"]["trained, probe"] = recovered(by_probe(rows), shares_of_names(rows))
+        judged = by_raters(judge(rows, PLAIN, np.random.default_rng(3)))
+        results["triangle"]["trained, raters"] = recovered(judged, shares_of_names(rows))
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_figures(results, out)
+    print(json.dumps({name: results[name] for name in ("habit", "coverage", "sets")}))
+
+
+def looked_at(name: str, out: Path) -> pd.DataFrame:
+    """Paint and probe a set; return the rows of style of the shipped probe."""
+    ink = name == "ink"
+    references = make_references(out / f"references{'-ink' * ink}", 60, ink=ink)
+    return looked_at_run(make_run(name, out / name), references)
+
+
+def looked_at_run(run: Path, references: Path) -> pd.DataFrame:
+    probe(run, network="atelier-probe", references=references)
+    rows = check_probes(pd.read_parquet(run / "probes.parquet"), str(run))
+    # the linear head, fitted on the set's own references, where the shipped probe knows no ink
+    wanted = "linear:atelier-probe" if "ink" in run.parent.name else PROBE
+    return rows[rows["probe"] == wanted].reset_index(drop=True)
+
+
+def by_probe(rows: pd.DataFrame) -> list[Score]:
+    found = style(
+        as_attributions(rows, "s"),
+        home="chinese",
+        rng=np.random.default_rng(0),
+        resamples=RESAMPLES,
+        known=MANNERS,
+    )
+    return [as_probe(score, "probe") for score in found]
+
+
+def by_raters(attributions: pd.DataFrame, resamples: int = RESAMPLES) -> list[Score]:
+    rng = np.random.default_rng(0)
+    return style(attributions, home="chinese", rng=rng, resamples=resamples, known=MANNERS)
+
+
+def shares_of_names(rows: pd.DataFrame) -> Mapping[str, tuple[float, float, float]]:
+    there = set(rows["model"])
+    return {one.name: one.shares for one in TRIANGLE if one.name in there}
+
+
+def recovered(
+    scores: Sequence[Score], truth: Mapping[str, tuple[float, float, float]]
+) -> dict[str, Any]:
+    """Hold excess leak and neutral default against the truth, per tradition.
+
+    The truth of a neutral default is (s_l − s_C) / (s_l + s_C) of the training shares s; of a leak the
+    share of l that a perfectly trained model paints when Chinese is asked for, and the training share
+    itself, of which a leak is not a function alone.
+    """
+    found: dict[str, Any] = {}
+    for place, other in enumerate(MANNERS):
+        if other not in OTHERS:
+            continue
+        rows = []
+        for model, shares in truth.items():
+            asked = expected_mixture(shares, "chinese", GUIDANCE)
+            leak = _one(scores, "excess_leak", model, other)
+            default = _one(scores, "neutral_default", model, other)
+            rows.append(
+                {
+                    "model": model,
+                    "share": shares[place],
+                    "expected": float(asked[place]),
+                    "balance": (shares[place] - shares[0]) / (shares[place] + shares[0]),
+                    "leak": leak.value,
+                    "leak_low": leak.low,
+                    "leak_high": leak.high,
+                    "raw": _one(scores, "raw_leak", model, other).value,
+                    "default": default.value,
+                    "default_low": default.low,
+                    "default_high": default.high,
+                }
+            )
+        frame = pd.DataFrame(rows)
+        found[other] = {
+            "models": len(frame),
+            "leak against share": _spearman(frame, "share", "leak"),
+            "leak against expected": _spearman(frame, "expected", "leak"),
+            "default against balance": _spearman(frame, "balance", "default"),
+            "default against share": _spearman(frame, "share", "default"),
+            "line of leak on expected": _line(frame["expected"], frame["leak"]),
+            "line of default on balance": _line(frame["balance"], frame["default"]),
+            "rows": rows,
+        }
+    return found
+
+
+def habits(plain: Sequence[Score], habit: Sequence[Score]) -> dict[str, Any]:
+    """Return how far a habit of saying "Japanese" moves three indices towards Japanese, on average."""
+    moved = {}
+    for metric in ("choice_bias", "raw_leak", "excess_leak"):
+        away = [
+            _one(habit, metric, one.name, "japanese").value
+            - _one(plain, metric, one.name, "japanese").value
+            for one in TRIANGLE
+        ]
+        reach = [
+            _one(plain, metric, one.name, "japanese").high
+            - _one(plain, metric, one.name, "japanese").low
+            for one in TRIANGLE
+        ]
+        moved[metric] = {
+            "mean change": float(np.mean(away)),
+            "standard error": float(np.std(away, ddof=1) / np.sqrt(len(away))),
+            "mean half width": float(np.nanmean(reach) / 2),
+        }
+    return moved
+
+
+def coverage(rows: pd.DataFrame, repeats: int) -> dict[str, Any]:
+    """Draw studies from three models' pool and count how often the intervals hold the pool's value.
+
+    A study draws twelve scenes with their seeds and R references of each class from the pool, and a panel of six
+    raters anew. What it should find is what infinitely many such raters would say of the whole pool.
+    """
+    chosen = [one.name for one in TRIANGLE[:3]]
+    pool = rows[rows["model"].isin([*chosen, REFERENCE])]
+    pool = pool[pool["target"].isin(["chinese"]) | (pool["model"] == REFERENCE)]
+    chance = PLAIN.chances(pool)
+    asked = (pool["model"] != REFERENCE).to_numpy()
+    home = (pool["target"] == "chinese").to_numpy()
+    rng = np.random.default_rng(7)
+    found: dict[str, Any] = {}
+    for references in (15, 30, 60):
+        held, raw_held, raw_off, widths, whole = 0, 0, [], [], 0
+        for _ in range(repeats):
+            study = judge(_drawn(pool, references, rng), PLAIN, rng)
+            scores = by_raters(study, resamples=200)
+            for model in chosen:
+                of_model = (pool["model"] == model).to_numpy()
+                for other in OTHERS:
+                    column = chance[:, MANNERS.index(other)]
+                    raw = float(column[of_model].mean())
+                    true = raw - float(column[home & ~asked].mean())
+                    latent = float(pool.loc[of_model, f"p_{other}"].mean())
+                    excess = _one(scores, "excess_leak", model, other)
+                    leak = _one(scores, "raw_leak", model, other)
+                    whole += 1
+                    held += excess.low <= true <= excess.high
+                    raw_held += leak.low <= latent <= leak.high
+                    raw_off.append(leak.value - latent)
+                    widths.append((excess.high - excess.low) / 2)
+        found[str(references)] = {
+            "studies": repeats,
+            "intervals": whole,
+            "excess leak holds": held / whole,
+            "mean half width": float(np.nanmean(widths)),
+            "raw share as the latent share: holds": raw_held / whole,
+            "raw share as the latent share: bias": float(np.mean(raw_off)),
+        }
+    return found
+
+
+def _drawn(pool: pd.DataFrame, references: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw scenes with replacement under new names, and references of each class."""
+    outputs = pool[pool["model"] != REFERENCE]
+    scene = outputs["prompt"].str.partition("/")[0]
+    parts = []
+    for number, name in enumerate(rng.choice(sorted(set(scene)), 12)):
+        own = outputs[scene == name].copy()
+        own["prompt"] = f"d{number}/chinese"
+        own["output"] = own["output"] + f"-{number}"
+        parts.append(own)
+    works = pool[pool["model"] == REFERENCE]
+    for tradition in MANNERS:
+        own = works[works["target"] == tradition]
+        drawn = own.iloc[rng.integers(len(own), size=references)].copy()
+        drawn["output"] = [f"{tradition}-{number}" for number in range(references)]
+        parts.append(drawn.assign(prompt=drawn["output"], work=drawn["output"]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def leaks(scores: Sequence[Score]) -> dict[str, dict[str, float]]:
+    models = sorted({score.model for score in scores} - {"", REFERENCE})
+    found = {}
+    for model in models:
+        score = _one(scores, "excess_leak", model, "japanese")
+        found[model] = {"value": score.value, "low": score.low, "high": score.high}
+    return found
+
+
+def _spearman(frame: pd.DataFrame, first: str, second: str) -> float:
+    known = frame[[first, second]].dropna()
+    return float(spearmanr(known[first], known[second]).statistic)
+
+
+def _line(true: pd.Series, found: pd.Series) -> dict[str, float]:
+    """Return slope and intercept of the calibration line, with intervals drawn over models."""
+    known = pd.DataFrame({"true": true, "found": found}).dropna()
+    rng = np.random.default_rng(0)
+    fits: list[npt.NDArray[np.float64]] = []
+    for draw in range(1001):
+        rows = known if draw == 0 else known.iloc[rng.integers(len(known), size=len(known))]
+        if len(set(rows["true"])) > 1:
+            fits.append(np.polyfit(rows["true"], rows["found"], 1))
+    low, high = np.quantile(np.stack(fits[1:]), [0.025, 0.975], axis=0)
+    names = ("slope", "intercept")
+    told = dict(zip(names, map(float, fits[0]), strict=True))
+    told |= {f"{name}_low": float(value) for name, value in zip(names, low, strict=True)}
+    return told | {f"{name}_high": float(value) for name, value in zip(names, high, strict=True)}
+
+
+def _one(scores: Sequence[Score], metric: str, model: str, group: str) -> Score:
+    (found,) = [s for s in scores if (s.metric, s.model, s.group) == (metric, model, group)]
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""A release gate: one model against a baseline, by what probes saw, verdict by verdict.
+
+All differences are the model's less the baseline's on the same prompts, languages and seeds. They are
+drawn again over scenes and seeds (each draw gives scenes and seeds whole weights, and an output counts
+with their product: Owen 2007), since the noise of a seed is shared by all prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bench.errors import RequestError
+from bench.records import REFERENCE, Score
+from leaderboard.compare import Outcome, Verdict
+from leaderboard.multiplicity import holm
+from leaderboard.probes import FAULTS, FROM_PROBE, STYLE
+from leaderboard.selection import confirmatory, distinct
+
+Array = NDArray[np.float64]
+
+PREFERRED = ("linear", "trained", "zero-shot")
+"""Which way of telling styles decides, where there are several."""
+RESAMPLES = 2000
+_MORE_IS_BETTER = {"leak": False, "diversity": True, "language_gap": False, "faults": False}
+_CELL = ["prompt", "language", "seed"]
+
+
+def gate(
+    probes: pd.DataFrame,
+    diversity: pd.DataFrame | None,
+    *,
+    model: str,
+    baseline: str,
+    home: str,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+) -> list[Verdict]:
+    """Return verdicts on leak (per tradition), diversity, language gap (per tradition) and faults.
+
+    Args:
+        probes: as `probes.check_probes` returns it.
+        diversity: Vendi scores by prompt, or None.
+        model: the one to be released.
+        baseline: what it must not be worse than.
+        home: the tradition under test.
+        rng: draws the resamples.
+        confidence: of the intervals; a loss is one that stands after Holm's correction.
+
+    Raises:
+        RequestError: either model has no output in the table.
+    """
+    for name in (model, baseline):
+        if not (probes["model"] == name).any():
+            raise RequestError(f"the probes have no output of {name!r}")
+    blank = Score(
+        source=FROM_PROBE, metric="gate", model=model, against=baseline, confidence=confidence
+    )
+    scores = []
+    of_style = probes[(probes["kind"] == STYLE) & confirmatory(probes)]
+    if probe := deciding(of_style):
+        own = of_style[(of_style["probe"] == probe) & (of_style["target"] == home)]
+        classes = [
+            str(column).removeprefix("p_")
+            for column in own
+            if str(column).startswith("p_") and own[column].notna().any()
+        ]
+        for other in classes:
+            if other not in {home, "other"}:
+                column = f"p_{other}"
+                at = replace(blank, group=other)
+                scores.append(_leak(own, column, replace(at, criterion="leak"), rng))
+                scores.append(_gap(own, column, replace(at, criterion="language_gap"), rng))
+    scores.append(_diversity(diversity, replace(blank, criterion="diversity"), rng))
+    scores.append(_faults(probes, replace(blank, criterion="faults"), rng))
+    p_values = [_p_of(score) for score in scores]
+    return [
+        Verdict(score, p, corrected, _outcome(score, corrected))
+        for score, p, corrected in zip(scores, p_values, holm(p_values), strict=True)
+    ]
+
+
+def deciding(of_style: pd.DataFrame) -> str:
+    """Return the probe whose style decides, "" without any."""
+    there = distinct(of_style["probe"])
+    for method in PREFERRED:
+        for probe in there:
+            if probe.startswith(f"{method}:"):
+                return probe
+    return there[0] if there else ""
+
+
+def _leak(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator) -> Score:
+    pairs = _pairs(own, column, score)
+    if pairs.empty:
+        return replace(score, reason="no common prompts")
+    return _drawn(score, pairs, lambda weight: _mean(pairs["difference"], weight), rng)
+
+
+def _gap(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator) -> Score:
+    """|leak in one language less that in the other|, the model's less the baseline's."""
+    pairs = _pairs(own, column, score)
+    languages = distinct(pairs["language"]) if len(pairs) else []
+    if len(languages) != 2:
+        return replace(score, reason="not asked in two languages")
+    first = (pairs["language"] == languages[0]).to_numpy()
+
+    def wider(weight: Array) -> Array:
+        gaps = [
+            np.abs(_mean(pairs[side], weight, first) - _mean(pairs[side], weight, ~first))
+            for side in ("ours", "theirs")
+        ]
+        found: Array = gaps[0] - gaps[1]
+        return found
+
+    return _drawn(score, pairs, wider, rng)
+
+
+def _diversity(table: pd.DataFrame | None, score: Score, rng: np.random.Generator) -> Score:
+    if table is None:
+        return replace(score, reason="no network looked")
+    within = table[(table["kind"] == "within") & (table["n"] > 1)].assign(seed="")
+    pairs = _pairs(within, "vendi", score) if len(within) else within
+    if pairs.empty:
+        return replace(score, reason="one picture per prompt")
+    return _drawn(score, pairs, lambda weight: _mean(pairs["difference"], weight), rng)
+
+
+def _faults(probes: pd.DataFrame, score: Score, rng: np.random.Generator) -> Score:
+    rows = probes[probes["kind"] == FAULTS]
+    if rows.empty:
+        return replace(score, reason="no pictures were looked at")
+    any_fault = (
+        rows["blank"].fillna(value=False).astype(bool)
+        | (rows["duplicate_of"].fillna("") != "")
+        | (rows["watermark"].fillna("") != "")
+    )
+    pairs = _pairs(rows.assign(fault=any_fault.astype(float)), "fault", score)
+    if pairs.empty:
+        return replace(score, reason="no common prompts")
+    return _drawn(score, pairs, lambda weight: _mean(pairs["difference"], weight), rng)
+
+
+def _pairs(rows: pd.DataFrame, column: str, score: Score) -> pd.DataFrame:
+    """Return the outputs that both made, side by side: `ours`, `theirs`, their `difference`."""
+    rows = rows[rows["model"] != REFERENCE]
+    ours, theirs = (
+        rows[rows["model"] == name].set_index(_CELL)[column]
+        for name in (score.model, score.against)
+    )
+    pairs = pd.DataFrame({"ours": ours, "theirs": theirs}).dropna().reset_index()
+    return pairs.assign(difference=pairs["ours"] - pairs["theirs"])
+
+
+def _drawn(
+    score: Score, pairs: pd.DataFrame, value_of: Callable[[Array], Array], rng: np.random.Generator
+) -> Score:
+    """Return the score with value and percentile interval over scenes and seeds.
+
+    `value_of` maps weights of the pairs, (pairs, draws), to values, (draws,).
+    """
+    scene = pd.factorize(pairs["prompt"].str.partition("/")[0])[0]
+    seed = pd.factorize(pairs["seed"])[0]
+    weight = np.ones((len(pairs), 1 + RESAMPLES))
+    facets = []
+    for name, codes in (("scenes", scene), ("seeds", seed)):
+        number = int(codes.max()) + 1
+        if number > 1:
+            drawn = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLES).T
+            weight[:, 1:] *= drawn[codes]
+            facets.append(name)
+    score = replace(score, n_items=2 * len(pairs), n_values=len(pairs))
+    if not facets:
+        return replace(
+            score, value=float(value_of(weight[:, :1])[0]), reason="no interval: one output"
+        )
+    draws = value_of(weight)
+    known = draws[1:][np.isfinite(draws[1:])]
+    tail = (1 - score.confidence) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    # a bootstrap of few units is too narrow: widened as Student's t is beside the normal
+    fewest = min(int(codes.max()) + 1 for codes in (scene, seed) if codes.max() > 0)
+    widen = math.sqrt(fewest / (fewest - 1))
+    value = float(draws[0])
+    return replace(
+        score,
+        value=value,
+        low=value + widen * min(float(low) - value, 0.0),
+        high=value + widen * max(float(high) - value, 0.0),
+        method=f"paired by prompt and seed; percentile bootstrap ({RESAMPLES}) over {' and '.join(facets)}",
+    )
+
+
+def _mean(values: pd.Series, weight: Array, where: NDArray[np.bool_] | None = None) -> Array:
+    chosen = np.ones(len(values), dtype=bool) if where is None else where
+    total = weight[chosen].sum(axis=0)
+    sums = values.to_numpy(dtype=np.float64)[chosen] @ weight[chosen]
+    found: Array = np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
+    return found
+
+
+def _p_of(score: Score) -> float:
+    """Return the two-sided p from the interval's width; 1 where nothing differs at all."""
+    if not (math.isfinite(score.value) and math.isfinite(score.low)):
+        return math.nan
+    error = (score.high - score.low) / (2 * norm.ppf(0.5 + score.confidence / 2))
+    if error < 1e-12:
+        return 1.0 if abs(score.value) < 1e-12 else 0.0
+    return float(2 * norm.sf(abs(score.value) / error))
+
+
+def _outcome(score: Score, corrected: float) -> Outcome:
+    if math.isnan(corrected):
+        return "not comparable"
+    if corrected >= 1 - score.confidence:
+        return "no difference shown"
+    return "better" if (score.value > 0) == _MORE_IS_BETTER[score.criterion] else "worse"
+
+
+def half_width(verdicts: Sequence[Verdict], criterion: str) -> float:
+    """Return the widest half interval of one criterion: the precision that was reached."""
+    found = [
+        (one.difference.high - one.difference.low) / 2
+        for one in verdicts
+        if one.difference.criterion == criterion
+    ]
+    known = [value for value in found if math.isfinite(value)]
+    return max(known) if known else math.nan

@@ -1,0 +1,86 @@
+"""`pinlu check`: a loss that is there is found, a model is no loss against itself, nonsense is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench.atelier.checkpoint import CHECKPOINTS
+from bench.checking import MOST_SEEDS, planned_half_width, planned_seeds
+from bench.cli import main
+from bench.reading import read_yaml
+from tests.bench.probing import references
+from tests.conftest import write_yaml
+
+BALANCED = str(CHECKPOINTS / "atelier-balanced")
+WEST = str(CHECKPOINTS / "atelier-west")
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> str:
+    content = read_yaml(Path("prompts/first-look/suite.yaml"))
+    keep = ("id", "prompts")
+    scenes = [
+        {name: scene[name] for name in keep} | {"prompts": {"chinese": scene["prompts"]["chinese"]}}
+        for scene in content["scenes"][:5]
+    ]
+    head = {name: content[name] for name in ("version", "modality", "home", "traditions")}
+    return str(write_yaml(tmp_path / "short.yaml", {"suite": "short", **head, "scenes": scenes}))
+
+
+def options(suite: str, out: Path) -> list[str]:
+    few = ["--seeds", "12", "--languages", "en", "--set", "guidance_scale=1.0"]
+    return ["--suite", suite, "--out", str(out), *few, "--set", "num_inference_steps=8"]
+
+
+def test_a_model_that_learned_from_western_pictures_is_a_loss(
+    suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    works = references(tmp_path / "works", 6)
+    asked = ["check", WEST, "--baseline", BALANCED, "--references", str(works)]
+    assert main([*asked, *options(suite, tmp_path / "out")]) == 1
+    assert ": worse (" in capsys.readouterr().out
+    for name, says in (("index.html", "A significant loss."), ("index.zh.html", "有显著退步。")):
+        page = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert says in page
+        assert page.count("data:image/webp") == 10
+        assert "http" not in page.replace('hreflang="', "")
+    verdicts = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
+    leak = {one["group"]: one["value"] for one in verdicts if one["criterion"] == "leak"}
+    assert leak["western"] > 0.1 > leak["japanese"]
+    assert {one["criterion"] for one in verdicts} == {"leak", "language_gap", "diversity", "faults"}
+
+
+def test_a_copy_of_the_baseline_is_no_loss(suite: str, tmp_path: Path) -> None:
+    few = ["--suite", suite, "--out", str(tmp_path / "out"), "--seeds", "2", "--languages", "en"]
+    few += ["--limit", "3", "--set", "num_inference_steps=4"]
+    copy = tmp_path / "candidate"
+    shutil.copytree(BALANCED, copy)
+    assert (
+        main(["check", str(copy), "--baseline", BALANCED, *options(suite, tmp_path / "out")]) == 0
+    )
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "No significant loss." in page
+    assert "No reference works were given" in page
+
+
+def test_wrong_requests_are_refused_before_any_work(
+    suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for asked in (
+        [BALANCED, "--baseline", BALANCED],
+        [BALANCED, "--baseline", str(tmp_path / "nothing-there")],
+        [WEST, "--baseline", BALANCED, "--precision", "7"],
+    ):
+        assert main(["check", *asked, *options(suite, tmp_path / "out")]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_seeds_are_planned_for_a_finer_answer() -> None:
+    assert planned_seeds(72, 2, 0.2) <= planned_seeds(72, 2, 0.15) < planned_seeds(72, 2, 0.11)
+    assert planned_half_width(72, 2, planned_seeds(72, 2, 0.15)) <= 0.15
+    assert planned_seeds(3, 1, 0.001) == MOST_SEEDS
