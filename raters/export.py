@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
     withdrawn raters are left out; simulated raters have the group `simulated`.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    times: Counter[tuple[str, str]] = Counter()
     with open_study(study) as (protocol, engine), t.reading(engine) as connection:
         for event in _last_events(connection):
             common = {
@@ -58,7 +60,9 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
                 "rater_group": SIMULATED if event.simulated else event.rater_group,
                 "room_language": event.room_language,
             }
-            for name, answered in [*_answers(event), *_passages(event, study)]:
+            for name, answered in _answers(event):
+                rows[name].append({**common, **answered})
+            for name, answered in _passages(event, study, times):
                 rows[name].append({**common, **answered})
     return {
         name: pd.DataFrame(rows[name], columns=pd.Index(columns))
@@ -124,26 +128,32 @@ def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "detections", {**item, "seen_as": payload["human"], **told}
 
 
-def _passages(event: Row[Any], study: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what was said of each of two analyses: scales, marks, and marks for its length."""
+def _passages(
+    event: Row[Any], study: Path, times: Counter[tuple[str, str]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what was said of each of two analyses: scales, marks, and marks for its length.
+
+    An analysis comes in several pairs: `times` counts how often a rater has judged it, and what
+    comes after the first time is a further occasion.
+    """
     payload = event.payload
     if event.phase != PAIR or "marks" not in payload:
         return
     for side, item in zip(SIDES, (event.first, event.second), strict=True):
+        about = {"item": item, "occasion": times[event.rater, item]}
+        times[event.rater, item] += 1
         for criterion, value in payload["scales"][side].items():
             lacks = value == NOT_APPLICABLE
             answered = {"value": None if lacks else value, "not_applicable": lacks}
-            yield "ratings", {"item": item, "criterion": criterion, **answered}
+            yield "ratings", {**about, "criterion": criterion, **answered}
         own = [mark for mark in payload["marks"] if mark["side"] == side]
         for mark in own:
-            yield (
-                "marks",
-                {"item": item, **{key: mark[key] for key in ("section", "start", "end", "kind")}},
-            )
+            place = {name: mark[name] for name in ("section", "start", "end", "kind")}
+            yield "marks", {**about, **place}
         counts = {kind: sum(mark["kind"] == kind for mark in own) for kind in MARKS}
         text = json.loads((study / FOLDER / f"{item}.json").read_text("utf-8"))
         characters = sum(len(section["text"]) for section in text)
-        yield "passages", {"item": item, **counts, "characters": characters}
+        yield "passages", {**about, **counts, "characters": characters}
 
 
 def _last_events(connection: Connection) -> list[Row[Any]]:
