@@ -279,6 +279,8 @@ def _pictures(study: Path, out: Path) -> Pictures:
             low.n_values,
         )
         for low in lowest_scenes(study_tables(study)["ratings"], weights=weights(study))
+        # of answers there is no picture of their own
+        if picture(study, low.item).is_file()
     ]
     return Pictures([copied(*found) for found in showcase(study, read_key(study))], lowest)
 

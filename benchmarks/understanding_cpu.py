@@ -55,7 +55,7 @@ def measure(folder: Path, size: int, per_tradition: int) -> dict[str, float | in
     reader = Reader(spec, spec.arguments, lambda work: shown(works, run.here[work]))
     jobs = [job for jobs in run.now(MODEL) for job in jobs]
     lengths = {job.key: reader.length(job) for job in jobs}
-    batches = [b for b in batches_by_length(jobs, lengths, size) if len(b) == size][:4]
+    batches = sorted(batches_by_length(jobs, lengths, size), key=len, reverse=True)[:4]
     some = [job for batch in batches for job in batch][: 2 * size]
     began = time.perf_counter()
     singles = sum(reader.answer([job])[0].tokens for job in some)

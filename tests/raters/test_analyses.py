@@ -13,6 +13,7 @@ import pytest
 
 from bench.cli import main
 from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.overview import oversee, readable
 from bench.reporting import score_studies
 from raters import tables as t
 from raters.cleaning import GAP, cleaned, names_of
@@ -22,6 +23,7 @@ from raters.invitations import enrol_raters
 from raters.payloads import SIDES, Answer, check_payload
 from raters.people import start
 from raters.position import position
+from raters.simulated import Look, simulate
 from raters.store import owns, respond
 from raters.study import create, status
 from tests.raters.readings import MODELS, readings_config, readings_run, readings_study
@@ -212,3 +214,16 @@ def test_an_analysis_holds_its_text_as_it_is(study: Path) -> None:
     (section,) = json.loads(file.read_text(encoding="utf-8"))
     assert "<script>alert('x')</script>" in section["text"]
     assert set(section["question"]) == {"zh", "en"}
+
+
+def test_the_organisers_view_and_the_report_speak_of_analyses(tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    judge_all(study, 1)
+    found = oversee(study)
+    assert found["coverage"]["pairs"]["number"] == 9
+    assert "readings" in readable(found)
+    assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
+    report = next((tmp_path / "tables").glob("report.md")).read_text(encoding="utf-8")
+    assert "two models' analyses of it, side by side" in report
+    with pytest.raises(RequestError, match="cannot read analyses"):
+        simulate(study, look=lambda _: Look({}, 0.5), rng=np.random.default_rng(0))
