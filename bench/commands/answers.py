@@ -52,6 +52,11 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
         raise RequestError(
             "what is the model to look at? give --works, a folder that pinlu references add made"
         )
+    if options.engine in {"ray", "slurm"} or options.devices or options.workers:
+        raise RequestError(
+            "answers come from this process or from a server: leave out --devices and --workers, and "
+            "choose --engine local or openai"
+        )
     if (options.engine == "openai") != bool(options.base_url):
         raise RequestError("--engine openai and --base-url belong together")
     server = None

@@ -158,8 +158,10 @@ def test_two_tabs_at_once_lose_nothing_and_double_nothing(browser: Browser, stud
             "count => document.querySelector('.room-count').textContent === count",
             arg=count_of(page),
         )
-        assert view(other) == view(page)
-        assert other.evaluate("Object.keys(localStorage).filter(k => /outbox/.test(k))") == []
+        other.wait_for_function(
+            "view => document.querySelector('#room').dataset.view === view", arg=view(page)
+        )
+        other.wait_for_function("!Object.keys(localStorage).some(name => name.includes('outbox'))")
     found = tables(study)
     assert not found["attributions"].duplicated(["item", "aspect"]).any()
 
