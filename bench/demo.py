@@ -89,7 +89,9 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     return 0
 
 
-def paint_references(folder: Path) -> Path:
+def paint_references(
+    folder: Path, *, per_tradition: int = REFERENCES_PER_TRADITION, seed: int = SEED
+) -> Path:
     """Paint the stand-ins for human-made works, with captions written like prompts."""
     import numpy as np
 
@@ -98,9 +100,9 @@ def paint_references(folder: Path) -> Path:
     if (folder / "metadata.jsonl").is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     rows = []
-    total = REFERENCES_PER_TRADITION * len(MANNERS)
+    total = per_tradition * len(MANNERS)
     with progress("paint", "pictures", total) as bar:
         for number in range(total):
             manner = MANNERS[number % len(MANNERS)]

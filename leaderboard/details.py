@@ -69,10 +69,30 @@ def tables_of(board: Board, words: Words) -> list[Table]:
         _as_ranks(board, words),
         _applicability(board, words),
         _scales(board, words),
+        _marked(board, words),
         _protocol(board, words),
         _rows(board, words),
     ]
     return [table for table in made if table.rows]
+
+
+def _marked(board: Board, words: Words) -> Table:
+    """Return the passages marked in answers, a row per model."""
+    found = {(score.model, score.criterion): score for score in board.all_of("marked_per_1000")}
+    rows = [
+        Line(
+            [
+                words.label(model),
+                *(
+                    _with_interval(found.get((model, kind)), words)
+                    for kind in ("wrong", "invented")
+                ),
+            ]
+        )
+        for model in dict.fromkeys(model for model, _ in found)
+    ]
+    heads = [words.say("model"), words.say("marked_wrong"), words.say("marked_invented")]
+    return Table(words.say("marked_title"), words.say("marked_note"), heads, rows)
 
 
 def _differences(board: Board, words: Words) -> Table:
