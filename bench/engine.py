@@ -71,7 +71,7 @@ class Engine:
         """Place a pipeline that was read and make it ready to work."""
         self.pipeline, self.tuning = pipeline, tuning
         self.placement = place(pipeline)
-        in_turn = self.placement in {"parts in turn", "layers in turn"}
+        in_turn = self.placement in {"parts in turn", "layers in turn", "over devices"}
         self.fast = FastPath(pipeline) if takes_fast_path(pipeline) and not in_turn else None
         self.text_seconds = 0.0
         self.cut: dict[str, str] = {}

@@ -5,7 +5,8 @@ PinluError                 one sentence that says what to do
 │   ├── FileFormatError    a file does not say what it should: names file, place and value
 │   └── ConflictError      the request contradicts what is already on disk
 └── WorkError              the work failed, wholly or in part: exit status 1
-    └── DeviceLostError    the device answers no more: nothing further can be done in this process
+    ├── DeviceLostError    the device answers no more: nothing further can be done in this process
+    └── LoadError          a model does not load on this worker; another may have its files
 """
 
 from __future__ import annotations
@@ -37,3 +38,7 @@ class WorkError(PinluError):
 
 class DeviceLostError(WorkError):
     """The device answers no more; what was finished is kept."""
+
+
+class LoadError(WorkError):
+    """A model does not load here; what others make is not touched."""

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -23,6 +24,7 @@ from bench.speedups import described
 
 if TYPE_CHECKING:
     from bench.engine import Made, Picture
+    from bench.parts import Part
     from bench.run import Run
 
 _T = TypeVar("_T")
@@ -49,9 +51,14 @@ class Keeper:
     whole are never given their name, and rows are written after their files, one write per batch.
     """
 
-    def __init__(self, run: Run, entered: set[str], bar: Progress) -> None:
-        """Write into `run`; jobs that are `entered` have a row and keep it."""
-        self._run, self._entered, self._bar = run, entered, bar
+    def __init__(
+        self, run: Run, entered: set[str], bar: Progress, part: Part | None = None
+    ) -> None:
+        """Write into `run`; jobs that are `entered` have a row and keep it.
+
+        Rows go into the run's manifest; those of one worker among several into its `part`.
+        """
+        self._run, self._entered, self._bar, self._part = run, entered, bar, part
         # twice the cores: half of a writer's time is waiting for the disk
         self._pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
         self._due: deque[_Batch] = deque()
@@ -97,8 +104,9 @@ class Keeper:
 
     def fail(self, jobs: Sequence[Job], error: str) -> None:
         """Enter jobs that failed."""
-        rows = [{**asdict(job), "error": error} for job in jobs]
-        self._to_disk(lambda: manifest.append_failures(self._run.folder, rows))
+        rows, folder = [{**asdict(job), "error": error} for job in jobs], self._run.folder
+        append = self._part.failures if self._part else partial(manifest.append_failures, folder)
+        self._to_disk(lambda: append(rows))
         self.failed += len(jobs)
         self._bar.advance(len(jobs), jobs[0].model if jobs else "")
 
@@ -156,7 +164,9 @@ class Keeper:
             for output in outputs
         ]
         new = [row for row in rows if row.key not in self._entered]
-        self._to_disk(lambda: manifest.append_outputs(self._run.folder, new) if new else None)
+        folder = self._run.folder
+        append = self._part.outputs if self._part else partial(manifest.append_outputs, folder)
+        self._to_disk(lambda: append(new) if new else None)
         self.made += len(rows)
         self.suspect += sum(row.status == "suspect" for row in rows)
         self._bar.advance(len(rows), due.batch.model)

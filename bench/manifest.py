@@ -6,7 +6,6 @@ batch, and the folder loads as a Hugging Face dataset at any time.
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ from typing import Any
 
 import yaml
 
-from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.errors import FileFormatError, RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, file_hash, read_rows, write_whole, written_whole
+from bench.holding import held
 from bench.media import pixel_hash, read_pixels
 from bench.reading import read_yaml
 from bench.records import SCHEMA, Output
@@ -106,29 +106,26 @@ def output_file(run: Path, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def opened(run: Path) -> Iterator[None]:
+def opened(run: Path) -> Iterator[str]:
     """Hold the run folder alone: make it where needed, cut torn lines, clear temporary files.
 
+    Gives the token by which others know who holds it (`bench.holding`).
+
     Raises:
-        ConflictError: another process is working on this run.
+        ConflictError: another process is working on this run; says which.
         RequestError: the folder cannot be written.
     """
     try:
         (run / OUTPUTS).mkdir(parents=True, exist_ok=True)
         _scratch(run).mkdir(parents=True, exist_ok=True)
-        lock = (run / STATE / "lock").open("a")
     except OSError as error:
         raise RequestError(f"cannot write into {run}: {error.strerror or error}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConflictError(f"another process is working on {run}") from error
+    with held(run / STATE) as token:
         for left_over in _scratch(run).iterdir():
             left_over.unlink()
         for name in (METADATA, FAILURES):
             cut_torn_line(run / name)
-        yield
+        yield token
 
 
 def kept(run: Path, *, masters: bool) -> set[str]:

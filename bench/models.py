@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,7 +29,8 @@ class ModelFile(FileModel):
     hub's newest when it begins, and records it. `pipeline`: the class that the checkpoint names.
     `pickled_weights`: load weights that can run code. `speedups`: step caches and FP8 weights, which
     change pictures (`bench.speedups`). `unchecked`: what of this file its writer
-    could not hold against the publisher's own words.
+    could not hold against the publisher's own words. `device_map: balanced`: where a worker has
+    several devices, the model's parts are laid over them.
     """
 
     model: str = Field(pattern=MODEL_ID_PATTERN)
@@ -47,6 +48,7 @@ class ModelFile(FileModel):
     licence: str = ""
     origin: str = ""
     pickled_weights: bool = False
+    device_map: Literal["", "balanced"] = ""
     speedups: dict[str, Any] = Field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     note: str = ""

@@ -67,6 +67,11 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def count_gpus() -> int:
+    """Return how many GPUs this process sees."""
+    return torch.cuda.device_count()
+
+
 def settle_threads(threads: int | None) -> int:
     """Set the number of CPU threads (what the machine gives us by default) and return it."""
     ours = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
@@ -104,6 +109,7 @@ def pipeline_class(spec: ModelSpec) -> str:
     name = config["_class_name"]
     check_call(spec.id, name, call_arguments(spec))
     check_speedups(spec.id, name, spec.speedups, call_arguments(spec))
+    _check_device_map(spec, name)
     return str(name)
 
 
@@ -142,6 +148,7 @@ def check_spec(name: str) -> None:
     if file and file.pipeline and written:
         check_call(written.id, file.pipeline, call_arguments(written))
         check_speedups(written.id, file.pipeline, written.speedups, call_arguments(written))
+        _check_device_map(written, file.pipeline)
         if makes(file.pipeline) != written.modality:
             raise RequestError(
                 f"model {name}: {file.pipeline} makes {makes(file.pipeline)}s, the spec says "
@@ -152,6 +159,15 @@ def check_spec(name: str) -> None:
         spec = load_model(name)
         pipeline_class(spec)
         settle_dtype(spec)
+
+
+def _check_device_map(spec: ModelSpec, name: str) -> None:
+    """Refuse a device map where diffusers has none: of pipelines that are several in one."""
+    if spec.device_map and getattr(diffusers, name)._load_connected_pipes:  # noqa: SLF001
+        raise RequestError(
+            f"model {spec.id}: {name} is several pipelines in one, and diffusers "
+            f"{diffusers.__version__} lays none of these over several devices: leave out device_map"
+        )
 
 
 def makes(pipeline: str) -> Modality:
@@ -192,6 +208,7 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
             dtype=parts,
             use_safetensors=None if spec.pickled_weights else True,
             **_left_out(spec),
+            **({"device_map": spec.device_map} if spec.device_map and count_gpus() > 1 else {}),
         )
     except Exception as error:
         raise WorkError(f"model {spec.id} does not load: {first_line(error)}") from error

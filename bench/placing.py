@@ -17,7 +17,7 @@ from bench.errors import WorkError
 from bench.fast import takes_fast_path
 from bench.speedups import CACHES, WEIGHTS, described, settings_of
 
-Placement = Literal["whole", "encoders apart", "parts in turn", "layers in turn"]
+Placement = Literal["whole", "encoders apart", "parts in turn", "layers in turn", "over devices"]
 """How a model lies on the device; all but the first are for want of memory."""
 
 ROOM = 0.8
@@ -28,6 +28,8 @@ def place(pipeline: Any) -> Placement:
     """Put a pipeline on the device, whole where memory allows; return how it lies."""
     if not torch.cuda.is_available():
         return "whole"
+    if pipeline.hf_device_map:
+        return "over devices"
     modules = {n: p for n, p in pipeline.components.items() if isinstance(p, torch.nn.Module)}
     sizes = {name: size_of(part) for name, part in modules.items()}
     how = placement(

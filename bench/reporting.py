@@ -180,7 +180,9 @@ def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
     return scores
 
 
-def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
+def write_report(
+    scores: Sequence[Score], studies: Sequence[Path], out: Path, runs: Sequence[Path] = ()
+) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
     from leaderboard.pictures import Pictures
     from leaderboard.site import write_site
@@ -191,7 +193,7 @@ def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) ->
         found = _pictures(study, out)
         shown += found.shown
         lowest += found.lowest
-    labels = report_labels(studies)
+    labels = run_labels(runs) | report_labels(studies)
     return write_site(scores, out, labels=labels, pictures=Pictures(shown, lowest))
 
 
@@ -236,6 +238,19 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
     if any(key["synthetic"].any() for key in keys.values()):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
     return labels
+
+
+def run_labels(runs: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """Return what pages call the traditions of probed runs."""
+    from bench.probe_texts import probe_labels
+    from bench.suites import load_suite
+
+    suites = [run / "suite.yaml" for run in runs if (run / "suite.yaml").is_file()]
+    return {
+        name: label
+        for path in suites
+        for name, label in probe_labels(load_suite(str(path))).items()
+    }
 
 
 def opened_key(study: Path, reason: str, *, log: bool = True) -> DataFrame:

@@ -38,6 +38,26 @@ class Request:
     speedups: Mapping[str, Any] | None = None
 
 
+class SlurmOptions(FileModel):
+    """What is asked of Slurm: `slurm:` in a run's YAML.
+
+    `jobs` at most run at once, each for at most `minutes`, with `gpus` and `cpus`; `requeues` is how
+    often one may run out of time and go on. `parameters` go to sbatch as they stand (`qos: long`).
+    `cluster: local` makes processes on this host in Slurm's place, for trying out.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    minutes: int = Field(default=240, ge=1)
+    gpus: int = Field(default=1, ge=0)
+    cpus: int = Field(default=4, ge=1)
+    memory_gb: float | None = Field(default=None, gt=0)
+    jobs: int = Field(default=8, ge=1)
+    requeues: int = Field(default=10, ge=0)
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    cluster: Literal["slurm", "local"] = "slurm"
+
+
 class RunFile(FileModel):
     """A YAML in `configs/runs/`. `out` is relative to where the command runs."""
 
@@ -53,6 +73,15 @@ class RunFile(FileModel):
     video_master: Literal["ffv1"] | None = None
     speedups: dict[str, Any] = Field(default_factory=dict)
     out: Path | None = None
+    slurm: SlurmOptions = SlurmOptions()
+
+
+def slurm_options(options: argparse.Namespace) -> SlurmOptions:
+    """Return what the run's YAML asks of Slurm; without one, or without `slurm:`, the usual."""
+    if not options.run_yaml:
+        return SlurmOptions()
+    path = find_config("runs", options.run_yaml)
+    return check(read_yaml(path), RunFile, path).slurm
 
 
 def request_from(options: argparse.Namespace) -> tuple[Request, Path]:

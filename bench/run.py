@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from bench import clips, manifest, pipelines
-from bench.errors import ConflictError, RequestError
+from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.files import write_whole
 from bench.models import load_models
 from bench.plan import Part, call_arguments, plan
@@ -135,6 +135,33 @@ def planned_run(request: Request, folder: Path) -> Run:
     return Run(folder, suite, models, tunings, batches, content, asked)
 
 
+def run_on_disk(folder: Path, asked: frozenset[str]) -> Run:
+    """Return a run that was settled, from its folder alone: what a worker needs, and who drives it.
+
+    Raises:
+        FileFormatError: `run.yaml` or `suite.yaml` is not what a run writes, or they do not agree.
+    """
+    content = manifest.read_run(folder)
+    manifest.require_keys(folder, content, ("parts", "batch_size", "environment", "planned"))
+    suite = load_suite(str(folder / "suite.yaml"))
+    if suite.hash != content["suite"]["hash"]:
+        raise FileFormatError(f"{folder / 'suite.yaml'} is not the suite that run.yaml names")
+    models = {one["id"]: _spec_from(one) for one in content["models"]}
+    tunings = _tunings_of(content)
+    batches = plan(
+        suite,
+        [Part.from_dict(part) for part in content["parts"]],
+        models=models,
+        pipelines={one["id"]: one["pipeline"] for one in content["models"]},
+        dtypes={name: spec.dtype for name, spec in models.items()},
+        batch_sizes={name: tuning.batch_size for name, tuning in tunings.items()},
+    )
+    if sum(len(batch.jobs) for batch in batches) != content["planned"]:
+        raise FileFormatError(f"{folder / 'run.yaml'} plans another number of outputs than it says")
+    del content["schema"]
+    return Run(folder, suite, models, tunings, batches, content, asked)
+
+
 def settle(run: Run, *, allow_mixed: bool) -> Run:
     """Fix device, threads and versions, and write `run.yaml`, `suite.yaml` and a first card.
 
@@ -148,11 +175,11 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
     if planned[: len(there)] != [_asked_of(part) for part in there]:
         raise ConflictError(f"{folder} has been added to by another process: run again")
     threads = pipelines.settle_threads(first["threads"] if first else None)
-    environment = _environment(threads)
+    environment = environment_of(threads)
     content = {**run.content, "environment": first or environment}
     if first and environment not in [first, *content["mixed"]]:
         if not allow_mixed:
-            raise ConflictError(_differs(folder, first, environment))
+            raise ConflictError(differs(folder, first, environment))
         content["mixed"] = [*content["mixed"], environment]
     if not first:
         manifest.write_card(folder, title=content["run"], text="A Pinlu run, not finished.")
@@ -168,6 +195,16 @@ def settle(run: Run, *, allow_mixed: bool) -> Run:
 
 def _asked_of(part: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "scenes"}
+
+
+def with_environment(run: Run, environment: Mapping[str, Any]) -> Run:
+    """Return the run with one more environment that made some of it, recorded in `run.yaml`."""
+    content = dict(run.content)
+    if environment in [content["environment"], *content["mixed"]]:
+        return run
+    content["mixed"] = [*content["mixed"], dict(environment)]
+    manifest.write_run(run.folder, content)
+    return replace(run, content=content)
 
 
 def _resolved_models(
@@ -273,17 +310,25 @@ def _tunings_of(existing: Mapping[str, Any]) -> dict[str, Tuning]:
     return {one["id"]: Tuning(**one.get("tuning", usual)) for one in existing["models"]}
 
 
-def _environment(threads: int) -> dict[str, Any]:
-    packages = ("torch", "diffusers", "transformers", "numpy")
+def environment_of(threads: int) -> dict[str, Any]:
+    """Return what pixels depend on beside the plan: device kind, threads, versions."""
+    python, *packages = versions().items()
     return {
         "device": pipelines.device_kind(),
         "threads": threads,
-        "python": platform.python_version(),
-        "versions": {package: version(package) for package in packages},
+        "python": python[1],
+        "versions": dict(packages),
     }
 
 
-def _differs(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def versions() -> dict[str, str]:
+    """Return the versions of all that pixels depend on, without asking for a device."""
+    packages = ("torch", "diffusers", "transformers", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def differs(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say in a sentence in what two environments differ."""
     flat_before = {**before, **before["versions"]}
     flat_now = {**now, **now["versions"]}
     names = [

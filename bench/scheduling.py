@@ -34,7 +34,7 @@ EARLY = 20
 """So many of its longest batches are added to what is left of a model, in choosing the next one."""
 
 LOADS = 3
-"""Workers on which a model may fail to load or die loading, before it is set aside."""
+"""Workers that a model may cost while they load it, before it is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +160,17 @@ class Schedule:
                 return self._give(worker, name)
         return None
 
+    def begun(self, worker: str) -> None:
+        """Note that a worker has begun a batch: its model loads."""
+        model = self._models.get(self._workers[worker].model)
+        if model:
+            model.unloadable = 0
+
     def loaded(self, worker: str, seconds: float) -> None:
         """Note how long a worker took to load its model."""
         model = self._models.get(self._workers[worker].model)
         if model:
             model.load_seconds = seconds
-            model.unloadable = 0
 
     def done(self, worker: str, batch: int, seconds: float = 0.0) -> None:
         """Note a finished batch: its outputs are whole, or its failure is entered.
@@ -214,7 +219,7 @@ class Schedule:
         model.workers -= 1
         if began is not None and not began:
             self._return(held)
-            return self._failed_to_load(model)
+            return self._died_loading(model)
         blamed = [index for index in held if index in set(began or ())]
         self._return(index for index in held if index not in blamed)
         aside = []
@@ -228,23 +233,19 @@ class Schedule:
         self.unfinished -= len(aside)
         return aside
 
-    def cannot_load(self, worker: str) -> list[int]:
+    def cannot_load(self, worker: str) -> None:
         """Take back a worker on which its model does not load; others may be able to.
 
-        Returns:
-            The batches that are set aside, where it has failed on enough workers or on all there
-            are: the whole model.
+        Where none is, `stranded` says so in the end: a node without the files must not decide.
         """
         state = self._workers[worker]
-        name, model = state.model, self._models[state.model]
+        model = self._models[state.model]
         self._return(state.in_hand)
         state.in_hand.clear()
-        state.barred.add(name)
+        state.barred.add(state.model)
         state.model = ""
         model.workers -= 1
         self._fresh[worker] = None
-        everywhere = all(name in one.barred for one in self._workers.values())
-        return self._failed_to_load(model, everywhere=everywhere)
 
     def stranded(self) -> list[int]:
         """Set aside what waits for a model that no worker can load, and return it.
@@ -340,9 +341,9 @@ class Schedule:
             else:
                 heapq.heappush(model.pending, (-self._costs[index], index))
 
-    def _failed_to_load(self, model: _Model, *, everywhere: bool = False) -> list[int]:
+    def _died_loading(self, model: _Model) -> list[int]:
         model.unloadable += 1
-        if model.unloadable < LOADS and not everywhere:
+        if model.unloadable < LOADS:
             return []
         return sorted(self._aside(model))
 

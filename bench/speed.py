@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,34 @@ def speed_row(
 def write_speed(run: Path, row: Mapping[str, Any]) -> None:
     """Add a row to the run's `speed.jsonl`."""
     append_rows(run / SPEED, [row])
+
+
+def of_workers(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per model from those of several workers: rates are those of one worker."""
+    by_model: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_model.setdefault(row["model"], []).append(row)
+    return [_of_one_model(some) for some in by_model.values()]
+
+
+def _of_one_model(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    outputs, seconds = sum(row["outputs"] for row in rows), sum(row["seconds"] for row in rows)
+
+    def mean(name: str, weight: str) -> float | None:
+        known = [row for row in rows if row[name] is not None and row[weight]]
+        whole = sum(row[weight] for row in known)
+        return sum(row[name] * row[weight] for row in known) / whole if whole else None
+
+    return {
+        **rows[0],
+        "outputs": outputs,
+        "seconds": seconds,
+        "outputs_per_second": outputs / seconds if seconds else None,
+        "device_seconds_per_output": mean("device_seconds_per_output", "outputs"),
+        "load_seconds": max(row["load_seconds"] for row in rows),
+        "matrix_share": mean("matrix_share", "seconds"),
+        "peak_memory_bytes": max(row["peak_memory_bytes"] for row in rows),
+    }
 
 
 def speed_line(row: Mapping[str, Any]) -> str:

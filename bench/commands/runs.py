@@ -62,6 +62,31 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="the run folder")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+    add("--json", action="store_true", help="show the state of all workers as JSON lines")
+    _add_engine(generate.add_argument_group("engine", "who makes the outputs"))
+
+
+def _add_engine(group: Any) -> None:
+    add = group.add_argument
+    add(
+        "--engine",
+        choices=["local", "ray", "slurm"],
+        default="local",
+        help="local: this process, or with --devices or --workers one process for each (local)",
+    )
+    add(
+        "--devices",
+        type=names,
+        help="local: GPUs by number, as in 0,1,2,3; 0+1,2+3 gives each worker two; or cpu,cpu",
+    )
+    add("--workers", type=positive, help="at most so many workers; locally so many without a GPU")
+    add("--address", help="ray: HOST:PORT of a cluster's head (RAY_ADDRESS, else this host alone)")
+    add(
+        "--gpus-per-worker",
+        type=float,
+        dest="gpus",
+        help="ray: GPUs of each worker; 0 for CPU slots (1 where the cluster has any)",
+    )
 
 
 def _add_import(importing: argparse.ArgumentParser) -> None:
@@ -165,7 +190,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from bench.generate import generate
+    from bench.engines import engine_of
     from bench.request import request_from
     from bench.run import planned_run
     from bench.speed import speed_line
@@ -180,14 +205,17 @@ def _generate(options: argparse.Namespace) -> int:
             f"{', '.join(map(str, sizes))}; nothing was written"
         )
         return 0
-    done = generate(request, folder, allow_mixed=options.allow_mixed)
+    engine = engine_of(options)
+    done = engine(request, folder, allow_mixed=options.allow_mixed)
+    out = sys.stderr if options.json else sys.stdout
     print(
         f"{folder}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
         f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
-        f"in {done.seconds:.0f} s"
+        f"in {done.seconds:.0f} s",
+        file=out,
     )
     for row in done.speed:
-        print(speed_line(row))
+        print(speed_line(row), file=out)
     if done.failed:
         lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"
         print(f"pinlu: {lost} failed, see {folder / 'failures.jsonl'}", file=sys.stderr)

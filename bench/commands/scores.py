@@ -160,19 +160,22 @@ def _score(options: argparse.Namespace) -> int:
     if not any(score.model for score in scores):
         print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
     if options.out:
-        print(f"report: {write_report(scores, studies, options.out)}", file=sys.stderr)
+        print(f"report: {write_report(scores, studies, options.out, options.run)}", file=sys.stderr)
     return 0
 
 
 def _score_tables(options: argparse.Namespace) -> list[Score]:
     import numpy as np
 
-    from leaderboard.kinds import read_tables
+    from leaderboard.kinds import read_tables, with_rows
     from leaderboard.scoring import score
     from leaderboard.weighting import weight_scores
 
+    full, empty = with_rows(options.inputs)
+    for path in empty if full else ():
+        print(f"pinlu: {path} has no rows", file=sys.stderr)
     scores = score(
-        read_tables(options.inputs, labels=options.labels),
+        read_tables(full or options.inputs, labels=options.labels),
         levels=options.level,
         home=options.home,
         rng=np.random.default_rng(options.seed),

@@ -276,3 +276,17 @@ def test_there_is_a_spec_for_the_open_models_that_matter() -> None:
     assert sum(file.modality == "image" for file in open_models) >= 18
     assert sum(file.modality == "video" for file in open_models) >= 9
     assert sum("China" in file.origin for file in open_models) >= 14
+
+
+def test_a_device_map_is_checked_against_diffusers(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    written = {"model": "large", "source": str(tiny_checkpoint), "device_map": "balanced"}
+    path = write_yaml(tmp_path / "large.yaml", written)
+    pipelines.check_spec(str(path))
+    spec = load_model(str(path))
+    assert pipelines.load(spec, {"default": "float32"}).hf_device_map is None  # one device here
+    with pytest.raises(FileFormatError, match="device_map"):
+        load_model(str(write_yaml(tmp_path / "auto.yaml", written | {"device_map": "auto"})))
+    hub = {"model": "many", "source": "owner/many", "pipeline": "KandinskyCombinedPipeline"}
+    path = write_yaml(tmp_path / "many.yaml", hub | {"device_map": "balanced"})
+    with pytest.raises(RequestError, match="several pipelines in one"):
+        pipelines.check_spec(str(path))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.scheduling import DEATHS, Estimate, Schedule, Share, Task
+from bench.scheduling import DEATHS, LOADS, Estimate, Schedule, Share, Task
 
 
 def tasks_of(**counts: int) -> list[Task]:
@@ -96,18 +96,28 @@ def test_a_batch_that_kills_its_worker_twice_is_set_aside_and_the_rest_goes_on()
     assert made == Counter(set(range(10)) - {7})
 
 
-def test_a_model_that_loads_nowhere_is_set_aside_and_others_go_on() -> None:
+def test_a_model_that_does_not_load_here_is_left_to_others() -> None:
     schedule = Schedule(tasks_of(bad=3, good=2), {"bad": Estimate(9.0), "good": Estimate(1.0)})
     first = started(schedule, "x", "y")
     assert {share.model for share in first} == {"bad"}
-    assert schedule.cannot_load("x") == []
-    other = schedule.next()
-    assert other is not None
+    schedule.cannot_load("x")
+    (other,) = iter(schedule.next, None)
     assert (other.worker, other.model) == ("x", "good")
-    assert schedule.cannot_load("y") == [0, 1, 2]
     finish(schedule, other)
+    finish(schedule, first[1])
     while share := schedule.next():
+        assert (share.worker, share.model) in {("x", "good"), ("y", "bad")}
         finish(schedule, share)
+    assert schedule.unfinished == 0
+
+
+def test_a_model_over_which_workers_die_loading_is_set_aside() -> None:
+    schedule = Schedule(tasks_of(bad=3), {"bad": Estimate(9.0)})
+    aside = []
+    for number in range(LOADS):
+        started(schedule, f"w{number}")
+        aside.append(schedule.died(f"w{number}", []))
+    assert aside == [[], [], [0, 1, 2]]
     assert schedule.unfinished == 0
 
 
@@ -175,7 +185,7 @@ class Chaos:
 
     def unable(self, worker: str) -> None:
         self.unloadable[self.model_of[self.held[worker][0]]] += 1
-        self.aside.update(self.schedule.cannot_load(worker))
+        self.schedule.cannot_load(worker)
         self.held[worker] = []
 
 

@@ -1,0 +1,301 @@
+"""Slurm: the work is cut into tasks of an array, each of one model, submitted through submitit.
+
+Tasks outlive whoever submitted them. They are cut by the scheduler of the other engines, played
+forward under a virtual clock, and started in that order; one that runs out of time or is pre-empted
+goes back into the queue and goes on where it was. Run again, the same command shows how they stand,
+enters what they made, and submits what is missing when they are over.
+"""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench import errors, manifest, parts, slurm_tasks
+from bench.cards import write_run_card
+from bench.crew_view import State, View, view
+from bench.driving import absolute
+from bench.errors import PinluError, RequestError, WorkError
+from bench.estimates import estimates_of, task_of
+from bench.files import read_rows
+from bench.generate import Summary, what_is_due
+from bench.ledger import Ledger
+from bench.parts import Wanted
+from bench.request import Request, SlurmOptions
+from bench.run import Run, run_on_disk, with_environment
+from bench.scheduling import DEATHS, Estimate, Schedule, Share, Task
+from bench.slurm_jobs import executor_of, is_over, job_of, result_of
+from bench.slurm_tasks import SlurmTask
+from bench.slurm_work import Work, settle
+from bench.worker import code_hash
+
+POLLED_EVERY = 2.0
+"""Seconds between two looks at the tasks' parts."""
+
+ROUNDS = 3
+"""How often what tasks left undone is submitted again, before somebody should look."""
+
+
+def drive_by_slurm(
+    request: Request,
+    folder: Path,
+    options: SlurmOptions,
+    *,
+    allow_mixed: bool = False,
+    as_json: bool = False,
+) -> Summary:
+    """Make every output that is not there yet by Slurm tasks, and show how they stand until then.
+
+    Raises:
+        RequestError, ConflictError, WorkError: as `bench.generate.generate`; a RequestError where
+            there is no Slurm; a WorkError where tasks end again and again with nothing made.
+    """
+    folder, request = folder.resolve(), absolute(request)
+    was_there = folder.exists()
+    began = time.monotonic()
+    try:
+        with manifest.opened(folder):
+            driver = _Driver(folder, options, allow_mixed=allow_mixed, as_json=as_json)
+            ledger = driver.drive(request)
+            write_run_card(folder)
+            return ledger.summary(time.monotonic() - began)
+    except RequestError:
+        if not was_there and not (folder / "run.yaml").exists():
+            shutil.rmtree(folder)  # nothing was begun
+        raise
+
+
+class _Driver:
+    def __init__(
+        self, folder: Path, options: SlurmOptions, *, allow_mixed: bool, as_json: bool
+    ) -> None:
+        self.folder, self.options = folder, options
+        self.allow_mixed, self.as_json = allow_mixed, as_json
+        self.executor = executor_of(folder / manifest.STATE / "slurm", options)
+        self.submitted = slurm_tasks.read(folder)
+        self.jobs: dict[str, Any] = {}
+        self.trouble = ""
+
+    def drive(self, request: Request) -> Ledger:
+        """Wait for what is under way, then submit what is missing, until nothing is."""
+        if self.submitted.tasks:
+            _say(f"{len(self.submitted.tasks)} tasks were submitted before")
+            self.follow(self.ledger(run_on_disk(self.folder, frozenset(self.submitted.asked))), [])
+        if self.submitted.request != repr(request) or not (self.folder / "run.yaml").exists():
+            self.settle(request)
+        run = run_on_disk(self.folder, frozenset(self.submitted.asked))
+        parts.gather(self.folder)
+        ledger, rounds = self.ledger(run), 0
+        while left := [batch.index for batch in ledger.due.batches if ledger.lacks(batch.index)]:
+            made = ledger.state.done
+            self.follow(ledger, self.cut(ledger, left))
+            rounds = rounds + 1 if ledger.state.done == made else 0
+            if rounds == ROUNDS:
+                raise WorkError(
+                    f"{rounds} times tasks ended with nothing made ({self.trouble}); what was "
+                    "finished is kept, run again"
+                )
+        self.submitted.deaths.clear()
+        slurm_tasks.write(self.folder, self.submitted)
+        return ledger
+
+    def ledger(self, run: Run) -> Ledger:
+        """Return the ledger of what is due, touching nothing of what is under way."""
+        under_way = {index for task in self.submitted.tasks for index in task.wanted}
+        return Ledger(run, what_is_due(run, under_way), _say)
+
+    def settle(self, request: Request) -> None:
+        """Have a task settle the run, on a device like those that will make the pixels."""
+        _say("a task settles the run on a computing node")
+        slurm_tasks.write(
+            self.folder, self.submitted
+        )  # by this file a node knows that it is shared
+        here = (code_hash(), self.options.gpus, self.allow_mixed)
+        job = self.executor.submit(settle, self.folder, request, *here)
+        while not is_over(job):
+            time.sleep(POLLED_EVERY / 4)
+        found = result_of(job)
+        if "error" in found:
+            kind = getattr(errors, found.get("kind", ""), WorkError)
+            error: PinluError = kind(found["error"])
+            raise error
+        self.submitted.request, self.submitted.asked = repr(request), found["answer"]
+        slurm_tasks.write(self.folder, self.submitted)
+
+    def cut(self, ledger: Ledger, left: Sequence[int]) -> list[tuple[str, Wanted]]:
+        """Cut what is left into tasks: model and batches; a batch whose task died stands alone."""
+        run, deaths = ledger.run, self.submitted.deaths
+        tasks = [
+            task_of(run.batches[index], run.models[run.batches[index].model]) for index in left
+        ]
+        seconds = 60 * self.options.minutes * 0.8
+        shares = cut(
+            [task for task in tasks if task.index not in deaths],
+            estimates_of(run),
+            workers=self.options.jobs,
+            seconds=seconds,
+        )
+        shares += [Share("", task.model, (task.index,)) for task in tasks if task.index in deaths]
+        return [(share.model, ledger.wanted(share)) for share in shares]
+
+    def submit(self, shares: Sequence[tuple[str, Wanted]]) -> None:
+        """Submit tasks as one array, and keep on disk that they were."""
+        names = [f"slurm-{uuid.uuid4().hex[:8]}" for _ in shares]
+        calls = [
+            (self.folder, name, model, wanted, code_hash(), self.allow_mixed)
+            for name, (model, wanted) in zip(names, shares, strict=True)
+        ]
+        jobs = self.executor.map_array(Work(), *zip(*calls, strict=True))
+        for name, job, (model, wanted) in zip(names, jobs, shares, strict=True):
+            self.jobs[name] = job
+            self.submitted.tasks.append(SlurmTask(name, job.job_id, model, wanted))
+        slurm_tasks.write(self.folder, self.submitted)
+
+    def follow(self, ledger: Ledger, shares: list[tuple[str, Wanted]]) -> None:
+        """Submit shares, enter what the tasks make, and show how they stand until all are over."""
+        at_once = self.options.jobs if self.options.cluster == "local" else len(shares)
+        readers: dict[str, parts.Reader] = {}
+        unit = f"{ledger.run.suite.modality}s"
+        with view(unit, ledger.due.jobs, sys.stdout if self.as_json else None) as shown:
+            try:
+                while shares or self.submitted.tasks:
+                    while shares and len(self.submitted.tasks) < at_once:
+                        free = at_once - len(self.submitted.tasks)
+                        self.submit(shares[:free])
+                        shares = shares[free:]
+                    time.sleep(POLLED_EVERY)
+                    self.look(ledger, readers)
+                    self.show(shown, ledger, len(shares))
+            except KeyboardInterrupt:
+                jobs = ", ".join(task.job for task in self.submitted.tasks[:5])
+                shown.say(
+                    f"the Slurm tasks go on ({jobs} …): run again to see them, or scancel them"
+                )
+                raise
+            self.show(shown, ledger, 0, last=True)
+
+    def look(self, ledger: Ledger, readers: dict[str, parts.Reader]) -> None:
+        """Read the parts, and take note of tasks that are over."""
+        for task in list(self.submitted.tasks):
+            reader = readers.setdefault(task.name, parts.Reader(self.folder, task.name))
+            if task.name not in self.jobs:
+                self.jobs[task.name] = job_of(self.executor, task.job)
+            job = self.jobs[task.name]
+            over = is_over(job)  # asked before reading: what it made last is read then
+            ledger.enter(("", row) for row in reader.new())
+            if over:
+                self.take(ledger, task, result_of(job))
+                self.submitted.tasks.remove(task)
+                slurm_tasks.write(self.folder, self.submitted)
+                reader.path.unlink(missing_ok=True)
+
+    def take(self, ledger: Ledger, task: SlurmTask, found: Mapping[str, Any]) -> None:
+        """Take the end of a task: what it left undone is submitted again, or set aside."""
+        why = next(
+            (found[kind] for kind in ("error", "stopped", "cannot_load") if kind in found), ""
+        )
+        ledger.cut += found.get("cut", 0)
+        if "environment" in found:
+            ledger.run = with_environment(ledger.run, found["environment"])
+        left = [index for index in task.wanted if ledger.lacks(index)]
+        if not why or not left:
+            return
+        self.trouble = why
+        ledger.state.deaths += 1
+        _say(f"task {task.job} of {task.model} ended early ({why}); what it left is done again")
+        if "cannot_load" in found:
+            blamed = left
+        elif "died" in found:
+            path = parts.folder_of(self.folder) / f"{task.name}.jsonl"
+            begun = {row["begun"] for row in read_rows(path) if "begun" in row}
+            blamed = [index for index in left if index in begun]
+        else:
+            blamed = []
+        for index in blamed:
+            self.submitted.deaths[index] = self.submitted.deaths.get(index, 0) + 1
+        alone = len(task.wanted) == 1 or "cannot_load" in found
+        lost = [index for index in blamed if alone and self.submitted.deaths[index] >= DEATHS]
+        ledger.set_aside(lost, f"set aside: its tasks fail ({why})")
+
+    def show(self, shown: View, ledger: Ledger, waiting: int, *, last: bool = False) -> None:
+        """Show how the tasks stand."""
+
+        def state() -> State:
+            for name, model in ledger.state.models.items():
+                mine = [task for task in self.submitted.tasks if task.model == name]
+                model.workers = len(mine)
+                model.queued_batches = sum(
+                    map(ledger.lacks, (i for one in mine for i in one.wanted))
+                )
+            tasks = {
+                task.job: f"{task.model}, {sum(map(ledger.lacks, task.wanted))} batches left, "
+                f"{self.jobs[task.name].state}"
+                for task in self.submitted.tasks
+                if task.name in self.jobs
+            }
+            now = ledger.snapshot(tasks)
+            seconds = sum(
+                (ledger.schedule.seconds_of(index) or 0.0)
+                for task in self.submitted.tasks
+                for index in task.wanted
+                if ledger.lacks(index)
+            )
+            return replace(now, queued_batches=waiting, seconds_left=seconds / self.options.jobs)
+
+        shown.show(state, last=last)
+
+
+def cut(
+    tasks: Iterable[Task], estimates: Mapping[str, Estimate], *, workers: int, seconds: float
+) -> list[Share]:
+    """Cut batches into stretches of one model, as so many workers would do them one after another.
+
+    The scheduler is played forward under a virtual clock.
+
+    Args:
+        tasks: the batches.
+        estimates: what is expected of each model, by id.
+        workers: how many work at once.
+        seconds: how long a stretch may take at most; a single batch may take longer.
+
+    Returns:
+        The stretches in the order in which they begin.
+    """
+    schedule = Schedule(tasks, estimates)
+    for number in range(workers):
+        schedule.add(str(number))
+    clock: list[tuple[float, str, Share]] = []
+    open_: dict[str, tuple[Share, float]] = {}
+    stretches: list[tuple[float, Share]] = []
+    now = 0.0
+    while True:
+        while (share := schedule.next()) is not None:
+            taken = sum(schedule.seconds_of(index) or 1.0 for index in share.batches)
+            begun, until = open_.get(share.worker, (None, 0.0))
+            if begun and begun.model == share.model and until + taken <= seconds:
+                share = replace(share, batches=begun.batches + share.batches)
+                taken_whole = until + taken
+                at = next(n for n, (_, one) in enumerate(stretches) if one is begun)
+                stretches[at] = (stretches[at][0], share)
+            else:
+                taken_whole = taken
+                stretches.append((now, share))
+            open_[share.worker] = (share, taken_whole)
+            heapq.heappush(clock, (now + taken, share.worker, share))
+        if not clock:
+            return [share for _, share in stretches]
+        now, worker, share = heapq.heappop(clock)
+        for index in share.batches:
+            schedule.done(worker, index)
+        schedule.ended(worker)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"pinlu: {text}\n")

@@ -1,0 +1,252 @@
+"""What driving several workers costs: time over Ray, and memory with very many batches.
+
+    python benchmarks/cluster.py [--batches 500] [--many 100000] [--without-ray]
+
+*Overhead.* 500 batches of 50 ms each (a stand-in that sleeps, in the place of a model; pictures of
+16 × 16 pixels are encoded, written, hashed and entered by the real code) go over two Ray actors. The
+baseline, in turn: two plain processes that work off half of the same batches each, by the same
+worker, with neither Ray nor scheduler, told everything at once. Both are timed from the first batch
+begun to the last row written.
+
+*Memory.* 100,000 batches of one picture each are driven to the end with a crew that answers at once
+and enters made-up rows in real parts: the peak memory of the driver, torch's libraries included.
+
+The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from bench import manifest, parts
+from bench.crews import News
+from bench.driving import drive
+from bench.engine import Made, Picture
+from bench.generate import what_is_due
+from bench.request import Request
+from bench.run import planned_run, run_on_disk, settle
+from bench.worker import Worker, answer
+from tests import tiny
+
+SLEEP = 0.05
+
+
+class SleepingWork:
+    """Stands in for `bench.model_work.ModelWork`: a batch takes 50 ms and gives small pictures."""
+
+    load_seconds = 0.0
+    cut = 0
+
+    def __init__(self, run: Any, spec: Any, keeper: Any) -> None:
+        self.run, self.spec, self.keeper = run, spec, keeper
+
+    def work(self, batches: Sequence[Any], missing: Any, begun: Any) -> None:
+        noise = np.random.default_rng(0)
+        for batch in batches:
+            begun(batch.index)
+            time.sleep(SLEEP)
+            pixels = noise.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+            pictures = {job.key: Picture(pixels) for job in batch.jobs}
+            made = Made(pictures, batch.size, "", [("denoise", 0.0, SLEEP)])
+            self.keeper.keep(batch, made, missing[batch.index], {})
+        self.keeper.settle()
+
+    def close(self) -> dict[str, Any]:
+        return {
+            **dict.fromkeys(["outputs", "seconds", "load_seconds", "peak_memory_bytes"], 0),
+            **dict.fromkeys(["device_seconds_per_output", "matrix_share"]),
+            "model": self.spec.id,
+        }
+
+
+def with_sleeping_work() -> None:
+    import bench.worker  # noqa: PLC0415 - in whichever process this is called
+
+    bench.worker.ModelWork = SleepingWork  # type: ignore[assignment,misc]
+
+
+class SleepingActor:
+    """The actor of `bench.ray_crew`, with the stand-in at work."""
+
+    def __init__(self, name: str, on_gpu: bool) -> None:
+        del on_gpu
+        with_sleeping_work()
+        self.worker = Worker(name)
+
+    def here(self) -> None: ...
+
+    def ask(self, method: str, arguments: Sequence[Any]) -> dict[str, Any]:
+        return answer(self.worker, method, arguments)
+
+
+class InstantCrew:
+    """One worker in this process, whose work is made-up rows."""
+
+    def __init__(self, logs: Path) -> None:
+        del logs
+        self.worker, self.due = Worker("instant"), [News("came", "instant")]
+        self.run: Any = None
+
+    def hire(self) -> None: ...
+
+    def coming(self) -> int:
+        return 0
+
+    def ask(self, worker: str, method: str, arguments: Sequence[Any], title: str) -> None:
+        del title
+        found = (
+            self.made_up(*arguments) if method == "work" else answer(self.worker, method, arguments)
+        )
+        self.due.append(News("answered", worker, found))
+
+    def made_up(self, model: str, wanted: Any) -> dict[str, Any]:
+        del model
+        self.run = self.run or self.worker._run  # noqa: SLF001
+        rows = []
+        for index in wanted:
+            for job in self.run.batches[index].jobs:
+                row = {"file_name": f"outputs/{job.key}.png", "key": job.key, "model": job.model}
+                row |= {"prompt": job.prompt, "language": job.language, "text": job.text}
+                row |= {"seed": job.seed, "width": 16, "height": 16, "frames": None, "fps": None}
+                row |= {"sha256": job.key, "pixel_sha256": job.key, "status": "ok", "suite": "s"}
+                rows.append({"output": {**row, "suite_hash": "h", "seconds": 0.05}})
+        path = parts.folder_of(self.run.folder) / "instant.jsonl"
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        return {"answer": {"loaded": None, "cut": 0}}
+
+    def news(self, seconds: float) -> list[News]:
+        del seconds
+        due, self.due = self.due, []
+        return due
+
+    def dismiss(self, worker: str, *, for_good: bool) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def request_for(place: Path, batches: int) -> Request:
+    """A request of so many batches of one picture: 100 prompts, as many seeds as it takes."""
+    texts = {"chinese": {"zh": "一幅中国画：秋江孤舟"}}
+    scenes = [{"id": f"boat-{n}", "genre": "landscape", "prompts": texts} for n in range(100)]
+    header = {"suite": "boats", "version": 1, "modality": "image", "home": "chinese"}
+    content = {**header, "traditions": ["chinese"], "scenes": scenes}
+    path = place / "boats.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    if not (place / "tiny-sd").exists():
+        tiny.save("stable-diffusion", place / "tiny-sd")
+    models, seeds = (str(place / "tiny-sd"),), tuple(range(batches // 100))
+    return Request(str(path), models, ("zh",), seeds, batch_size=1)
+
+
+def seconds_of(run: Path, began: float) -> float:
+    rows = manifest.read_outputs(run)
+    print(f"  {len(rows)} outputs in {run.name}", file=sys.stderr)
+    return (run / manifest.METADATA).stat().st_mtime - began
+
+
+def over_ray(request: Request, run: Path) -> float:
+    """Return the seconds from the first batch begun to the last row."""
+    from bench import ray_crew  # noqa: PLC0415 - Ray is an extra
+
+    ray_crew._Actor = SleepingActor  # type: ignore[misc,assignment] # noqa: SLF001
+    first = []
+    give = ray_crew.RayCrew.ask
+
+    def noted(self: Any, worker: str, method: str, arguments: Any, title: str) -> None:
+        if method == "work" and not first:
+            first.append(time.time())
+        give(self, worker, method, arguments, title)
+
+    ray_crew.RayCrew.ask = noted  # type: ignore[method-assign]
+    drive(request, run, partial(ray_crew.RayCrew, None, 2, 0.0))
+    return seconds_of(run, first[0])
+
+
+def by_plain_processes(request: Request, run: Path) -> float:
+    """Return the seconds in which two processes work off half of the batches each."""
+    with manifest.opened(run):
+        settled = settle(planned_run(request, run), allow_mixed=False)
+        due = what_is_due(settled)
+    halves = [[batch.index for batch in due.batches[start::2]] for start in (0, 1)]
+    script = (
+        "import sys, json, pathlib; sys.path[:0] = sys.argv[1:3]; import cluster\n"
+        "cluster.half(pathlib.Path(sys.argv[3]), sys.argv[4])"
+    )
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", script, str(here), str(here.parent), str(run)]
+    processes = [
+        subprocess.Popen(  # noqa: S603
+            [*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for number in range(2)
+    ]
+    for process in processes:
+        assert process.stdout  # noqa: S101
+        process.stdout.readline()  # ready
+    began = time.time()
+    for process, some in zip(processes, halves, strict=True):
+        assert process.stdin  # noqa: S101
+        process.stdin.write(json.dumps(some) + "\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+    return max(file.stat().st_mtime for file in parts.folder_of(run).iterdir()) - began
+
+
+def half(run: Path, number: str) -> None:
+    with_sleeping_work()
+    worker = Worker(f"plain-{number}")
+    worker.begin(run, "")
+    print("ready", flush=True)
+    indices = json.loads(sys.stdin.readline())
+    model = run_on_disk(run, frozenset()).batches[0].model
+    worker.work(model, dict.fromkeys(indices))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batches", type=int, default=500)
+    parser.add_argument("--many", type=int, default=100_000)
+    parser.add_argument("--without-ray", action="store_true")
+    options = parser.parse_args()
+    found: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count()}
+    with tempfile.TemporaryDirectory() as place:
+        if options.many:
+            request = request_for(Path(place), options.many)
+            began = time.perf_counter()
+            done = drive(request, Path(place) / "many", InstantCrew)
+            taken = time.perf_counter() - began
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            found["many"] = {"batches": done.made, "seconds": taken, "gibibytes": peak}
+            print(f"{done.made} batches driven in {taken:.0f} s, {peak:.2f} GiB at most")
+        if not options.without_ray:
+            request = request_for(Path(place), options.batches)
+            plain = by_plain_processes(request, Path(place) / "plain")
+            ray = over_ray(request, Path(place) / "ray")
+            ideal = options.batches * SLEEP / 2
+            found["ray"] = {"plain": plain, "ray": ray, "ideal": ideal, "ratio": ray / plain}
+            print(
+                f"{options.batches} batches of 50 ms on two workers: {ray:.1f} s over Ray, "
+                f"{plain:.1f} s in plain processes ({ray / plain:.2f} ×), {ideal:.1f} s asleep"
+            )
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

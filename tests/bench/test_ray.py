@@ -1,0 +1,134 @@
+"""Ray: workers are killed, a node is removed, the driver dies; the outputs stay those of one process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("ray", reason="Ray is an extra: pip install 'pinlu[ray]'")
+
+from ray.cluster_utils import Cluster
+
+from bench import manifest
+from bench.cli import main
+from bench.driving import drive
+from bench.errors import RequestError
+from bench.generate import generate
+from bench.ray_crew import RayCrew
+from bench.request import Request
+from tests.bench.crews import (
+    asked,
+    begun,
+    left_over,
+    meanwhile,
+    pids_of,
+    pixels_of,
+    start,
+    wait_for,
+)
+
+pytestmark = [
+    # Ray's own: it leaves sockets and files to the collector, and warns of its future
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Request]:
+    folder = tmp_path_factory.mktemp("whole")
+    request = asked(folder, tiny_checkpoint)
+    assert generate(request, folder / "run").made == 32
+    return folder / "run", request
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that works for nobody, and three nodes with a place each."""
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name; else workers yield to all
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(3):
+        nodes.add_node(num_cpus=1, num_gpus=0)
+    yield nodes
+    nodes.shutdown()
+
+
+def test_killed_actors_and_a_removed_node_change_nothing(
+    cluster: Cluster,
+    whole: tuple[Path, Request],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run, request = tmp_path / "run", whole[1]
+    dead: set[str] = set()
+    titles: set[str] = set()
+
+    def chaos(stop: threading.Event) -> None:
+        while not stop.wait(0.01) and len(dead) < 2:
+            for name, pid in pids_of(run).items():
+                if name in dead or len(dead) == 2 or not begun(run, name):
+                    continue
+                with suppress(psutil.Error):  # it may have died with its node
+                    titles.update(psutil.Process(pid).cmdline())
+                    psutil.Process(pid).kill()
+                if not dead:
+                    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+                dead.add(name)
+
+    with meanwhile(chaos):
+        done = drive(request, run, partial(RayCrew, cluster.address, None, 0))
+    assert len(dead) == 2
+    assert done.failed == 0
+    assert pixels_of(run) == pixels_of(whole[0])
+    assert manifest.verify(run) == []
+    assert left_over(run) == []
+    assert "is lost (" in capsys.readouterr().err
+    assert any(title.startswith("ray::tiny-sd, batch") for title in titles)
+
+
+def test_the_driver_is_killed_and_the_next_goes_on(
+    cluster: Cluster, whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    run, request = tmp_path / "run", whole[1]
+    first = start(request, run, "--engine", "ray", "--address", cluster.address)
+    wait_for(lambda: any(len(begun(run, name)) > 1 for name in pids_of(run)))
+    actors = [psutil.Process(pid) for pid in pids_of(run).values()]
+    first.kill()
+    first.communicate()
+    assert psutil.wait_procs(actors, timeout=60)[1] == []
+    done = drive(request, run, partial(RayCrew, cluster.address, 2, None))
+    assert done.there_before > 0
+    assert done.made + done.there_before == 32
+    assert pixels_of(run) == pixels_of(whole[0])
+    assert manifest.verify(run) == []
+
+
+def test_a_place_that_the_cluster_does_not_have_is_refused(
+    cluster: Cluster, whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError, match="no place for a worker with 1 GPUs: it has 0 GPUs and"):
+        drive(whole[1], tmp_path / "run", partial(RayCrew, cluster.address, None, 1))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_address_where_nobody_answers_is_said_in_a_sentence(
+    whole: tuple[Path, Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = ["generate", "--suite", whole[1].suite, "--models", whole[1].models[0]]
+        command += ["--languages", "zh", "--out", str(tmp_path / "run"), "--engine", "ray"]
+        assert main([*command, "--address", address]) == 2
+    assert f"no Ray cluster answers at {address}" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
