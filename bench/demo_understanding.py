@@ -42,7 +42,7 @@ def demo_understanding(out: Path) -> int:
         raise WorkError(f"{done.failed} jobs failed, see {run / 'failures.jsonl'}")
     print("3/3  holding the answers against what is known of the works", flush=True)
     scores = score_answer_runs([run], seed=SEED)
-    page = write_report(scores, [], out / "understanding")
+    page = write_report(scores, [], out / "understanding", [run])
     print(f"\n{compare_with_planted(scores)}\n\nReport: {page.resolve()}")
     print(f"Done in {time.monotonic() - began:.0f} s. Nobody judged these answers.")
     return 0

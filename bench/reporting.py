@@ -302,16 +302,18 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
 
 
 def run_labels(runs: Sequence[Path]) -> dict[str, dict[str, str]]:
-    """Return what pages call the traditions of probed runs."""
+    """Return what pages call the traditions of runs that were probed, or that hold answers."""
     from bench.probe_texts import probe_labels
+    from bench.questions import forced_choice
     from bench.suites import load_suite
 
-    suites = [run / "suite.yaml" for run in runs if (run / "suite.yaml").is_file()]
-    return {
-        name: label
-        for path in suites
-        for name, label in probe_labels(load_suite(str(path))).items()
-    }
+    labels: dict[str, dict[str, str]] = {}
+    for run in runs:
+        if (run / "suite.yaml").is_file():
+            suite = load_suite(str(run / "suite.yaml"))
+            choice = forced_choice(suite.questions)
+            labels |= dict(choice.choices) if choice else probe_labels(suite)
+    return labels
 
 
 def opened_key(study: Path, reason: str, *, log: bool = True) -> DataFrame:

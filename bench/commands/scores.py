@@ -172,7 +172,8 @@ def _score(options: argparse.Namespace) -> int:
     if not any(score.model for score in scores):
         print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
     if options.out:
-        print(f"report: {write_report(scores, studies, options.out, options.run)}", file=sys.stderr)
+        runs = [*options.run, *answers]
+        print(f"report: {write_report(scores, studies, options.out, runs)}", file=sys.stderr)
     return 0
 
 

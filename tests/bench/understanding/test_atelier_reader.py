@@ -84,5 +84,7 @@ def test_the_demo_finds_the_planted_misreading(
     assert "atelier-reader-mistaken misreads the home tradition most, as it should" in said
     page = (tmp_path / "understanding" / "index.html").read_text(encoding="utf-8")
     assert "Whose work is it?" in page
-    assert "这是谁家的画？" in (tmp_path / "understanding" / "index.zh.html").read_text("utf-8")
+    chinese = (tmp_path / "understanding" / "index.zh.html").read_text("utf-8")
+    assert "这是谁家的画？" in chinese
+    assert "说成日本" in chinese
     assert demo_understanding(tmp_path) == 0  # again: nothing is asked twice
