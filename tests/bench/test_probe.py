@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from bench import probe_faults, probe_style
 from bench.cli import main
 from bench.diversity import vendi, vendi_of_samples
-from bench.embeddings import load_network
+from bench.embeddings import Cache, load_network
 from bench.errors import RequestError, WorkError
 from bench.files import read_rows
 from bench.probe_items import Item, worked_ahead
@@ -82,6 +82,20 @@ def test_new_outputs_alone_are_looked_at(tmp_path: Path) -> None:
     assert main(["import", str(given), "--model", "other", "--run", str(run)]) == 0
     found = probe(run, network="atelier-probe")
     assert (found.outputs, found.new) == (32, 16)
+
+
+def test_a_cache_keeps_arrays_of_several_shapes_and_writes_over_no_part(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "kept")
+    cache.add({"a": np.zeros(3, np.float32), "b": np.ones((2, 4)), "c": np.ones(3, np.float32)})
+    cache.add({})
+    cache.add({"d": np.full(3, 2, np.int8)})
+    assert sorted(Cache(tmp_path / "kept").there) == ["a", "b", "c", "d"]
+    (tmp_path / "kept" / "part-00000.npz").unlink()
+    Cache(tmp_path / "kept").add({"e": np.zeros(1)})
+    found = Cache(tmp_path / "kept").there
+    assert sorted(found) == ["b", "d", "e"]
+    assert found["d"].dtype == np.int8
+    assert (found["b"] == 1).all()
 
 
 def test_an_output_changed_or_removed_since_is_named_and_left_out(
