@@ -15,11 +15,12 @@ from bench import probe_faults, probe_style
 from bench.cli import main
 from bench.diversity import vendi, vendi_of_samples
 from bench.embeddings import Cache, load_network
-from bench.errors import RequestError, WorkError
-from bench.files import read_rows
-from bench.probe_items import Item, worked_ahead
+from bench.errors import FileFormatError, RequestError, WorkError
+from bench.files import append_rows, read_rows
+from bench.probe_items import Item, items_of_references, worked_ahead
 from bench.probing import probe
-from tests.bench.probing import noise, painted_run, references, tiny_network
+from bench.suites import load_suite
+from tests.bench.probing import noise, painted_run, references, suite, tiny_network
 
 FAITHFUL = {"chinese": "chinese", "none": "chinese"}
 DRIFTING = {"chinese": "western", "none": "western"}
@@ -174,6 +175,20 @@ def test_a_network_that_is_not_there_is_one_sentence(
     error = capsys.readouterr().err
     assert says in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_foils_among_the_references_are_passed_over(tmp_path: Path) -> None:
+    works = references(tmp_path / "works", 2)
+    rows = list(read_rows(works / "metadata.jsonl"))
+    foil = {**rows[0], "id": "foil", "tradition": "korean", "diagnosticity": "foil"}
+    append_rows(works / "metadata.jsonl", [foil])
+    asked = load_suite(suite(tmp_path / "suite"))
+    assert [one.row["output"] for one in items_of_references(works, asked)] == [
+        row["id"] for row in rows
+    ]
+    append_rows(works / "metadata.jsonl", [foil | {"diagnosticity": ""}])
+    with pytest.raises(FileFormatError, match=r"line 8: unknown tradition 'korean'"):
+        items_of_references(works, asked)
 
 
 def test_a_network_with_code_of_its_own_is_never_run(tmp_path: Path) -> None:
