@@ -7,7 +7,6 @@ it has a text side embeds texts too.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from PIL import Image
 
 from bench.checkpoints import folder_revision
 from bench.errors import RequestError
-from bench.files import file_hash
+from bench.files import file_hash, written_whole
 
 ATELIER = "atelier-probe"
 """The shipped network, for pictures of the atelier's painter and models alone."""
@@ -206,21 +205,26 @@ class Cache:
     """Arrays by file hash, in a folder of whole parts; what one call wrote the next one finds."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what is there; parts that another version wrote in another shape are left alone."""
+        """Read what is there."""
         self.folder = folder
         self.there: dict[str, npt.NDArray[Any]] = {}
+        self._next = 0
         for part in sorted(folder.glob("part-*.npz")):
             with np.load(part, allow_pickle=False) as arrays:
                 self.there.update(zip(arrays["keys"].tolist(), arrays["values"], strict=True))
+            self._next = int(part.stem.removeprefix("part-")) + 1
 
     def add(self, found: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep arrays of one shape and type, in one whole file."""
-        if not found:
-            return
+        """Keep arrays, in one whole file for each shape and type: clips have another than pictures."""
+        alike: dict[tuple[Any, ...], dict[str, npt.NDArray[Any]]] = {}
+        for key, array in found.items():
+            alike.setdefault((array.shape, array.dtype.str), {})[key] = array
         self.folder.mkdir(parents=True, exist_ok=True)
-        number = len(list(self.folder.glob("part-*.npz")))
-        part = self.folder / f"part-{number:05d}.npz"
-        unfinished = part.with_name(f".{part.name}.{os.getpid()}.tmp.npz")
-        np.savez(unfinished, keys=np.array(list(found)), values=np.stack(list(found.values())))
-        unfinished.replace(part)
+        for some in alike.values():
+            with (
+                written_whole(self.folder / f"part-{self._next:05d}.npz") as unfinished,
+                unfinished.open("wb") as file,
+            ):
+                np.savez(file, keys=np.array(list(some)), values=np.stack(list(some.values())))
+            self._next += 1
         self.there.update(found)

@@ -78,7 +78,6 @@ class Engine:
         """Prompts that an encoder did not take whole, and how much of them it took."""
         self._lengths = Lengths(pipeline)
         self._at_once: int | None = None
-        self._by_cudnn = True
         self._stream: torch.cuda.Stream | None = None
         if torch.cuda.is_available():
             self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -132,15 +131,18 @@ class Engine:
             WorkError: there is no memory for a single output, or the pipeline misbehaves.
         """
         keys = {job.key for job in wanted}
+        # asked anew of each batch: what one did must not decide the bits of the next, which a
+        # resumed run makes without having seen it
+        by_cudnn = True
         while True:
             at_once = min(self._at_once or len(jobs), len(jobs))
             try:
-                with _told_apart(), exact_attention(by_cudnn=self._by_cudnn):
+                with _told_apart(), exact_attention(by_cudnn=by_cudnn):
                     made = self._tried(jobs, arguments, keys, at_once)
             except RuntimeError as error:
-                if not self._by_cudnn or "cudnn" not in str(error).lower():
+                if not by_cudnn or "cudnn" not in str(error).lower():
                     raise
-                self._by_cudnn = False  # a shape that its attention does not take
+                by_cudnn = False  # a shape that its attention does not take
                 continue
             if made is not None:
                 return made

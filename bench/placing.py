@@ -105,8 +105,9 @@ def _levels(denoiser: Any) -> list[Any]:
 def exact_attention(*, by_cudnn: bool = True) -> Iterator[None]:
     """Have attention go by the fastest exact kernel of the device; the others stay at hand.
 
-    On Hopper and later that is cuDNN's, where `by_cudnn`; else it is torch's own choice. The order is fixed by the kind of device, not by a
-    measurement: which kernel computes decides the last bits, and a run resumed must have the same.
+    On Hopper and later that is cuDNN's, where `by_cudnn`; else it is torch's own choice. The order
+    is fixed by the kind of device, not by a measurement: which kernel computes decides the last
+    bits, and a run resumed must have the same.
     """
     there = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (9, 0)
     if not (by_cudnn and there):

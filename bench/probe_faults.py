@@ -27,7 +27,8 @@ _MARGIN = 0.02
 """What is left out at the edge: a frame round the picture is no mark."""
 CORNER_SIZE = (48, 24)
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
-_LEAST_OUTPUTS = 8
+LEAST_OUTPUTS = 8
+"""Of one model: among fewer nothing can be said to repeat."""
 _LEAST_CORRELATION = 0.35
 _LEAST_STROKES = 6
 _STRONG = 0.25
@@ -103,7 +104,7 @@ def repeated_corners(found: npt.NDArray[np.int8]) -> list[str]:
         found: features, (n, FEATURES), of one model; with fewer than eight nothing is said.
     """
     result = [""] * len(found)
-    if len(found) < _LEAST_OUTPUTS:
+    if len(found) < LEAST_OUTPUTS:
         return result
     width, height = CORNER_SIZE
     corners = (

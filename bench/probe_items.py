@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +18,7 @@ from bench.errors import FileFormatError, RequestError, WorkError
 from bench.files import read_rows
 from bench.manifest import read_outputs
 from bench.media import Pixels
-from bench.records import REFERENCE
+from bench.records import FOIL, REFERENCE
 from bench.suites import Suite
 
 _T = TypeVar("_T")
@@ -84,7 +84,7 @@ def items_of_run(run: Path, suite: Suite) -> list[Item]:
 
 
 def items_of_references(folder: Path, suite: Suite) -> list[Item]:
-    """Return the references of a folder with a `metadata.jsonl`.
+    """Return the references of a folder with a `metadata.jsonl`; foils are none of a probe's.
 
     Raises:
         RequestError: there is none, or it is empty.
@@ -99,6 +99,8 @@ def items_of_references(folder: Path, suite: Suite) -> list[Item]:
         for column in ("file_name", "id", "tradition", "sha256"):
             if column not in row:
                 raise FileFormatError(f"{path}, line {number} lacks {column!r}")
+        if row.get("diagnosticity") == FOIL:
+            continue  # of a tradition that is not compared: no probe is asked about it
         if row["tradition"] not in suite.traditions:
             raise FileFormatError(
                 f"{path}, line {number}: unknown tradition {row['tradition']!r}; the suite's are "
@@ -134,7 +136,7 @@ def read_picture(item: Item) -> Pixels:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise WorkError(f"torn: {item.path.name} does not decode: {error}") from error
 
 
@@ -183,13 +185,6 @@ def worked_ahead(
         finally:
             for _, future in waiting:
                 future.cancel()
-
-
-def batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """Yield lists of at most `size`."""
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -68,17 +68,9 @@ def zero_shot(
         texts: per class the unit vectors of its prompt ensemble; their mean stands for the class.
         scale: what the checkpoint multiplies cosines by.
     """
-    return softmax(zero_shot_logits(embeddings, texts, scale))
-
-
-def zero_shot_logits(
-    embeddings: npt.NDArray[np.floating], texts: Sequence[npt.NDArray[np.floating]], scale: float
-) -> Array:
-    """Return the logits of the same."""
     means = np.stack([np.asarray(of_class, float).mean(axis=0) for of_class in texts])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    found: Array = scale * np.asarray(embeddings, float) @ means.T
-    return found
+    return softmax(scale * np.asarray(embeddings, float) @ means.T)
 
 
 def fit_linear_head(

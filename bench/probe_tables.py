@@ -257,7 +257,7 @@ def _fault_rows(
                     "blank": bool(one[0]),
                     "duplicate_of": double,
                     "watermark": mark,
-                    "watermark_known": len(own) >= 8,
+                    "watermark_known": len(own) >= probe_faults.LEAST_OUTPUTS,
                 }
             )
     return rows
@@ -311,7 +311,7 @@ def _diversity(
 ) -> pd.DataFrame:
     """Return Vendi scores: of each prompt's seeds, of each prompt's models, of references as many.
 
-    `kind` is within, between, or references:N with N the number of pictures in a sample.
+    `kind` is within, between or references; `n` is the number of pictures of each score.
     """
 
     def vector(item: Item) -> npt.NDArray[np.float32]:

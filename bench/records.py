@@ -64,8 +64,8 @@ class ModelSpec:
     `source` is a hub id or a folder; `revision` a commit on the hub or the hash of a folder's
     content. `dtype` maps a part ("default", "vae", …) to a torch dtype's name. `arguments` go to
     the pipeline's call as they stand. `device_map` "balanced" lays the parts of a model that is too
-    large for one device over all that a worker sees. `speedups` (see `bench.speedups`) change pictures; empty
-    unless asked for.
+    large for one device over all that a worker sees. `speedups` (see `bench.speedups`) change
+    pictures; empty unless asked for.
     """
 
     id: str

@@ -14,12 +14,13 @@ from PIL import Image, ImageDraw
 from bench import probe_faults, probe_style
 from bench.cli import main
 from bench.diversity import vendi, vendi_of_samples
-from bench.embeddings import load_network
-from bench.errors import RequestError, WorkError
-from bench.files import read_rows
-from bench.probe_items import Item, worked_ahead
+from bench.embeddings import Cache, load_network
+from bench.errors import FileFormatError, RequestError, WorkError
+from bench.files import append_rows, read_rows
+from bench.probe_items import Item, items_of_references, worked_ahead
 from bench.probing import probe
-from tests.bench.probing import noise, painted_run, references, tiny_network
+from bench.suites import load_suite
+from tests.bench.probing import noise, painted_run, references, suite, tiny_network
 
 FAITHFUL = {"chinese": "chinese", "none": "chinese"}
 DRIFTING = {"chinese": "western", "none": "western"}
@@ -82,6 +83,20 @@ def test_new_outputs_alone_are_looked_at(tmp_path: Path) -> None:
     assert main(["import", str(given), "--model", "other", "--run", str(run)]) == 0
     found = probe(run, network="atelier-probe")
     assert (found.outputs, found.new) == (32, 16)
+
+
+def test_a_cache_keeps_arrays_of_several_shapes_and_writes_over_no_part(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "kept")
+    cache.add({"a": np.zeros(3, np.float32), "b": np.ones((2, 4)), "c": np.ones(3, np.float32)})
+    cache.add({})
+    cache.add({"d": np.full(3, 2, np.int8)})
+    assert sorted(Cache(tmp_path / "kept").there) == ["a", "b", "c", "d"]
+    (tmp_path / "kept" / "part-00000.npz").unlink()
+    Cache(tmp_path / "kept").add({"e": np.zeros(1)})
+    found = Cache(tmp_path / "kept").there
+    assert sorted(found) == ["b", "d", "e"]
+    assert found["d"].dtype == np.int8
+    assert (found["b"] == 1).all()
 
 
 def test_an_output_changed_or_removed_since_is_named_and_left_out(
@@ -160,6 +175,20 @@ def test_a_network_that_is_not_there_is_one_sentence(
     error = capsys.readouterr().err
     assert says in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_foils_among_the_references_are_passed_over(tmp_path: Path) -> None:
+    works = references(tmp_path / "works", 2)
+    rows = list(read_rows(works / "metadata.jsonl"))
+    foil = {**rows[0], "id": "foil", "tradition": "korean", "diagnosticity": "foil"}
+    append_rows(works / "metadata.jsonl", [foil])
+    asked = load_suite(suite(tmp_path / "suite"))
+    assert [one.row["output"] for one in items_of_references(works, asked)] == [
+        row["id"] for row in rows
+    ]
+    append_rows(works / "metadata.jsonl", [foil | {"diagnosticity": ""}])
+    with pytest.raises(FileFormatError, match=r"line 8: unknown tradition 'korean'"):
+        items_of_references(works, asked)
 
 
 def test_a_network_with_code_of_its_own_is_never_run(tmp_path: Path) -> None:

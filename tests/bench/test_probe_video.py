@@ -15,7 +15,7 @@ from bench.importing import import_outputs
 from bench.probing import probe
 from bench.records import ModelSpec
 from tests.bench.planted_clips import FAULTS, clip
-from tests.bench.probing import TRADITIONS
+from tests.bench.probing import TRADITIONS, references
 from tests.conftest import write_yaml
 
 OWN = {"flicker": "flicker", "motion": "motion", "jumps": "background_steadiness"}
@@ -104,6 +104,17 @@ def test_clips_get_rows_and_scores_and_are_read_once(tmp_path: Path) -> None:
     ):
         assert rows[measure].notna().all(), measure
     assert probe(run, network="atelier-probe").new == 0
+
+
+def test_pictures_are_references_for_clips_and_both_are_kept(tmp_path: Path) -> None:
+    run, works = video_run(tmp_path), references(tmp_path / "works", 6)
+    assert main(["probe", str(run), "--network", "atelier-probe", "--references", str(works)]) == 0
+    table = pd.read_parquet(run / "probes.parquet")
+    linear = table[table["probe"] == "linear:atelier-probe"]
+    assert (linear["model"] == "reference").sum() == 18
+    assert (linear["model"] == "mover").sum() == 4
+    assert linear.loc[linear["model"] == "mover", "p_chinese"].notna().all()
+    assert probe(run, network="atelier-probe", references=works).new == 0
 
 
 def test_too_few_frames_have_no_measure_and_say_so(
