@@ -39,9 +39,13 @@ def write_run_card(run: Path) -> None:
                 "",
                 f"**{model['id']} was made faster at the cost of other pictures: {said}.**",
             ]
+    texts = content["modality"] == "understanding"
     lines += [
         "",
         "`run.yaml` says what was asked and under which versions, `suite.yaml` is the suite as it",
-        'was. The noise of an output comes from `torch.Generator("cpu").manual_seed(seed)`.',
+        "was. Rows hold the answers; `works.jsonl` says which pictures were shown, none is in here."
+        if texts
+        else 'was. The noise of an output comes from `torch.Generator("cpu").manual_seed(seed)`.',
     ]
-    manifest.write_card(run, title=run.resolve().name, text="\n".join(lines))
+    text = "\n".join(lines)
+    manifest.write_card(run, title=run.resolve().name, text=text, files=not texts)

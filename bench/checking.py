@@ -103,6 +103,7 @@ def check(
     from bench.generate import generate
     from bench.models import load_models
     from bench.probe_names import DIVERSITY, PROBES
+    from bench.probe_texts import probe_labels
     from bench.probing import probe
     from bench.suites import load_suite
     from leaderboard.gate import gate, half_width
@@ -156,7 +157,8 @@ def check(
         seen.faults,
         out / "index.html",
     )
-    _write(checked, run, out, found.name, {"scenes": scenes, "seeds": number})
+    plan = {"scenes": scenes, "seeds": number, "labels": probe_labels(found)}
+    _write(checked, run, out, found.name, plan)
     return checked
 
 
@@ -171,7 +173,7 @@ def _seconds(run: Path) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in spent.items()}
 
 
-def _write(checked: Checked, run: Path, out: Path, suite: str, plan: Mapping[str, int]) -> None:
+def _write(checked: Checked, run: Path, out: Path, suite: str, plan: Mapping[str, Any]) -> None:
     from bench.probe_names import REPORT
     from leaderboard.compare import to_record
     from leaderboard.gate_page import write_gate_page

@@ -33,12 +33,15 @@ def folder_revision(folder: Path) -> str:
 
 
 def check_folder(folder: Path) -> str:
-    """Return the pipeline class of a checkpoint's folder.
+    """Return the pipeline class of a checkpoint's folder, or the class that reads pictures and text.
 
     Raises:
-        RequestError: no `model_index.json`, or code of its own that would have to be trusted.
+        RequestError: no `model_index.json`, and no `config.json` that names a class; or code of its
+            own that would have to be trusted.
     """
     index = folder / "model_index.json"
+    if not index.is_file() and (single := _single_model(folder)):
+        return single
     if not index.is_file():
         raise RequestError(f"{folder} has no model_index.json: it is not a diffusers checkpoint")
     try:
@@ -61,17 +64,30 @@ def check_folder(folder: Path) -> str:
     return name
 
 
+def _single_model(folder: Path) -> str:
+    """Return the class that a folder of one transformers model names, "" where it is none."""
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        name = str(content["architectures"][0])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    if "auto_map" in content:
+        _refuse_remote_code(folder, "its config has an auto_map")
+    return name
+
+
 def refuse_pickles(folder: Path) -> None:
     """Refuse a part whose weights are pickled only: loading a pickle can run any code.
 
     Raises:
         RequestError: names the file, and how to allow it.
     """
-    for part in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for part in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
         pickles = [file for file in sorted(part.iterdir()) if file.suffix in _PICKLES]
         if pickles and not any(part.glob("*.safetensors")):
             raise RequestError(
-                f"{folder} has pickled weights only ({part.name}/{pickles[0].name}), which can run "
+                f"{folder} has pickled weights only ({pickles[0].relative_to(folder)}), which can run "
                 "code when loaded: convert them to safetensors, or allow them by "
                 "`pickled_weights: true` in a YAML of the model"
             )

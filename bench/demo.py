@@ -58,7 +58,9 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     Leaves `references/`, `run/`, `study/` and `report/`; prints the headline, the check against
     the known training shares, and where the page lies.
     """
-    from bench.reporting import costs_of, report_labels, score_studies, write_report
+    from bench.embeddings import ATELIER
+    from bench.probing import probe
+    from bench.reporting import costs_of, probes_of, report_labels, score_studies, write_report
     from leaderboard.tabulate import headline
 
     began = time.monotonic()
@@ -74,7 +76,9 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     _say("5/5  scoring: names are joined here, and only here")
     scores = score_studies([study], seed=SEED)
     scores += costs_of(run, scores)
-    page = write_report(scores, [study], out / "report")
+    probe(run, network=ATELIER, references=references)
+    scores += probes_of(run, seed=SEED)
+    page = write_report(scores, [study], out / "report", [run])
     print(f"\n{headline(scores, labels=report_labels([study]))}\n\n{compare_with_truth(scores)}\n")
     print(f"Leaderboard: {page.resolve()}")
     print(
@@ -85,7 +89,9 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     return 0
 
 
-def paint_references(folder: Path) -> Path:
+def paint_references(
+    folder: Path, *, per_tradition: int = REFERENCES_PER_TRADITION, seed: int = SEED
+) -> Path:
     """Paint the stand-ins for human-made works, with captions written like prompts."""
     import numpy as np
 
@@ -94,9 +100,9 @@ def paint_references(folder: Path) -> Path:
     if (folder / "metadata.jsonl").is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     rows = []
-    total = REFERENCES_PER_TRADITION * len(MANNERS)
+    total = per_tradition * len(MANNERS)
     with progress("paint", "pictures", total) as bar:
         for number in range(total):
             manner = MANNERS[number % len(MANNERS)]
@@ -155,15 +161,22 @@ def compare_with_truth(scores: Sequence[Score]) -> str:
         for score in scores
         if score.metric == "excess_leak" and score.criterion == "manner" and not score.slice
     }
+    probed = {
+        (score.model, score.group): score
+        for score in scores
+        if score.metric == "excess_leak" and score.source == "probe" and not score.slice
+        if score.criterion == "trained:atelier-probe"
+    }
     others = sorted({group for _, group in found})
-    lines = [
-        "Known truth beside what was found (share in training → excess leak, simulated raters):"
-    ]
+    told = "share in training → excess leak by simulated raters, by the probe"
+    lines = [f"Known truth beside what was found ({told}):"]
     for model in MODELS:
         cells = []
         for other in others:
             leak = found[model, other]
-            cells.append(f"{other} {SHARES[model][other]:.0%} → {leak.value:+.2f}")
+            cell = f"{other} {SHARES[model][other]:.0%} → {leak.value:+.2f}"
+            seen = probed.get((model, other))
+            cells.append(f"{cell}, {seen.value:+.2f}" if seen else cell)
         lines.append(f"  {model:<18}" + "   ".join(cells))
     for other in others:
         order = sorted(MODELS, key=lambda model: found[model, other].value)

@@ -23,7 +23,7 @@ from bench.errors import PinluError, RequestError, WorkError
 from bench.generate import Summary, warnings_of_languages, what_is_due
 from bench.ledger import Ledger
 from bench.request import Request
-from bench.run import differs, run_on_disk, versions
+from bench.run import differs, run_on_disk, versions, with_environment
 from bench.scheduling import Share
 from bench.worker import code_hash
 
@@ -220,15 +220,12 @@ class _Driver:
     def begun(self, worker: str, hand: _Hand, environment: Mapping[str, Any]) -> None:
         """Trust a worker whose environment is the run's, or one that may be mixed in."""
         ledger = self.settled()
-        content = dict(ledger.run.content)
-        if environment not in [content["environment"], *content["mixed"]]:
-            if not self.allow_mixed:
-                said = differs(self.folder, content["environment"], environment)
-                self.refuse(worker, f"{hand.host}: {said}")
-                return
-            content["mixed"] = [*content["mixed"], dict(environment)]
-            manifest.write_run(self.folder, content)
-            ledger.run = replace(ledger.run, content=content)
+        content = ledger.run.content
+        if environment not in [content["environment"], *content["mixed"]] and not self.allow_mixed:
+            said = differs(self.folder, content["environment"], environment)
+            self.refuse(worker, f"{hand.host}: {said}")
+            return
+        ledger.run = with_environment(ledger.run, environment)
         hand.state = "trusted"
         ledger.schedule.add(worker)
 

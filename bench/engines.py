@@ -70,8 +70,8 @@ def _local(options: argparse.Namespace) -> Engine:
             )
         if numbers.count(number) > 1:
             raise RequestError(f"--devices names GPU {number} twice")
-        if int(number) >= gpus:
-            raise RequestError(f"--devices {number}: GPUs count from 0, and torch sees {gpus} here")
+    if beyond := [number for number in numbers if int(number) >= gpus]:
+        raise RequestError(f"--devices {beyond[0]}: GPUs count from 0, and torch sees {gpus} here")
     from bench.driving import drive
     from bench.local_crew import LocalCrew
 

@@ -6,6 +6,7 @@ batch, and the folder loads as a Hugging Face dataset at any time.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -158,12 +159,16 @@ def remove_unlisted(run: Path, planned: Iterable[str], finished: Iterable[str]) 
                 file.unlink()
 
 
-def write_card(run: Path, *, title: str, text: str) -> None:
-    """Write the dataset card whose front matter maps the default config to the files."""
+def write_card(run: Path, *, title: str, text: str, files: bool = True) -> None:
+    """Write the dataset card whose front matter maps the default config to the files.
+
+    A run of texts has no `files` beside its manifest.
+    """
+    data = [METADATA, f"{OUTPUTS}/**"] if files else [METADATA]
     front = yaml.safe_dump(
         {
             "pretty_name": title,
-            "configs": [{"config_name": "default", "data_files": [METADATA, f"{OUTPUTS}/**"]}],
+            "configs": [{"config_name": "default", "data_files": data}],
         },
         allow_unicode=True,
         sort_keys=False,
@@ -197,6 +202,9 @@ def verify(run: Path) -> list[str]:
 def _faults_of(run: Path, row: Mapping[str, Any]) -> list[str]:
     name, master = row["file_name"], row.get("master")
     faults = []
+    if "answer" in row:
+        whole = hashlib.sha256(str(row["answer"]).encode()).hexdigest() == row["sha256"]
+        return [] if whole else [f"changed: the answer {row['key'][:12]} does not have its hash"]
     if not (run / name).is_file():
         faults.append(f"missing: {name}")
     elif file_hash(run / name) != row["sha256"]:

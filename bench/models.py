@@ -144,6 +144,8 @@ def describe(name: str) -> list[str]:
     file = read_model_file(name)
     spec = as_written(name) or load_model(name)
     size = f"{spec.width}×{spec.height}" if spec.width and spec.height else "its own size"
+    if spec.modality == "understanding":
+        size = "reads pictures"
     clip = f", {spec.frames} frames at {spec.fps:g} a second" if spec.frames and spec.fps else ""
     unchecked = f"; unchecked: {', '.join(file.unchecked)}" if file and file.unchecked else ""
     first = (

@@ -8,7 +8,7 @@ process), `begun` (a batch's index), `output`, `failure`, `said` (a line for peo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from bench import manifest
 from bench.files import append_rows, cut_torn_line, read_rows
 from bench.records import Output
 from bench.speed import write_speed
+
+Wanted = Mapping[int, Sequence[str] | None]
+"""Batches to be made, by index: the keys of the jobs that are missing, None for all."""
 
 
 def folder_of(run: Path) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import transformers
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from bench.errors import RequestError, WorkError
 from bench.families import FAMILIES
@@ -145,6 +146,13 @@ def check_spec(name: str) -> None:
         RequestError: the class is not there, makes the other modality, or takes no such argument.
     """
     file, written = read_model_file(name), as_written(name)
+    if file and file.modality == "understanding":
+        if file.pipeline not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values():
+            raise RequestError(
+                f"model {name} needs {file.pipeline}, which transformers {transformers.__version__} "
+                "does not load as image-text-to-text"
+            )
+        return
     if file and file.pipeline and written:
         check_call(written.id, file.pipeline, call_arguments(written))
         check_speedups(written.id, file.pipeline, written.speedups, call_arguments(written))

@@ -94,10 +94,11 @@ def _is_compiled(part: Any) -> bool:
 
 def _levels(denoiser: Any) -> list[Any]:
     """Return the levels of a U-Net, down and up again; none of a transformer."""
-    if not isinstance(getattr(denoiser, "down_blocks", None), torch.nn.ModuleList):
+    down, up = (getattr(denoiser, name, None) for name in ("down_blocks", "up_blocks"))
+    if not isinstance(down, torch.nn.ModuleList) or not isinstance(up, torch.nn.ModuleList):
         return []
-    middle = [denoiser.mid_block] if denoiser.mid_block is not None else []
-    return [*denoiser.down_blocks, *middle, *denoiser.up_blocks]
+    middle = getattr(denoiser, "mid_block", None)
+    return [*down, *([] if middle is None else [middle]), *up]
 
 
 @contextmanager

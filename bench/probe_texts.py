@@ -16,9 +16,13 @@ OTHER = "other"
 
 
 class ProbeFile(FileModel):
-    """`ensembles`: class → language → texts; classes are the suite's traditions and `other`."""
+    """`ensembles`: class → language → texts; classes are the suite's traditions and `other`.
+
+    `labels`: tradition → language → what pages call it.
+    """
 
     ensembles: dict[str, dict[str, tuple[str, ...]]] = Field(min_length=2)
+    labels: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 def read_probe_texts(path: Path, suite: Suite) -> Mapping[str, tuple[str, ...]]:
@@ -50,10 +54,19 @@ def find_probe_texts(suite: Suite, given: Path | None) -> Mapping[str, tuple[str
         if not given.is_file():
             raise RequestError(f"{given} is not there: --texts wants a probe.yaml")
         return read_probe_texts(given, suite)
+    path = _path_of(suite)
+    return read_probe_texts(path, suite) if path else None
+
+
+def probe_labels(suite: Suite) -> dict[str, dict[str, str]]:
+    """Return what pages call the suite's traditions, by language; empty where nobody says."""
+    path = _path_of(suite)
+    return check(read_yaml(path), ProbeFile, path).labels if path else {}
+
+
+def _path_of(suite: Suite) -> Path | None:
+    """Return the suite's `probe.yaml`: beside it, or in the suite of its name here."""
     folders = [suite.folder]
     with suppress(RequestError):  # a suite of the run's own has no folder here
         folders.append(load_suite(suite.name).folder)
-    for folder in folders:
-        if (folder / "probe.yaml").is_file():
-            return read_probe_texts(folder / "probe.yaml", suite)
-    return None
+    return next((one / "probe.yaml" for one in folders if (one / "probe.yaml").is_file()), None)

@@ -31,6 +31,8 @@ _STILL_GAIN = 0.9
 _LEAST_CHANGE = 2.0
 """Levels: below this a block that stands still explains itself."""
 _BORDER = 12
+_CUT = 0.5
+"""Correlation of two frames' borders below which the scene has changed."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def measure(copies: Sequence[Array]) -> Measures | None:
     return Measures(
         background_steadiness=float(np.mean(steady)),
         flicker=_flicker(copies, shifts),
-        motion=float(np.mean([np.hypot(*shift).mean() for shift in shifts]) / _SIDE),
+        motion=_motion(shifts, steady),
         frames=len(copies),
     )
 
@@ -143,6 +145,16 @@ def _block_shifts(first: Array, second: Array) -> tuple[Array, Array]:
                 np.where(better, y, down),
             )
     return across, down
+
+
+def _motion(shifts: Sequence[tuple[Array, Array]], steady: Sequence[float]) -> float:
+    """Return the mean displacement in shares of the side, cuts left out: there nothing moved."""
+    found = [
+        float(np.hypot(*shift).mean())
+        for shift, correlation in zip(shifts, steady, strict=True)
+        if correlation > _CUT
+    ]
+    return float(np.mean(found)) / _SIDE if found else float("nan")
 
 
 def _flicker(copies: Sequence[Array], shifts: Sequence[tuple[Array, Array]]) -> float:

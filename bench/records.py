@@ -154,6 +154,47 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """One row of `metadata.jsonl` of a run of understanding: what a model said of a work.
+
+    The first columns are those of `Output`: `prompt` is `work/question`, `text` the question,
+    `width`, `height` and `pixel_sha256` are the picture's, `sha256` is that of the answer. No file
+    belongs to it. `target` is the work's tradition; `flags` say what is wrong with the text; tokens
+    are counted as the model counts them; `cost` is in the currency of the price that was told.
+    """
+
+    file_name: str
+    key: str
+    model: str
+    prompt: str
+    language: str
+    text: str
+    seed: int
+    width: int
+    height: int
+    frames: int | None
+    fps: float | None
+    sha256: str
+    pixel_sha256: str
+    status: OutputStatus
+    suite: str
+    suite_hash: str
+    answer: str
+    work: str
+    question: str
+    target: str
+    genre: str
+    flags: tuple[str, ...] = ()
+    note: str = ""
+    asked_tokens: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    batch_size: int | None = None
+    device: str = ""
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stimulus:
     """What a rater is shown: an opaque id and a cleaned copy. Nothing here names a model.
 

@@ -11,6 +11,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from pandas import DataFrame
 
     from bench.precision import Pilot
@@ -43,9 +44,53 @@ def score_studies(studies: Sequence[Path], *, seed: int = 0, by: Sequence[str] =
             weights=weighed or None,
             declared=declared_languages(study),
         )
-        scores += found + weight_scores(found, weighed) + _protocol(study)
+        scores += found + weight_scores(found, weighed) + _protocol(study) + _marked(study, rng)
         scores += for_studies(speedup_scores(asked_speedups(study)), found)
     return scores
+
+
+def score_answer_runs(
+    runs: Sequence[Path], *, seed: int = 0, by: Sequence[str] = ()
+) -> list[Score]:
+    """Hold the answers of runs of understanding against what is known of the works, and score them.
+
+    Raises:
+        RequestError: a run is not one of understanding, or has no answers.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from bench.manifest import read_outputs, read_run
+    from bench.suites import load_suite
+    from bench.understanding.facts import Graded, graded, read_periods
+    from bench.understanding.works import works_of
+    from leaderboard.answers import flag_scores, score_answers
+
+    rng = np.random.default_rng(seed)
+    scores: list[Score] = []
+    for run in runs:
+        content = read_run(run)
+        if content["modality"] != "understanding":
+            raise RequestError(
+                f"{run} holds {content['modality']}s: give a study, or --run for costs"
+            )
+        rows = read_outputs(run)
+        if not rows:
+            raise RequestError(f"{run} has no answers yet: run pinlu generate")
+        suite = load_suite(str(run / "suite.yaml"))
+        held = graded(rows, suite, works_of(run), read_periods(run))
+        table = pd.DataFrame(held, columns=pd.Index(Graded._fields))
+        name = str(content["run"])
+        scores += score_answers(
+            table, home=suite.home, traditions=suite.traditions, rng=rng, study=name, by=by
+        )
+        scores += flag_scores(pd.DataFrame(rows), study=name)
+    return scores
+
+
+def is_run(path: Path) -> bool:
+    """Say whether a folder is a run, and no study."""
+    return (path / "run.yaml").is_file()
 
 
 def _protocol(study: Path) -> list[Score]:
@@ -62,6 +107,20 @@ def _protocol(study: Path) -> list[Score]:
         for fact, number in facts.items()
         if isinstance(number, int | float)
     ]
+
+
+def _marked(study: Path, rng: Generator) -> list[Score]:
+    """Return what was marked in answers, of a study of answers."""
+    from bench.join import reveal
+    from leaderboard.passages import passages
+    from raters.export import tables
+    from raters.study import study_id
+
+    masked = tables(study)
+    if masked["passages"].empty:
+        return []
+    named = reveal({"passages": masked["passages"]}, opened_key(study, "score"))
+    return passages(named["passages"], rng=rng, study=study_id(study))
 
 
 def study_tables(study: Path) -> dict[str, DataFrame]:
@@ -180,7 +239,9 @@ def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
     return scores
 
 
-def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) -> Path:
+def write_report(
+    scores: Sequence[Score], studies: Sequence[Path], out: Path, runs: Sequence[Path] = ()
+) -> Path:
     """Write `scores.csv`, `scores.parquet` and the page into `out`; return the page's path."""
     from leaderboard.pictures import Pictures
     from leaderboard.site import write_site
@@ -191,7 +252,7 @@ def write_report(scores: Sequence[Score], studies: Sequence[Path], out: Path) ->
         found = _pictures(study, out)
         shown += found.shown
         lowest += found.lowest
-    labels = report_labels(studies)
+    labels = run_labels(runs) | report_labels(studies)
     return write_site(scores, out, labels=labels, pictures=Pictures(shown, lowest))
 
 
@@ -220,6 +281,8 @@ def _pictures(study: Path, out: Path) -> Pictures:
             low.n_values,
         )
         for low in lowest_scenes(study_tables(study)["ratings"], weights=weights(study))
+        # of answers there is no picture of their own
+        if picture(study, low.item).is_file()
     ]
     return Pictures([copied(*found) for found in showcase(study, read_key(study))], lowest)
 
@@ -235,6 +298,21 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
         labels |= tradition_labels(study, more=foils_of(key))
     if any(key["synthetic"].any() for key in keys.values()):
         labels[REFERENCE] = {"en": "stand-in pictures", "zh": "程序画作"}
+    return labels
+
+
+def run_labels(runs: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """Return what pages call the traditions of runs that were probed, or that hold answers."""
+    from bench.probe_texts import probe_labels
+    from bench.questions import forced_choice
+    from bench.suites import load_suite
+
+    labels: dict[str, dict[str, str]] = {}
+    for run in runs:
+        if (run / "suite.yaml").is_file():
+            suite = load_suite(str(run / "suite.yaml"))
+            choice = forced_choice(suite.questions)
+            labels |= dict(choice.choices) if choice else probe_labels(suite)
     return labels
 
 

@@ -197,6 +197,16 @@ def _asked_of(part: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "scenes"}
 
 
+def with_environment(run: Run, environment: Mapping[str, Any]) -> Run:
+    """Return the run with one more environment that made some of it, recorded in `run.yaml`."""
+    content = dict(run.content)
+    if environment in [content["environment"], *content["mixed"]]:
+        return run
+    content["mixed"] = [*content["mixed"], dict(environment)]
+    manifest.write_run(run.folder, content)
+    return replace(run, content=content)
+
+
 def _resolved_models(
     request: Request, suite: Suite, existing: Mapping[str, Any] | None
 ) -> dict[str, ModelSpec]:

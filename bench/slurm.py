@@ -9,9 +9,7 @@ enters what they made, and submits what is missing when they are over.
 from __future__ import annotations
 
 import heapq
-import os
 import shutil
-import socket
 import sys
 import time
 import uuid
@@ -29,12 +27,14 @@ from bench.estimates import estimates_of, task_of
 from bench.files import read_rows
 from bench.generate import Summary, what_is_due
 from bench.ledger import Ledger
-from bench.pipelines import has_gpu
+from bench.parts import Wanted
 from bench.request import Request, SlurmOptions
-from bench.run import Run, differs, run_on_disk
+from bench.run import Run, run_on_disk, with_environment
 from bench.scheduling import DEATHS, Estimate, Schedule, Share, Task
-from bench.slurm_tasks import SlurmTask, Wanted
-from bench.worker import Worker, answer, code_hash
+from bench.slurm_jobs import executor_of, is_over, job_of, result_of
+from bench.slurm_tasks import SlurmTask
+from bench.slurm_work import Work, settle
+from bench.worker import code_hash
 
 POLLED_EVERY = 2.0
 """Seconds between two looks at the tasks' parts."""
@@ -114,11 +114,14 @@ class _Driver:
     def settle(self, request: Request) -> None:
         """Have a task settle the run, on a device like those that will make the pixels."""
         _say("a task settles the run on a computing node")
+        slurm_tasks.write(
+            self.folder, self.submitted
+        )  # by this file a node knows that it is shared
         here = (code_hash(), self.options.gpus, self.allow_mixed)
         job = self.executor.submit(settle, self.folder, request, *here)
-        while not _over(job):
+        while not is_over(job):
             time.sleep(POLLED_EVERY / 4)
-        found = _result(job)
+        found = result_of(job)
         if "error" in found:
             kind = getattr(errors, found.get("kind", ""), WorkError)
             error: PinluError = kind(found["error"])
@@ -183,27 +186,24 @@ class _Driver:
         for task in list(self.submitted.tasks):
             reader = readers.setdefault(task.name, parts.Reader(self.folder, task.name))
             if task.name not in self.jobs:
-                self.jobs[task.name] = self.job_of(task)
+                self.jobs[task.name] = job_of(self.executor, task.job)
             job = self.jobs[task.name]
-            over = _over(job)  # asked before reading: what it made last is read then
+            over = is_over(job)  # asked before reading: what it made last is read then
             ledger.enter(("", row) for row in reader.new())
             if over:
-                self.take(ledger, task, _result(job))
+                self.take(ledger, task, result_of(job))
                 self.submitted.tasks.remove(task)
                 slurm_tasks.write(self.folder, self.submitted)
                 reader.path.unlink(missing_ok=True)
-
-    def job_of(self, task: SlurmTask) -> Any:
-        """Return submitit's job of a task that an earlier process submitted."""
-        return self.executor._executor.job_class(self.executor.folder, task.job)  # noqa: SLF001
 
     def take(self, ledger: Ledger, task: SlurmTask, found: Mapping[str, Any]) -> None:
         """Take the end of a task: what it left undone is submitted again, or set aside."""
         why = next(
             (found[kind] for kind in ("error", "stopped", "cannot_load") if kind in found), ""
         )
-        if "cut" in found:
-            ledger.cut += found["cut"]
+        ledger.cut += found.get("cut", 0)
+        if "environment" in found:
+            ledger.run = with_environment(ledger.run, found["environment"])
         left = [index for index in task.wanted if ledger.lacks(index)]
         if not why or not left:
             return
@@ -252,61 +252,6 @@ class _Driver:
         shown.show(state, last=last)
 
 
-class Work:
-    """What a task does. Submitit calls it, and puts it back into the queue when time runs out."""
-
-    def __call__(  # noqa: PLR0917 - submitit maps positions
-        self, folder: Path, name: str, model: str, wanted: Wanted, code: str, allow_mixed: bool
-    ) -> dict[str, Any]:
-        """Make what is wanted and not in the task's part yet: it may have been queued before."""
-        if wrong := _wrong_here(folder, code):
-            return {"error": wrong}
-        worker = Worker(name)
-        begun = answer(worker, "begin", (folder, ""))
-        if "error" in begun:
-            return begun
-        run = run_on_disk(folder, frozenset())
-        if begun["answer"] != run.content["environment"] and not allow_mixed:
-            said = differs(folder, run.content["environment"], begun["answer"])
-            return {"error": f"{socket.gethostname()}: {said}"}
-        path = parts.folder_of(folder) / f"{name}.jsonl"
-        there = {row["output"]["key"] for row in read_rows(path) if "output" in row}
-        left = {
-            index: [
-                key
-                for key in keys or [job.key for job in run.batches[index].jobs]
-                if key not in there
-            ]
-            for index, keys in wanted.items()
-        }
-        wanted = {index: keys for index, keys in left.items() if keys}
-        found = worker.work(model, wanted) if wanted else {"loaded": None, "cut": 0}
-        worker.end()
-        parts.Part(folder, name).ended()
-        return found
-
-    def checkpoint(self, *arguments: Any) -> Any:
-        """Go back into the queue with the same arguments: the part says what is done."""
-        from submitit.helpers import DelayedSubmission  # noqa: PLC0415 - an extra
-
-        return DelayedSubmission(self, *arguments)
-
-
-def settle(
-    folder: Path, request: Request, code: str, gpus: int, allow_mixed: bool
-) -> dict[str, Any]:
-    """Settle a run in a task; return the ids of the models asked, or the error."""
-    if gpus and not has_gpu():
-        said = f"a GPU was asked for, but torch sees none on {socket.gethostname()}"
-        return {
-            "error": f"{said}: see `gpus` under `slurm:` in the run's YAML",
-            "kind": "WorkError",
-        }
-    if wrong := _wrong_here(folder, code):
-        return {"error": wrong, "kind": "WorkError"}
-    return answer(Worker("settle"), "settle", (request, folder, allow_mixed))
-
-
 def cut(
     tasks: Iterable[Task], estimates: Mapping[str, Estimate], *, workers: int, seconds: float
 ) -> list[Share]:
@@ -350,72 +295,6 @@ def cut(
         for index in share.batches:
             schedule.done(worker, index)
         schedule.ended(worker)
-
-
-def executor_of(folder: Path, options: SlurmOptions) -> Any:
-    """Return what submits.
-
-    Raises:
-        RequestError: submitit is not installed, there is no Slurm, or it takes no such parameter.
-    """
-    try:
-        import submitit  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise RequestError("--engine slurm wants submitit: pip install 'pinlu[slurm]'") from error
-    asked: dict[str, Any] = {
-        "name": "pinlu",
-        "timeout_min": options.minutes,
-        "gpus_per_node": options.gpus,
-        "cpus_per_task": options.cpus,
-    }
-    if options.memory_gb:
-        asked["mem_gb"] = options.memory_gb
-    further = {"partition": options.partition, "account": options.account, **options.parameters}
-    known = {name: value for name, value in further.items() if value is not None}
-    try:
-        executor = submitit.AutoExecutor(
-            folder, cluster=options.cluster, slurm_max_num_timeout=options.requeues
-        )
-        if options.cluster == "slurm":
-            asked["slurm_array_parallelism"] = options.jobs
-            asked |= {f"slurm_{name}": value for name, value in known.items()}
-        executor.update_parameters(**asked)
-    except (RuntimeError, ValueError, NameError, TypeError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise RequestError(f"--engine slurm: {said}") from error
-    return executor
-
-
-def _wrong_here(folder: Path, code: str) -> str:
-    host = socket.gethostname()
-    if not (folder / manifest.STATE / "slurm.json").exists() and not folder.exists():
-        return f"{host} does not see {folder}: it must lie on a file system that all share"
-    if code_hash() != code:
-        return f"{host} has another version of Pinlu's code: install the same on every node"
-    return ""
-
-
-def _over(job: Any) -> bool:
-    """Say whether a job has ended, also one that an earlier process submitted."""
-    if job.paths.result_pickle.exists():
-        return True
-    if job.__class__.__name__ == "LocalJob" and getattr(job, "_process", None) is None:
-        try:
-            os.kill(int(job.job_id), 0)
-        except OSError:
-            return True
-        return False
-    return bool(job.done())
-
-
-def _result(job: Any) -> dict[str, Any]:
-    """Return what a task returned; where it died, the error, and that it `died`."""
-    try:
-        found: dict[str, Any] = job.result()
-    except Exception as error:  # noqa: BLE001 - whatever submitit makes of it
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return {"error": lines[-1][:200] if lines else type(error).__name__, "died": True}
-    return found
 
 
 def _say(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,10 +12,7 @@ from typing import Any
 from bench import manifest
 from bench.errors import ConflictError
 from bench.files import read_rows, write_whole
-from bench.parts import folder_of
-
-Wanted = Mapping[int, Sequence[str] | None]
-"""Batches to be made, by index: the keys of the jobs that are missing, None for all."""
+from bench.parts import Wanted, folder_of
 
 
 @dataclass(frozen=True, slots=True)

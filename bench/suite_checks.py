@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.near_duplicates import near_duplicates
+from bench.question_checks import question_faults
 from bench.records import NEUTRAL
 from bench.references import load_references
 from bench.suite_texts import Told, lengths, lexicon_path, read_lexicon, scripts, words
@@ -48,6 +49,16 @@ def check_suite(suite: Suite) -> Checked:
     """
     lexicon = read_lexicon(lexicon_path(suite.folder))
     texts = [*_texts(suite), *_captions(suite)]
+    asked: Sequence[Callable[[], Iterator[str]]] = (
+        lambda: version_faults(suite),
+        lambda: _languages(suite),
+        lambda: scripts(texts),
+        # a forced choice names the traditions
+        lambda: words([told for told in texts if told.where not in _choices(suite)], lexicon),
+        lambda: _notes(suite),
+        lambda: _duplicates(suite),
+        lambda: question_faults(suite),
+    )
     rules: Sequence[Callable[[], Iterator[str]]] = (
         lambda: version_faults(suite),
         lambda: _languages(suite),
@@ -62,9 +73,13 @@ def check_suite(suite: Suite) -> Checked:
         lambda: _duplicates(suite),
         lambda: _genres_are_filled(suite),
     )
-    faults = [fault for rule in rules for fault in rule()]
+    faults = [fault for rule in (asked if suite.questions else rules) for fault in rule()]
     counts = Counter((scene.stratum, scene.genre) for scene in suite.scene_files)
     return Checked(tuple(faults), counts)
+
+
+def _choices(suite: Suite) -> set[str]:
+    return {f"{question.id}/{NEUTRAL}" for question in suite.questions if question.choices}
 
 
 def _languages(suite: Suite) -> Iterator[str]:

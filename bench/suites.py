@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from bench.errors import FileFormatError, RequestError
+from bench.questions import QuestionFile, QuestionsFile
 from bench.reading import ID_PATTERN, ROOT, FileModel, canonical_hash, check, read_yaml
 from bench.records import NEUTRAL, Diagnosticity, Modality, Prompt
 
@@ -39,7 +40,10 @@ class ScenesFile(FileModel):
 
 
 class SuiteFile(FileModel):
-    """The header in `suite.yaml`, with scenes where the suite is one file."""
+    """The header in `suite.yaml`, with scenes or questions where the suite is one file.
+
+    `works`, of a suite of questions, is the suite whose `references.yaml` lists what is asked about.
+    """
 
     suite: Id = Field(pattern=ID_PATTERN)
     version: int = Field(ge=1)
@@ -48,13 +52,17 @@ class SuiteFile(FileModel):
     traditions: list[Id] = Field(min_length=1)
     least_per_genre: int = Field(default=1, ge=1)
     scenes: tuple[SceneFile, ...] = ()
+    works: Id = ""
+    questions: tuple[QuestionFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
     """A checked suite. `hash` is that of its content; `content` its form as one YAML.
 
-    `folder` is where its files lie; `scene_files` are its scenes as the files give them.
+    `folder` is where its files lie; `scene_files` are its scenes as the files give them. Of a suite
+    of `questions` each is a scene with one text that names no tradition, asked of the works that the
+    suite `works` lists.
     """
 
     name: str
@@ -68,6 +76,8 @@ class Suite:
     folder: Path
     scene_files: tuple[SceneFile, ...]
     least_per_genre: int
+    questions: tuple[QuestionFile, ...] = ()
+    works: str = ""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -100,6 +110,8 @@ def load_suite(name: str) -> Suite:
     if path.name == "suite.yaml":
         for more in sorted(path.parent.glob("scenes-*.yaml")):
             scenes += [(more, scene) for scene in check(read_yaml(more), ScenesFile, more).scenes]
+    questions = _questions_of(header, path, scenes)
+    scenes += [(path, _as_scene(question)) for question in questions]
     if not scenes:
         raise FileFormatError(f"{path}: the suite has no scenes")
     prompts: dict[str, Prompt] = {}
@@ -110,8 +122,9 @@ def load_suite(name: str) -> Suite:
             raise FileFormatError(f"{where}: scene {scene.id!r} is there twice (first in {first})")
         places[scene.id] = where
         prompts |= {prompt.id: prompt for prompt in _prompts_of(scene, header, where)}
-    whole = header.model_copy(update={"scenes": tuple(scene for _, scene in scenes)})
-    content = whole.model_dump(mode="json", exclude_defaults=True)
+    listed = tuple(scene for _, scene in scenes)
+    own = {"questions": questions} if questions else {"scenes": listed}
+    content = header.model_copy(update=own).model_dump(mode="json", exclude_defaults=True)
     return Suite(
         name=header.suite,
         version=header.version,
@@ -122,8 +135,10 @@ def load_suite(name: str) -> Suite:
         hash=canonical_hash(content),
         content=content,
         folder=path.parent,
-        scene_files=whole.scenes,
+        scene_files=listed,
         least_per_genre=header.least_per_genre,
+        questions=questions,
+        works=header.works,
     )
 
 
@@ -191,6 +206,26 @@ def _find(name: str) -> Path:
     raise RequestError(
         f"no suite named {name!r}: give a folder, a YAML, or one of: {', '.join(list_suites())}"
     )
+
+
+def _questions_of(
+    header: SuiteFile, path: Path, scenes: Sequence[object]
+) -> tuple[QuestionFile, ...]:
+    """Return a suite's questions, in its header or in the `questions.yaml` beside it."""
+    questions = header.questions
+    beside = path.parent / "questions.yaml"
+    if path.name == "suite.yaml" and not questions and beside.is_file():
+        questions = tuple(check(read_yaml(beside), QuestionsFile, beside).questions)
+    asked = header.modality == "understanding"
+    if asked and (scenes or not questions):
+        raise FileFormatError(f"{path}: a suite of understanding has questions, and no scenes")
+    if not asked and (questions or header.works):
+        raise FileFormatError(f"{path}: questions and works are for suites of understanding only")
+    return questions
+
+
+def _as_scene(question: QuestionFile) -> SceneFile:
+    return SceneFile(id=question.id, notes=question.notes, prompts={NEUTRAL: question.text})
 
 
 def _prompts_of(scene: SceneFile, header: SuiteFile, where: Path) -> list[Prompt]:

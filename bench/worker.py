@@ -11,7 +11,7 @@ import hashlib
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,11 @@ from bench.checkpoints import folder_revision
 from bench.errors import PinluError, WorkError
 from bench.keeper import Keeper
 from bench.model_work import ModelWork, missing_of, sentence
-from bench.parts import Part
+from bench.parts import Part, Wanted
 from bench.pipelines import settle_threads
 from bench.records import ModelSpec
 from bench.request import Request
 from bench.run import Run, environment_of, planned_run, run_on_disk, settle, versions
-
-Wanted = Mapping[int, Sequence[str] | None]
-"""Batches to be made, by index: the keys of the jobs that are missing, None for all."""
 
 
 class Worker:

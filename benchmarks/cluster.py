@@ -174,7 +174,7 @@ def over_ray(request: Request, run: Path) -> float:
         give(self, worker, method, arguments, title)
 
     ray_crew.RayCrew.ask = noted  # type: ignore[method-assign]
-    drive(request, run, partial(ray_crew.RayCrew, None, 2, 0.0))
+    drive(request, run, partial(ray_crew.RayCrew, "local", 2, 0.0))
     return seconds_of(run, first[0])
 
 

@@ -158,7 +158,7 @@ CASES = {
         flux,
         SQUARE | {"num_inference_steps": 28, "guidance_scale": 3.5},
         batch=4,
-        outputs=12,
+        outputs=8,
         loop=2,
         loop_steps=28,
         goal=0.65,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from bench.errors import RequestError
 from bench.records import Score
 from leaderboard.board import HEADLINE_ASPECT
-from leaderboard.multiplicity import holm, p_value
+from leaderboard.multiplicity import holm
 from leaderboard.plots import number
 from leaderboard.tabulate import interval_of
 from leaderboard.words import Words
@@ -36,8 +36,8 @@ def compare(scores: Sequence[Score], before: str, after: str) -> list[Verdict]:
     """Return a verdict per criterion and per tradition that may leak, study by study.
 
     Differences are paired by scene and come from `score_difference`, `strength_difference` and
-    `leak_difference`; slices, the overall score and the things shown are not tested. The p of a
-    leak is its `leak_difference_p`, since its interval holds for all models at once.
+    `leak_difference`; slices, the overall score and the things shown are not tested. The p is that
+    of the metric with `_p` behind its name.
 
     Raises:
         RequestError: a model is not in the scores, or the scores have no differences of the two.
@@ -53,17 +53,14 @@ def compare(scores: Sequence[Score], before: str, after: str) -> list[Verdict]:
             f"the scores have no differences between {before!r} and {after!r}: write them anew"
             " with pinlu score, from a study in which both were judged"
         )
-    leaks = {
-        (score.study, score.group, frozenset((score.model, score.against))): score.value
+    ways = ((before, after), (after, before))
+    tested = {
+        (score.study, score.metric, score.criterion, score.group): score.value
         for score in scores
-        if (score.metric, score.criterion, score.slice)
-        == ("leak_difference_p", HEADLINE_ASPECT, "")
+        if score.metric.endswith("_p") and not score.slice and (score.model, score.against) in ways
     }
-    pair = frozenset((before, after))
     p_values = [
-        leaks.get((score.study, score.group, pair), math.nan)
-        if score.metric == "leak_difference"
-        else p_value(score)
+        tested.get((score.study, f"{score.metric}_p", score.criterion, score.group), math.nan)
         for score in found
     ]
     return [
@@ -88,7 +85,7 @@ def sentence(verdict: Verdict, words: Words) -> str:
     name = f"{score.study}, {_name(score, words)}" if score.study else _name(score, words)
     before, after = words.label(score.against), words.label(score.model)
     if verdict.outcome == "not comparable":
-        reason = score.reason or "no interval"
+        reason = score.reason or "no p value: write the scores anew with pinlu score"
         return f"{name}: {after} and {before} cannot be compared: {reason}."
     said = {
         "better": f"{after} is better than {before}",

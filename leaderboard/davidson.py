@@ -50,38 +50,33 @@ def fit_davidson(wins: Array, ties: Array, *, prior: bool) -> Davidson:
     )
 
 
-def scores_and_information(fit: Davidson, counts: Array, *, prior: bool) -> tuple[Array, Array]:
-    """Return the slope of one vote in each cell, and the information of all votes.
+def slopes_and_information(
+    fit: Davidson, tallies: Array, *, prior: bool
+) -> tuple[tuple[Array, Array], Array]:
+    """Return the slopes of one vote of each kind, and the information of all votes.
 
     Args:
         fit: of one table.
-        counts: votes per cell: winner × models + loser, then ties (lower × models + higher).
+        tallies: votes by left model, right model and outcome (left, right, tie), (models, models, 3).
         prior: whether the fit had one; its curvature then belongs to the information.
 
     Returns:
-        (cells, models + 1) and (models + 1, models + 1), the last column for η.
+        Slopes by the left model's strength (the right model's is its negative) and by η, each of
+        the shape of `tallies`; the information, (models + 1, models + 1), the last column for η.
     """
-    n = fit.strength.shape[1]
     with_ties = bool(fit.tie[0] > 0)
     eta = np.log(fit.tie) if with_ties else np.zeros(1)
     win, tie = (part[0] for part in _probabilities(fit.strength, eta, with_ties=with_ties))
     score = win + tie / 2
-    slopes = np.zeros((2 * n * n, n + 1))
-    row, column = (part.ravel() for part in np.indices((n, n)))
-    cell = np.arange(n * n)
-    for start, points in ((0, 1.0), (n * n, 0.5)):
-        gained = points - score[row, column]
-        slopes[start + cell, row] += gained
-        slopes[start + cell, column] -= gained
-        slopes[start + cell, -1] = (points == 0.5) - tie[row, column]
-    wins = counts[: n * n].reshape(n, n)
-    ties = counts[n * n :].reshape(n, n)
-    compared = (wins + wins.T + ties + ties.T)[None].astype(np.float64)
+    of_strength = np.array([1.0, 0.0, 0.5]) - score[:, :, None]
+    of_tie = np.array([0.0, 0.0, 1.0]) - tie[:, :, None]
+    compared = tallies.sum(axis=2)
     precision = 1 / PRIOR_SD**2 if prior else 0.0
-    information = _curvature(compared, score[None], tie[None], precision)[0]
+    both = (compared + compared.T)[None]
+    information = _curvature(both, score[None], tie[None], precision)[0]
     if not with_ties:
-        slopes[:, -1], information[-1, -1] = 0.0, 1.0
-    return slopes, information
+        of_tie[:], information[-1, -1] = 0.0, 1.0
+    return (of_strength, of_tie), information
 
 
 def _fit(wins: Array, ties: Array, *, prior: bool) -> Davidson:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from bench.records import FOIL, REFERENCE, Score
@@ -65,12 +66,33 @@ def tables_of(board: Board, words: Words) -> list[Table]:
         _foils(board, words),
         _agreement(board, words),
         _marginals(board, words),
+        _as_ranks(board, words),
         _applicability(board, words),
         _scales(board, words),
+        _marked(board, words),
         _protocol(board, words),
         _rows(board, words),
     ]
     return [table for table in made if table.rows]
+
+
+def _marked(board: Board, words: Words) -> Table:
+    """Return the passages marked in answers, a row per model."""
+    found = {(score.model, score.criterion): score for score in board.all_of("marked_per_1000")}
+    rows = [
+        Line(
+            [
+                words.label(model),
+                *(
+                    _with_interval(found.get((model, kind)), words)
+                    for kind in ("wrong", "invented")
+                ),
+            ]
+        )
+        for model in dict.fromkeys(model for model, _ in found)
+    ]
+    heads = [words.say("model"), words.say("marked_wrong"), words.say("marked_invented")]
+    return Table(words.say("marked_title"), words.say("marked_note"), heads, rows)
 
 
 def _differences(board: Board, words: Words) -> Table:
@@ -276,6 +298,26 @@ def _applicability(board: Board, words: Words) -> Table:
     heads = [words.say("details_criterion"), *(words.label(model) for model in models)]
     title, note = words.say("applicability_title"), words.say("applicability_note")
     return Table(title, note, heads, rows)
+
+
+def _as_ranks(board: Board, words: Words) -> Table:
+    """Return the pairs of models that the ratings, taken as ranks alone, order against the means."""
+    rows = []
+    for name in board.criteria:
+        places = {
+            model: (mean.value, location.value)
+            for model in board.models
+            if (mean := board.find("mean_score", criterion=name, model=model))
+            and (location := board.find("ordinal_location", criterion=name, model=model))
+        }
+        for (first, one), (second, other) in combinations(places.items(), 2):
+            if (one[0] - other[0]) * (one[1] - other[1]) < 0:
+                ahead, behind = (first, second) if one[1] > other[1] else (second, first)
+                rows.append(
+                    Line([capital(words.term(name)), words.label(ahead), words.label(behind)])
+                )
+    heads = [words.say(f"as_ranks_{head}") for head in ("scale", "above", "below")]
+    return Table(words.say("as_ranks_title"), words.say("as_ranks_note"), heads, rows)
 
 
 def _as_number(value: str) -> tuple[float, str]:

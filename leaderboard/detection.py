@@ -19,7 +19,7 @@ from scipy.stats import norm
 from bench.records import FOIL, REFERENCE, Score
 from leaderboard.gathering import Gathered, draw, facets, gather
 from leaderboard.resampling import Array, cell_means, spread_shares, with_interval
-from leaderboard.selection import first_time, is_simulated, parts, say_simulated
+from leaderboard.selection import first_time, is_simulated, parts, say_simulated, stream
 from leaderboard.tables import MAKERS
 
 HUMAN = MAKERS[0]
@@ -48,7 +48,7 @@ def detection(
     compared = detections[detections["diagnosticity"] != FOIL]
     for study, slice_, rows in parts(first_time(compared), by):
         blank = Score(study=study, slice=slice_, confidence=confidence)
-        found = list(_of_part(rows, blank, rng, resamples))
+        found = list(_of_part(rows, blank, stream(rng, "detections", study, slice_), resamples))
         scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 
@@ -65,9 +65,13 @@ def _of_part(
     judgements = gathered.judgements(slice(None), human, np.ones(len(rows)), list(cells.values()))
     means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
     clusters = [len(np.unique(gathered.cluster_of_prompt[cell])) for cell in cells.values()]
-    shares, edges = spread_shares(rng, means, clusters)
+    shares = spread_shares(rng, means, clusters)
     said = f"percentile bootstrap ({resamples}) over {facets(gathered)}"
-    said += "; shares of 0 or 1 by Jeffreys' posterior" if edges else ""
+    said += (
+        "; shares of 0 or 1 by Jeffreys' posterior"
+        if shares.edges is not None and shares.edges.any()
+        else ""
+    )
     blank = replace(blank, method=said)
     of_cell = {name: shares.means[place, 0] for place, name in enumerate(cells)}
     for name in of:

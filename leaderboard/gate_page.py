@@ -29,7 +29,7 @@ def write_gate_page(
         verdicts: of `gate.gate`.
         out: the folder.
         facts: `model`, `baseline`, `suite`, `network`, `planned`, `reached`, `seconds` by model,
-            `scenes`, `seeds`, `has_references`.
+            `scenes`, `seeds`, `has_references`, `labels` of the traditions.
         pictures: per prompt its `text`, and `ours` and `theirs` as data URIs.
     """
     environment = jinja2.Environment(
@@ -41,7 +41,7 @@ def write_gate_page(
     )
     template = environment.get_template("gate.html.jinja")
     for language in LANGUAGES:
-        words = words_in(language)
+        words = words_in(language, facts["labels"])
         ours, theirs = (facts["seconds"].get(facts[name]) for name in ("model", "baseline"))
         speed = words.say("gate_no_times")
         if ours and theirs:
@@ -99,5 +99,7 @@ def _row(verdict: Verdict, words: Words) -> tuple[str, str, str, str, str]:
         return name, said, f"– {words.reason(score.reason)}", "", "open"
     value = f"{number(score.value)} {interval_of(score)}".strip()
     p = f"p = {verdict.p_holm:.3f}" if math.isfinite(verdict.p_holm) else ""
+    if verdict.p_holm < 0.001:
+        p = "p < .001"
     kind = {"worse": "worse", "better": "better"}.get(verdict.outcome, "open")
     return name, said, value, p, kind

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.records import REFERENCE
+from leaderboard import resampling
 from leaderboard.resampling import (
-    LEAST_RATERS,
     Array,
     Judgements,
     Whole,
     draw_raters,
     draw_seeds,
     draw_weights,
-    few_seeds,
 )
 from leaderboard.selection import codes, seed_codes
 
@@ -129,11 +128,4 @@ def draw(gathered: Gathered, rng: np.random.Generator, resamples: int) -> Weight
 
 def facets(gathered: Gathered) -> str:
     """Say what is drawn: "scenes, seeds, raters"."""
-    seeds = int(gathered.seed.max(initial=-1)) + 1
-    there: Mapping[str, bool] = {
-        "scenes": True,
-        few_seeds(seeds): seeds > 1,
-        "raters": len(gathered.raters) >= LEAST_RATERS,
-    }
-    said = ", ".join(name for name, drawn in there.items() if drawn)
-    return said if there["raters"] else f"{said}; for these raters alone"
+    return resampling.facets(int(gathered.seed.max(initial=-1)) + 1, len(gathered.raters))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import FileFormatError, RequestError
-from leaderboard.sources import columns_of
+from leaderboard.sources import columns_of, has_rows
 from leaderboard.tables import read_attributions, read_detections, read_ratings, read_votes
 
 _TELLING = {
@@ -44,6 +44,16 @@ def read_tables(paths: Sequence[Path], *, labels: Sequence[str] = ()) -> dict[st
     for path in paths:
         sorted_.setdefault(_kind(path), []).append(path)
     return {kind: readers[kind](found) for kind, found in sorted_.items()}
+
+
+def with_rows(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the tables that have a row, and those that have but a header, as an export may hold.
+
+    Raises:
+        FileFormatError: a file cannot be read.
+    """
+    empty = [path for path in paths if path.exists() and not has_rows(path)]
+    return [path for path in paths if path not in empty], empty
 
 
 def _kind(path: Path) -> str:

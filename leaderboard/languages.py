@@ -27,6 +27,7 @@ from leaderboard.selection import (
     is_simulated,
     parts,
     say_simulated,
+    stream,
 )
 from leaderboard.shares import find_home, find_traditions
 
@@ -69,7 +70,7 @@ def score_gaps(
         gathered, pairs = _pairs(rows, declared)
         if not pairs:
             continue
-        drawn = draw(gathered, rng, resamples)
+        drawn = draw(gathered, stream(rng, "languages", study, slice_), resamples)
         values = rows["value"].to_numpy(dtype=np.float64)
         cells = [part for pair in pairs for part in pair[3:]]
         for criterion in distinct(rows["criterion"]):
@@ -77,9 +78,7 @@ def score_gaps(
             means, _, _ = corrected_means(gathered, chosen, values[chosen], cells, drawn)
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
             said = f"paired by prompt; percentile bootstrap ({resamples}) over {facets(gathered)}"
-            gaps = np.stack(
-                [means.difference(2 * place, 2 * place + 1)[0] for place in range(len(pairs))]
-            )
+            gaps = np.stack([gap[0].draws for gap in means.differences(_halves(pairs))])
             found = list(_gaps(pairs, gaps, replace(blank, method=said), rows.iloc[chosen]))
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
@@ -114,14 +113,16 @@ def leak_gaps(
             gathered, pairs = _pairs(seen, declared)
             if not pairs:
                 continue
-            drawn = draw(gathered, rng, resamples)
+            own = stream(rng, "languages of leaks", study, slice_, aspect)
+            drawn = draw(gathered, own, resamples)
             shares = _shares(seen, gathered, pairs, others, drawn)
-            draws = spread_shares(rng, shares, _clusters(gathered, pairs))[0].means
+            spread = spread_shares(own, shares, _clusters(gathered, pairs))
+            differences = spread.differences(_halves(pairs))
             blank = Score(study=study, slice=slice_, criterion=aspect, confidence=confidence)
             said = f"paired by prompt; percentile bootstrap ({resamples}) over {facets(gathered)}"
             blank = replace(blank, method=said)
             for place, other in enumerate(others):
-                gaps = draws[::2, place] - draws[1::2, place]
+                gaps = np.stack([gap[place].draws for gap in differences])
                 found = list(_gaps(pairs, gaps, blank, seen, f":{other}"))
                 scores += say_simulated(found) if is_simulated(rows) else found
     return scores
@@ -160,6 +161,11 @@ def _shares(
     judgements = gathered.judgements(slice(None), ones, ones, cells)
     judgements = judgements._replace(channel=channel, n_channels=len(others) + 1)
     return cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
+
+
+def _halves(pairs: Sequence[Pair]) -> list[tuple[int, int]]:
+    """Return the places of the two cells of every pair."""
+    return [(2 * place, 2 * place + 1) for place in range(len(pairs))]
 
 
 def _clusters(gathered: Gathered, pairs: Sequence[Pair]) -> list[int]:

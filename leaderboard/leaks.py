@@ -7,11 +7,10 @@ from dataclasses import replace
 from itertools import combinations, combinations_with_replacement
 
 import numpy as np
-from scipy.stats import norm
 
 from bench.records import REFERENCE, Score
-from leaderboard.ranks import simultaneous_intervals
-from leaderboard.resampling import NOTHING_VARIES, TOO_FEW, with_interval
+from leaderboard.contrasts import NOTHING_VARIES, p_score, simultaneous_intervals, stacked
+from leaderboard.resampling import TOO_FEW, with_interval
 from leaderboard.shares import Counts, Shares, counted
 
 NO_REFERENCES = "no references"
@@ -63,17 +62,15 @@ def leak_differences(shares: Shares, others: Sequence[str], blank: Score) -> Ite
     Intervals hold for all pairs of models and all l at once (max-t); `leak_difference_p` is the
     unadjusted two-sided p of each.
     """
-    scores, rows = [], []
+    scores, gaps = [], []
     for model, against in combinations(shares.models, 2):
-        ours = shares.of.get((model, shares.home, "with", against))
-        theirs = shares.of.get((against, shares.home, "with", model))
+        found = shares.gaps.get((model, against))
         for other in others:
             score = replace(blank, metric="leak_difference", model=model, against=against)
             score = replace(score, group=other)
-            if ours is None or theirs is None:
+            if found is None:
                 yield replace(score, reason="no common scenes")
                 continue
-            label = shares.labels.index(other)
             pair = [shares.counts[name, shares.home] for name in (model, against)]
             counts = Counts(
                 sum(part.items for part in pair),
@@ -81,30 +78,21 @@ def leak_differences(shares: Shares, others: Sequence[str], blank: Score) -> Ite
                 sum(part.judgements for part in pair),
             )
             scores.append(counted(score, counts))
-            rows.append(ours[label] - theirs[label])
-    if not rows:
+            gaps.append(found[shares.labels.index(other)])
+    if not gaps:
         return
-    draws = np.stack(rows)
-    low, high = simultaneous_intervals(draws[:, 0], draws[:, 1:].T, blank.confidence)
-    away = draws[:, 1:] - draws[:, :1]
-    error = np.sqrt((np.where(np.isfinite(away), away, 0) ** 2).mean(axis=1))
-    at_once = f"; simultaneous over {len(scores)} differences by max-t"
-    for place, score in enumerate(scores):
-        value = float(draws[place, 0])
-        alone = replace(
-            score, metric="leak_difference_p", method=f"normal, unadjusted; {score.method}"
-        )
-        if not np.isfinite(low[place]):
-            reason = TOO_FEW if np.isnan(draws[place, 1:]).any() else NOTHING_VARIES
-            yield replace(score, value=value, reason=reason)
-            yield replace(alone, reason=reason)
-            continue
-        yield replace(
-            score,
-            value=value,
-            low=float(low[place]),
-            high=float(high[place]),
-            method=f"{score.method}{at_once}",
-        )
-        p = 2 * float(norm.sf(abs(value) / error[place]))
-        yield replace(alone, value=p, reason="no interval: a p value")
+    every = stacked(gaps)
+    low, high = simultaneous_intervals(every, blank.confidence)
+    at_once = f"simultaneous over {len(scores)} differences by max-t"
+    for place, (score, p) in enumerate(zip(scores, every.p_values(), strict=True)):
+        this = replace(score, value=float(every.draws[place, 0]))
+        alone = p_score(this, float(p))
+        if np.isfinite(low[place]):
+            method = f"{score.method}; {at_once}"
+            this = replace(this, low=float(low[place]), high=float(high[place]))
+            yield replace(this, method=method)
+            yield alone
+        else:
+            lacking = np.isnan(every.draws[place, 1:]).any()
+            yield replace(this, reason=TOO_FEW if lacking else NOTHING_VARIES)
+            yield replace(alone, reason=TOO_FEW if lacking else NOTHING_VARIES)

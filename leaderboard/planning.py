@@ -234,8 +234,7 @@ def plan_votes(
             tie = float(fit.point.tie[0])
             information = (1 + tie / 4) / (2 + tie) - 0.25
             n = len(found.models)
-            gaps = fit.drawn.strength[:, :, None] - fit.drawn.strength[:, None, :]
-            seen = gaps.var(axis=0)[np.triu_indices(n, 1)].mean()
+            seen = (fit.gaps.error**2).mean()
             effect = max(float(seen * information * len(decided.left) / (n - 1)), 1.0)
             wanted = ((models or n) - 1) * effect / information * (z / precision) ** 2
             bad = 1 - len(decided.left) / len(found.left)

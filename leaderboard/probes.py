@@ -152,7 +152,7 @@ def as_attributions(rows: pd.DataFrame, study: str) -> pd.DataFrame:
 
 def as_probe(score: Score, probe: str) -> Score:
     """Label a score of style as a probe's."""
-    method = score.method.replace(" and one rater, not resampled", "")
+    method = score.method.replace("; for these raters alone", "")
     return replace(
         score, source=FROM_PROBE, criterion=probe, n_raters=0, method=f"{method}; probabilities"
     )
@@ -186,7 +186,7 @@ def diversity_scores(
             method = f"mean Vendi score of {len(drawn)} samples of {size} references of home"
             yield replace(score, value=float(drawn.mean()), n_items=size, method=method)
         else:
-            yield replace(score, reason=f"fewer than {size} references")
+            yield replace(score, reason=f"too few references: {size} wanted")
 
 
 def _vendi(rows: pd.DataFrame, score: Score, rng: np.random.Generator, resamples: int) -> Score:

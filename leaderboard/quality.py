@@ -12,16 +12,20 @@ import numpy as np
 import pandas as pd
 
 from bench.records import REFERENCE, Score
+from leaderboard.contrasts import Contrast, p_score, stacked
 from leaderboard.gathering import Gathered, Weights, draw, facets, gather
-from leaderboard.ranks import paired_ranks, rank_scores
+from leaderboard.ranks import rank_scores, simultaneous_ranks
 from leaderboard.resampling import LEAST_RATERS, Array, CellMeans, Whole, cell_means, with_interval
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
-from leaderboard.variance import expansion
+from leaderboard.variance import Influences, expansion
 from leaderboard.weighting import OVERALL, weights_among
 
 MEAN_SCORE = "mean_score"
 """The metric; also the `group` of its ranks, beside those of votes, which have none."""
+
+
+Pairs = Mapping[tuple[str, str], Contrast]
 
 
 class Means(NamedTuple):
@@ -30,8 +34,10 @@ class Means(NamedTuple):
     criterion: str
     models: list[str]
     of_model: Array
-    of_pair: Mapping[tuple[str, str], Array]
+    of_pair: Pairs
     """The difference of two models on the prompts of both."""
+    influences: Influences | None
+    """Of scenes, raters and judgements on the models' means, in the same order."""
     method: str
     severity: Severity
     rows: Whole
@@ -74,11 +80,15 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
     cells = gathered.cells()
     asked = {cell: {gathered.prompts[index][1:] for index in at} for cell, at in cells.items()}
     models = [model for model in cells if model != REFERENCE]
-    paired: dict[tuple[str, str], tuple[Whole, Whole]] = {}
+    every = list(cells.values())
+    place = {cell: index for index, cell in enumerate(cells)}
+    paired: dict[tuple[str, str], tuple[int, int]] = {}
     for first, second in combinations(models, 2):
-        if asked[first] != asked[second] and (both := gathered.common(first, second)):
-            paired[first, second] = both
-    every = [*cells.values(), *(part for pair in paired.values() for part in pair)]
+        if asked[first] == asked[second]:
+            paired[first, second] = (place[first], place[second])
+        elif both := gathered.common(first, second):
+            paired[first, second] = (len(every), len(every) + 1)
+            every += both
     values = rows["value"].to_numpy(dtype=np.float64)
     which, criteria = pd.factorize(rows["criterion"], sort=True)
     resamples = drawn.raters.shape[1] - 1
@@ -86,17 +96,18 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
         chosen = np.flatnonzero(which == code)
         means, level, fit = corrected_means(gathered, chosen, values[chosen], every, drawn)
         of_model = means.means[: len(cells), 0] + level
-        place = {cell: index for index, cell in enumerate(cells)}
-        of_pair = {}
-        for first, second in combinations(models, 2):
-            if asked[first] == asked[second]:
-                of_pair[first, second] = means.difference(place[first], place[second])[0]
-        for number, pair in enumerate(paired):
-            start = len(cells) + 2 * number
-            of_pair[pair] = means.difference(start, start + 1)[0]
+        gaps = means.differences(list(paired.values()))
+        of_pair = {pair: gap[0] for pair, gap in zip(paired, gaps, strict=True)}
         said = f"{_severity(fit)}; percentile bootstrap ({resamples}) over "
         yield Means(
-            str(criterion), list(cells), of_model, of_pair, said + facets(gathered), fit, chosen
+            criterion=str(criterion),
+            models=list(cells),
+            of_model=of_model,
+            of_pair=of_pair,
+            influences=means.influences,
+            method=said + facets(gathered),
+            severity=fit,
+            rows=chosen,
         )
 
 
@@ -120,6 +131,7 @@ def corrected_means(
     fit = fit_severity(item, rater, value)
     weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
     judgements = gathered.judgements(chosen, value - fit.bias[rater], weight, cells)
+    judgements = judgements._replace(fitted=fit.connected)
     means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
     raters = drawn.raters[there]
     level = np.full(raters.shape[1], np.nan)
@@ -156,20 +168,23 @@ def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Sc
 
 
 def _differences(
-    models: Sequence[str], of_pair: Mapping[tuple[str, str], Array], counted: Counted, blank: Score
+    models: Sequence[str], of_pair: Pairs, counted: Counted, blank: Score
 ) -> Iterator[Score]:
     there = [model for model in models if model in counted and model != REFERENCE]
     for first, second in combinations(there, 2):
         score = replace(blank, metric="score_difference", model=first, against=second)
         score = replace(score, method=f"paired by scenes; {score.method}")
-        draws = of_pair.get((first, second))
-        if draws is None or not np.isfinite(draws[0]):
+        found = of_pair.get((first, second))
+        if found is None or not np.isfinite(found.draws[0]):
             yield replace(score, reason="no common scenes")
             continue
         pair = [counted[model] for model in (first, second)]
         items, values = (sum(part[place] for part in pair) for place in (0, 2))
         raters = max(part[1] for part in pair)
-        yield with_interval(replace(score, n_items=items, n_raters=raters, n_values=values), draws)
+        score = replace(score, n_items=items, n_raters=raters, n_values=values)
+        shown = with_interval(score, found.draws)
+        yield shown
+        yield p_score(shown, float(stacked([found]).p_values()[0]))
 
 
 def _overall(
@@ -181,7 +196,7 @@ def _overall(
     given = np.array([among[means.criterion] for means in found])
     draws = np.einsum("c,cmb->mb", given, np.stack([means.of_model for means in found]))
     pairs = {
-        pair: np.einsum("c,cb->b", given, np.stack([means.of_pair[pair] for means in found]))
+        pair: _weighted([means.of_pair[pair] for means in found], given)
         for pair in found[0].of_pair
         if all(pair in means.of_pair for means in found)
     }
@@ -211,10 +226,19 @@ def _overall(
     yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL))
 
 
+def _weighted(gaps: Sequence[Contrast], weights: Array) -> Contrast:
+    """Return the weighted sum of one difference on several criteria, judged by the same raters."""
+    draws = weights @ np.stack([gap.draws for gap in gaps])
+    freedom = min(gap.freedom for gap in gaps)
+    known = np.isfinite(draws[1:])
+    spread = float(np.mean((draws[1:][known] - draws[0]) ** 2)) if known.any() else np.nan
+    return Contrast(draws, spread**0.5 / float(expansion(np.array(freedom))), freedom)
+
+
 def _ranks(
     models: Sequence[str],
     draws: Array,
-    of_pair: Mapping[tuple[str, str], Array],
+    of_pair: Pairs,
     counted: Counted,
     blank: Score,
 ) -> Iterator[Score]:
@@ -225,11 +249,12 @@ def _ranks(
         return
     place = {name: index for index, name in enumerate(names)}
     pairs = {
-        (place[one], place[other]): drawn
-        for (one, other), drawn in of_pair.items()
-        if one in place and other in place and np.isfinite(drawn[0])
+        (place[one], place[other]): found
+        for (one, other), found in of_pair.items()
+        if one in place and other in place and np.isfinite(found.draws[0])
     }
-    ranks = paired_ranks(len(names), pairs, draws.shape[1] - 1, blank.confidence)
+    gaps = stacked(list(pairs.values()))
+    ranks = simultaneous_ranks(len(names), list(pairs), gaps, blank.confidence)
     blanks = [_counted(replace(blank, model=name), counted) for name in names]
     apart: dict[str, list[str]] = {name: [] for name in names}
     for one, other in combinations(names, 2):

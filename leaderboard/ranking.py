@@ -13,12 +13,13 @@ import pandas as pd
 from scipy import sparse
 
 from bench.records import Score
+from leaderboard.contrasts import Contrasts, p_score
 from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import LEAST_RATERS, Array, few_seeds, intervals, with_interval
-from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated
+from leaderboard.resampling import Array, Whole, facets, intervals, with_interval
+from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
 from leaderboard.tables import WINNERS
-from leaderboard.votes import Draws, Votes, draw_votes, resampled_fits, resampled_sums, votes_of
+from leaderboard.votes import Draws, Moved, Votes, draw_votes, moved_by, moved_strengths, votes_of
 
 _WIDEST_TIE = 100.0
 """Upper over lower end of the tie parameter's interval; a wider one says nothing of ties."""
@@ -53,7 +54,8 @@ def rank(
         for criterion in distinct(rows["criterion"]):
             chosen = rows[rows["criterion"] == criterion]
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
-            found = list(ranked(votes_of(chosen), blank, rng, resamples))
+            own = stream(rng, "votes", study, slice_, criterion)
+            found = list(ranked(votes_of(chosen), blank, own, resamples))
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 
@@ -70,10 +72,8 @@ def ranked(
         resamples: how many.
     """
     draws = draw_votes(votes, rng, resamples)
-    n_seeds = int(votes.seed.max(initial=-1)) + 1
-    seeds = f", {few_seeds(n_seeds)}" if draws.seeds is not None else ""
-    raters = " and raters" if votes.n_raters >= LEAST_RATERS else ", for these raters alone"
-    said = f"percentile bootstrap ({resamples}) over scenes{seeds}{raters}, one Newton step each"
+    over = facets(int(votes.seed.max(initial=-1)) + 1, votes.n_raters)
+    said = f"percentile bootstrap ({resamples}) over {over}, one Newton step each"
     blank = replace(blank, method=said)
     yield from _both_bad(votes, draws, blank, rng)
 
@@ -90,15 +90,19 @@ def ranked(
     blanks = [replace(score, method=method) for score in blanks]
     unbounded = f"no interval: {fit.one_sided}" if fit.one_sided else ""
     for score in _of_fit(fit, blanks, replace(tie, method=method)):
-        needs_one = score.metric in {"strength", "strength_difference", "p_first"} or (
-            score.metric == "tie_parameter" and score.value > 0
-        )
-        yield replace(score, reason=unbounded) if unbounded and needs_one else score
+        yield replace(score, reason=unbounded) if unbounded and _needs_one(score) else score
+
+
+def _needs_one(score: Score) -> bool:
+    """Say whether a score without bounds on the strengths has no interval either."""
+    if score.metric == "tie_parameter":
+        return score.value > 0
+    return score.metric not in {"rank", "ranked_above"}
 
 
 def _of_fit(fit: Fitted, blanks: Sequence[Score], tie: Score) -> Iterator[Score]:
-    yield from _of_models(fit.point, fit.drawn, blanks)
-    yield from _differences(fit.point, fit.drawn, blanks)
+    yield from _of_models(fit, blanks)
+    yield from _differences(fit, blanks)
     if not fit.point.tie.any():
         yield replace(tie, value=0.0, reason="no interval: there were no ties")
         return
@@ -113,6 +117,10 @@ class Fitted(NamedTuple):
 
     point: Davidson
     drawn: Davidson
+    gaps: Contrasts
+    """Differences of strengths of the first model and the second, the third … in order."""
+    moved: Moved | None = None
+    """What units move strengths and ln ν by."""
     note: str = ""
     """Which prior was needed, and why."""
     reason: str = ""
@@ -124,36 +132,43 @@ class Fitted(NamedTuple):
 def fit_votes(decided: Votes, draws: Draws) -> Fitted:
     """Fit votes that are not "both bad", with a weak prior where nothing else is finite."""
     n = len(decided.models)
-    cell = decided.cells()
-    wins, ties = _matrices(np.bincount(cell, minlength=2 * n * n)[:, None].astype(float), n)
-    reason = _impossible(wins[0], ties[0], decided.models)
+    tallies = decided.tallies()
+    wins = tallies[:, :, 0] + tallies[:, :, 1].T
+    ties = tallies[:, :, 2] + tallies[:, :, 2].T
+    reason = _impossible(wins, ties, decided.models)
     if reason:
         nothing = Davidson(np.empty((0, n)), np.empty(0))
-        return Fitted(nothing, nothing, reason=reason)
-    point = fit_davidson(wins, ties, prior=False)
+        return Fitted(
+            nothing, nothing, Contrasts(np.empty((0, 0)), np.empty(0), np.empty(0)), reason=reason
+        )
+    point = fit_davidson(wins[None], ties[None], prior=False)
     note = one_sided = ""
     if not np.isfinite(point.strength).all():
-        point = fit_davidson(wins, ties, prior=True)
-        one_sided = _one_sided(wins[0], decided.models)
+        point = fit_davidson(wins[None], ties[None], prior=True)
+        one_sided = _one_sided(wins, decided.models)
         note = f" with a normal prior of SD {PRIOR_SD:g}: {one_sided}"
-    drawn = resampled_fits(decided, draws, cell, point, prior=bool(note))
+    moved = moved_strengths(decided, draws, point, prior=bool(note))
+    pairs = np.array(list(combinations(range(n), 2)))
+    between = np.zeros((len(pairs), n + 1))
+    between[np.arange(len(pairs)), pairs[:, 0]] = 1.0
+    between[np.arange(len(pairs)), pairs[:, 1]] = -1.0
+    away = moved.scaled(np.eye(n + 1))[0]
+    apart, error, freedom = moved.scaled(between, pooled=True)
     # near the prior's edge a Newton step has the prior's curvature, not that of the votes
     if decided.n_scenes < 2 or one_sided:
-        drawn = Davidson(np.full_like(drawn.strength, np.nan), np.full_like(drawn.tie, np.nan))
-    return Fitted(point, drawn, note, one_sided=one_sided)
+        away, apart, error = (np.full_like(part, np.nan) for part in (away, apart, error))
+    gap = point.strength[0, pairs[:, 0]] - point.strength[0, pairs[:, 1]]
+    drawn = Davidson(point.strength + away[:-1].T, point.tie * np.exp(away[-1]))
+    draws_of_gaps = np.concatenate([gap[:, None], gap[:, None] + apart], axis=1)
+    gaps = Contrasts(draws_of_gaps, error, freedom)
+    return Fitted(point, drawn, gaps, moved, note, one_sided=one_sided)
 
 
-def _matrices(counts: Array, n: int) -> tuple[Array, Array]:
-    """Return wins and ties, each (tables, models, models), from counts by cell (cells, tables)."""
-    tables = counts.shape[1]
-    upper = counts[n * n :].T.reshape(tables, n, n)
-    return counts[: n * n].T.reshape(tables, n, n), upper + upper.transpose(0, 2, 1)
-
-
-def _of_models(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> Iterator[Score]:
-    ranks = simultaneous_ranks(point.strength[0], drawn.strength, blanks[0].confidence)
+def _of_models(fit: Fitted, blanks: Sequence[Score]) -> Iterator[Score]:
+    pairs = list(combinations(range(len(blanks)), 2))
+    ranks = simultaneous_ranks(len(blanks), pairs, fit.gaps, blanks[0].confidence)
     for index, score in enumerate(blanks):
-        draws = np.concatenate([point.strength[:, index], drawn.strength[:, index]])
+        draws = np.concatenate([fit.point.strength[:, index], fit.drawn.strength[:, index]])
         yield with_interval(replace(score, metric="strength"), draws)
         first = float(ranks.p_first[index])
         reason = "" if np.isfinite(first) else "no resamples: fewer than two scenes"
@@ -161,23 +176,21 @@ def _of_models(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> Ite
     yield from rank_scores(ranks, blanks)
 
 
-def _differences(point: Davidson, drawn: Davidson, blanks: Sequence[Score]) -> list[Score]:
-    draws = np.concatenate([point.strength, drawn.strength]).T
-    pairs = list(combinations(range(len(blanks)), 2))
-    one, other = np.array(pairs).T
-    found = intervals(draws[one] - draws[other], blanks[0].confidence)
-    return [
-        replace(
-            blanks[first],
+def _differences(fit: Fitted, blanks: Sequence[Score]) -> Iterator[Score]:
+    found = intervals(fit.gaps.draws, blanks[0].confidence)
+    pairs = combinations(blanks, 2)
+    for (first, second), interval, p in zip(pairs, found, fit.gaps.p_values(), strict=True):
+        score = replace(
+            first,
             metric="strength_difference",
-            against=blanks[second].model,
-            n_items=max(blanks[first].n_items, blanks[second].n_items),
-            n_raters=max(blanks[first].n_raters, blanks[second].n_raters),
-            n_values=blanks[first].n_values + blanks[second].n_values,
+            against=second.model,
+            n_items=max(first.n_items, second.n_items),
+            n_raters=max(first.n_raters, second.n_raters),
+            n_values=first.n_values + second.n_values,
             **interval,
         )
-        for (first, second), interval in zip(pairs, found, strict=True)
-    ]
+        yield score
+        yield p_score(score, float(p))
 
 
 def _impossible(wins: Array, ties: Array, models: Sequence[str]) -> str:
@@ -221,8 +234,13 @@ def _both_bad(
             near = rng.beta(0.5, n_scenes + 0.5, len(drawn))
             drawn = near if share == 0 else 1 - near
         elif n_scenes > 1:
-            away = resampled_sums(here, draws, bad, np.array([[-share], [1 - share]]))
-            drawn[1:] = np.clip(share + away[:, 0] / len(bad), 0, 1)
+            away = (bad - share) / len(bad)
+
+            def by(unit: Whole, size: int, away: Array = away) -> Array:
+                return np.asarray(np.bincount(unit, away, size)[:, None], dtype=np.float64)
+
+            moved = moved_by(here, draws, by, np.array([[away @ away]]))
+            drawn[1:] = np.clip(share + moved.scaled(np.ones((1, 1)))[0][0], 0, 1)
         drawn[0] = share
         score = replace(
             blank,
@@ -239,14 +257,11 @@ def _blanks(votes: Votes, decided: Votes, blank: Score) -> list[Score]:
     """Return one empty score per model with the numbers of its prompts, raters and votes."""
     n = len(votes.models)
     numbers = []
-    for unit, size in (
-        (decided.prompt, len(votes.scene_of_prompt)),
-        (decided.rater, votes.n_raters),
-    ):
-        seen = np.zeros((n, size), dtype=bool)
-        seen[decided.left, unit] = True
-        seen[decided.right, unit] = True
-        numbers.append(seen.sum(axis=1))
+    for unit in (decided.prompt, decided.rater):
+        at, size = unit * n, n * (1 + int(unit.max(initial=-1)))
+        seen = np.bincount(at + decided.left, minlength=size)
+        seen += np.bincount(at + decided.right, minlength=size)
+        numbers.append(np.count_nonzero(seen.reshape(-1, n), axis=0))
     times = np.bincount(decided.left, minlength=n) + np.bincount(decided.right, minlength=n)
     return [
         replace(blank, model=model, n_items=int(prompts), n_raters=int(raters), n_values=int(count))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.records import Score
+from leaderboard.contrasts import Contrasts
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -34,82 +35,43 @@ class Ranks(NamedTuple):
     """(models, models): the row is put above the column."""
 
 
-def simultaneous_ranks(values: Array, resampled: Array, confidence: float) -> Ranks:
+def simultaneous_ranks(
+    n: int, pairs: Sequence[tuple[int, int]], gaps: Contrasts, confidence: float
+) -> Ranks:
     """Return ranks whose best and worst hold for all models at once.
 
-    Of two models one is put above the other where the difference exceeds c standard errors; c is
+    Of two models one is put above the other where their difference exceeds c standard errors; c is
     the quantile of the largest (d* − d) / se over all ordered pairs, and again over those pairs
     that are not yet decided, until none is added (Mogstad, Romano, Shaikh and Wilhelm, Review of
     Economic Studies 91 (2024), by the step-down of Romano and Wolf 2005). The resamples carry the
-    covariance of the models.
-
-    Args:
-        values: one per model, (models,).
-        resampled: (resamples, models). A model that most resamples lack, or that never varies, is
-            put above and below nobody; else resamples with a NaN are left out.
-        confidence: of all bounds together.
-    """
-    n = len(values)
-    gap = values[:, None] - values[None, :]
-    known = np.isfinite(resampled).mean(axis=0) > 0.5 if len(resampled) else np.zeros(n, bool)
-    found = np.flatnonzero(known & np.isfinite(values))
-    drawn = resampled[:, found]
-    drawn = drawn[np.isfinite(drawn).all(axis=1)]
-    clear = np.zeros((n, n), dtype=bool)
-    p_first = np.full(n, np.nan)
-    if len(drawn) > 1 and len(found) > 1:
-        pairs = np.triu_indices(len(found), 1)
-        among = gap[np.ix_(found, found)]
-        moved = drawn[:, pairs[0]] - drawn[:, pairs[1]] - among[pairs]
-        clear[np.ix_(found, found)] = _clear(among, moved, pairs, confidence)
-    if len(drawn) > 1 and len(found) == n:
-        winners = drawn == drawn.max(axis=1, keepdims=True)
-        p_first = (winners / winners.sum(axis=1, keepdims=True)).mean(axis=0)
-    return Ranks(
-        rank=1 + (gap > 0).sum(axis=0).astype(np.int64),
-        best=1 + clear.sum(axis=0),
-        worst=n - clear.sum(axis=1),
-        p_first=p_first,
-        clear=clear,
-    )
-
-
-def paired_ranks(
-    n: int, pairs: Mapping[tuple[int, int], Array], resamples: int, confidence: float
-) -> Ranks:
-    """Return the same ranks from paired differences, as models may differ in their scenes.
+    covariance of the models. Each difference is first brought from its own Student's t to the
+    normal deviate that is as unlikely, so that few raters put nobody above by chance.
 
     A model's rank is 1 + the number of those that are ahead of it where both were judged, so that
     no rank contradicts a difference.
 
     Args:
         n: how many models.
-        pairs: draws of first − second for first < second, (1 + resamples,) each, column 0 the
-            estimate; a pair without common scenes is absent or NaN, and stays undecided.
-        resamples: how many.
+        pairs: of models, the first before the second; one without common scenes is not among them.
+            It stays undecided, as does one that most resamples lack or that never varies.
+        gaps: the first less the second, in the same order.
         confidence: of all bounds together.
     """
-    gap, moved = np.zeros((n, n)), np.full((resamples, n, n), np.nan)
-    for (one, other), draws in pairs.items():
-        gap[one, other], gap[other, one] = draws[0], -draws[0]
-        moved[:, one, other] = draws[1:]
-    gap[np.abs(gap) < _SAME] = 0.0
-    first, second = np.triu_indices(n, 1)
-    drawn = moved[:, first, second]
-    known = np.isfinite(drawn).mean(axis=0) > 0.5 if resamples else np.zeros(n * (n - 1) // 2, bool)
-    known &= np.isfinite(gap[first, second])
-    drawn = drawn[np.isfinite(drawn[:, known]).all(axis=1)]
-    clear = np.zeros((n, n), dtype=bool)
+    gap, clear = np.zeros((n, n)), np.zeros((n, n), dtype=bool)
     p_first = np.full(n, np.nan)
-    if known.any() and len(drawn) > 1:
-        pairs_known = (first[known], second[known])
-        clear = _clear(gap, drawn[:, known] - gap[pairs_known], pairs_known, confidence)
-    if known.all() and len(drawn) > 1:
-        ahead = np.ones((len(drawn), n, n), dtype=bool)
-        ahead[:, first, second], ahead[:, second, first] = drawn >= -_SAME, drawn <= _SAME
-        winners = ahead.all(axis=2)
-        # where the pairs go round in a circle nobody is first
-        p_first = (winners / np.maximum(winners.sum(axis=1, keepdims=True), 1)).mean(axis=0)
+    if pairs:
+        first, second = np.array(pairs).T
+        value = np.where(np.abs(gaps.draws[:, 0]) < _SAME, 0.0, gaps.draws[:, 0])
+        gap[first, second], gap[second, first] = value, -value
+        there = gaps.varied()
+        whole = np.isfinite(gaps.draws[there, 1:]).all(axis=0)
+        drawn = gaps.draws[:, 1:] if whole.all() else gaps.draws[:, 1:][:, whole]
+        if there.any() and whole.sum() > 1:
+            moved = drawn[there] - value[there, None]
+            places = (first[there], second[there])
+            clear = _clear(n, gaps.normal()[there], moved, places, confidence)
+        if len(pairs) == n * (n - 1) // 2 and whole.sum() > 1 and np.isfinite(drawn).all():
+            p_first = _p_first(n, drawn, first, second)
     return Ranks(
         rank=1 + (gap > 0).sum(axis=0).astype(np.int64),
         best=1 + clear.sum(axis=0),
@@ -117,6 +79,17 @@ def paired_ranks(
         p_first=p_first,
         clear=clear,
     )
+
+
+def _p_first(n: int, drawn: Array, first: Whole, second: Whole) -> Array:
+    """Return in which share of the resamples each model is behind nobody; a tie is shared."""
+    winners = np.empty((n, drawn.shape[1]), dtype=bool)
+    for model in range(n):
+        behind = (drawn[first == model] < -_SAME).any(axis=0)
+        winners[model] = ~(behind | (drawn[second == model] > _SAME).any(axis=0))
+    # where the pairs go round in a circle nobody is first
+    share: Array = (winners / np.maximum(winners.sum(axis=0), 1)).mean(axis=1)
+    return share
 
 
 def rank_scores(ranks: Ranks, blanks: Sequence[Score]) -> Iterator[Score]:
@@ -149,21 +122,21 @@ def rank_scores(ranks: Ranks, blanks: Sequence[Score]) -> Iterator[Score]:
         )
 
 
-def _clear(gap: Array, moved: Array, pairs: tuple[Whole, Whole], confidence: float) -> Flags:
+def _clear(
+    n: int, ahead: Array, moved: Array, pairs: tuple[Whole, Whole], confidence: float
+) -> Flags:
     """Return which row stands above which column, decided step by step.
 
     Args:
-        gap: (models, models).
-        moved: deviations of the gaps of `pairs`, (resamples, pairs).
-        pairs: rows and columns of the gaps that were resampled.
+        n: how many models.
+        ahead: the differences as normal deviates, (pairs,).
+        moved: their deviations under resampling, (pairs, resamples).
+        pairs: rows and columns.
         confidence: of all verdicts together.
     """
     first, second = pairs
-    error = np.sqrt((moved**2).mean(axis=0))
-    there = error > 1e-9
-    first, second, moved, error = first[there], second[there], moved[:, there], error[there]
-    ahead = gap[first, second] / error
-    moved = (moved / error).astype(np.float32)
+    size = np.sqrt(np.einsum("pb,pb->p", moved, moved) / moved.shape[1])
+    moved = (moved / size[:, None]).astype(np.float32).T
     above = np.zeros(len(first), dtype=bool)
     below = np.zeros(len(first), dtype=bool)
     while not (above | below).all():
@@ -177,31 +150,7 @@ def _clear(gap: Array, moved: Array, pairs: tuple[Whole, Whole], confidence: flo
         if (now_above == above).all() and (now_below == below).all():
             break
         above, below = above | now_above, below | now_below
-    clear = np.zeros((len(gap), len(gap)), dtype=bool)
+    clear = np.zeros((n, n), dtype=bool)
     clear[first[above], second[above]] = True
     clear[second[below], first[below]] = True
     return clear
-
-
-def simultaneous_intervals(
-    values: Array, resampled: Array, confidence: float
-) -> tuple[Array, Array]:
-    """Return the bounds of all values at once by max-t; NaN where a value was not resampled.
-
-    Args:
-        values: (n,).
-        resampled: (resamples, n).
-        confidence: that no value lies outside its bounds.
-    """
-    low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    known = (np.isfinite(resampled).mean(axis=0) > 0.5) & np.isfinite(values)
-    moved = resampled[:, known] - values[known]
-    moved = moved[np.isfinite(moved).all(axis=1)]
-    error = np.sqrt((moved**2).mean(axis=0)) if len(moved) else np.zeros(known.sum())
-    there = error > 1e-9
-    if there.any():
-        largest = np.abs(moved[:, there] / error[there]).max(axis=1)
-        half = float(np.quantile(largest, confidence)) * error[there]
-        which = np.flatnonzero(known)[there]
-        low[which], high[which] = values[which] - half, values[which] + half
-    return low, high

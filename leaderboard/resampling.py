@@ -20,21 +20,23 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bench.records import Score
-from leaderboard.variance import Influences, Linear, influences, scales
+from leaderboard.contrasts import NOTHING_VARIES, Contrast
+from leaderboard.variance import Influences, Linear, influences, scales, two_way
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Matrix = Any
 """A sparse matrix in rows; scipy's types do not follow its products."""
 
 TOO_FEW = "no interval: fewer than two scenes or references"
-NOTHING_VARIES = "no interval: nothing varies between the resamples"
 
 LEAST_RATERS = 3
 """Of two raters nothing can be said about a third: intervals are then for these raters alone."""
 
-FEW_SEEDS = 4
-"""Fewer draw an interval that leans on Student's t alone, and the method says so."""
+LEAST_SEEDS = 4
+"""Of two or three seeds nothing is said about a fourth: where they happen to lie close, nothing in
+the data shows it. Intervals are then for these seeds alone."""
 
 _BLOCK = 4_000_000
 """Numbers held at once, in each of a few arrays."""
@@ -58,6 +60,8 @@ class Judgements(NamedTuple):
     """Per cell, the prompts in it."""
     seed: Whole
     """Of each item, −1 where it has none."""
+    fitted: bool = False
+    """Whether values are less a bias of their rater that was fitted to them under these weights."""
 
 
 class CellMeans(NamedTuple):
@@ -71,16 +75,33 @@ class CellMeans(NamedTuple):
     """The means before their deviations were scaled."""
     influences: Influences | None
     """What units move the means by; None without resamples."""
+    edges: Flags | None = None
+    """Which means, (cells, channels), had their resamples drawn from a posterior."""
 
-    def difference(self, first: int, second: int) -> Array:
-        """Return the difference of two cells, (channels, 1 + resamples), scaled as one quantity."""
+    def differences(self, pairs: Sequence[tuple[int, int]]) -> list[list[Contrast]]:
+        """Return differences of two cells, by pair and channel, each scaled as one quantity."""
+        if not pairs:
+            return []
+        first, second = np.array(pairs).T
         gap: Array = self.unscaled[first] - self.unscaled[second]
-        if self.influences is None:
-            return gap
-        away = gap[:, 1:] - gap[:, :1]
-        factor = scales(self.influences.between_pair(first, second), _variance(away))
-        gap[:, 1:] = gap[:, :1] + away * factor[:, None]
-        return gap
+        freedom: Array = np.full(gap.shape[:2], np.inf)
+        error = np.zeros_like(freedom)
+        if self.influences is not None:
+            between = self.influences.between_pairs(pairs)
+            wanted, freedom = two_way(between, pooled=True)
+            error = np.sqrt(wanted)
+            away = gap[:, :, 1:] - gap[:, :, :1]
+            factor = scales(wanted, freedom, _variance(away))
+            gap[:, :, 1:] = gap[:, :, :1] + away * factor[:, :, None]
+        if self.edges is not None:
+            edges = self.edges[first] | self.edges[second]
+            gap[edges] = (self.means[first] - self.means[second])[edges]
+            freedom[edges] = np.inf
+            error[edges] = np.sqrt(_variance(gap[:, :, 1:] - gap[:, :, :1]))[edges]
+        return [
+            [Contrast(*part) for part in zip(*of_pair, strict=True)]
+            for of_pair in zip(gap, error, freedom, strict=True)
+        ]
 
 
 def draw_weights(rng: np.random.Generator, stratum: Whole, resamples: int) -> Array:
@@ -111,19 +132,23 @@ def draw_seeds(rng: np.random.Generator, seed: Whole, resamples: int) -> Array:
     Args:
         rng: draws the seeds, with replacement, as many as there are.
         seed: code of each item's seed from 0, −1 where it has none: it then always counts once.
-        resamples: how many. With fewer than two seeds there is nothing to draw: all ones.
+        resamples: how many. With fewer than `LEAST_SEEDS` none is drawn: all ones.
     """
     n_seeds = int(seed.max(initial=-1)) + 1
-    if n_seeds < 2:
+    if n_seeds < LEAST_SEEDS:
         return np.ones((len(seed), 1 + resamples))
     drawn = draw_weights(rng, np.zeros(n_seeds, dtype=np.int64), resamples)
     always = np.ones((1, 1 + resamples))
     return np.concatenate([drawn, always])[seed]
 
 
-def few_seeds(n_seeds: int) -> str:
-    """Name the facet of seeds, with a word where they are few."""
-    return "seeds" if n_seeds >= FEW_SEEDS else f"seeds (few: {n_seeds})"
+def facets(seeds: int, raters: int, units: str = "scenes") -> str:
+    """Say what is drawn, and for whom alone an interval holds: "scenes, seeds, raters"."""
+    drawn = [units, *["seeds"] * (seeds >= LEAST_SEEDS), *["raters"] * (raters >= LEAST_RATERS)]
+    said = ", ".join(drawn)
+    if 1 < seeds < LEAST_SEEDS:
+        said += f"; for these {seeds} seeds alone"
+    return said if raters >= LEAST_RATERS else f"{said}; for these raters alone"
 
 
 def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Array) -> CellMeans:
@@ -174,7 +199,7 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
     found = _influences(judgements, means[:, :, 0], (sums, seen, members, cells))
     away = means[:, :, 1:] - means[:, :, :1]
     scaled = means.copy()
-    factor = scales(found.between(), _variance(away))
+    factor = scales(*two_way(found.between()), _variance(away))
     scaled[:, :, 1:] = means[:, :, :1] + away * factor[:, :, None]
     return CellMeans(scaled, mass, means, found)
 
@@ -190,15 +215,39 @@ def _influences(
     judged = members @ sparse.diags_array((counts > 0).astype(np.float64))
     members = _averaging(judged)
     there = (np.asarray(judged.sum(axis=1)).ravel() > 0).astype(np.float64)
-    cells = _averaging(cells @ sparse.diags_array(there))
-    of_prompt = _times(members, of_item)
-    clusters = judgements.cluster_of_prompt
-    of, seed = judgements.prompt_of_item, judgements.seed
-    linear = Linear(sums, seen, of_item, of_prompt, of_cell, members, cells, clusters, of, seed)
-    found = influences(linear)
+    item, rater, weight, value = _by_rater(judgements, seen)
+    found = influences(
+        Linear(
+            item=item,
+            rater=rater,
+            weight=weight,
+            away=value - of_item[item],
+            n_raters=seen.shape[1],
+            of_item=of_item,
+            of_prompt=_times(members, of_item),
+            of_cell=of_cell,
+            members=members,
+            cells=_averaging(cells @ sparse.diags_array(there)),
+            cluster_of_prompt=judgements.cluster_of_prompt,
+            prompt_of_item=judgements.prompt_of_item,
+            seed=judgements.seed,
+            fitted=judgements.fitted,
+        )
+    )
     if seen.shape[1] < LEAST_RATERS:  # none is drawn, so none may widen
         return found._replace(raters=np.zeros_like(found.raters))
     return found
+
+
+def _by_rater(judgements: Judgements, seen: Matrix) -> tuple[Whole, Whole, Array, Array]:
+    """Return item, rater, weight and mean value (by channel) of what each rater said of each item."""
+    n_raters, n_channels = seen.shape[1], judgements.n_channels
+    pairs = seen.tocoo()
+    item, rater = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
+    place = np.searchsorted(item * n_raters + rater, judgements.item * n_raters + judgements.rater)
+    weighted = judgements.value * judgements.weight
+    sums = np.bincount(place * n_channels + judgements.channel, weighted, len(item) * n_channels)
+    return item, rater, pairs.data, sums.reshape(len(item), n_channels) / pairs.data[:, None]
 
 
 def _variance(away: Array) -> Array:
@@ -225,17 +274,15 @@ def clusters_of(judgements: Judgements) -> list[int]:
     return [len(np.unique(of[cell[judged[cell]]])) for cell in judgements.cells]
 
 
-def spread_shares(
-    rng: np.random.Generator, draws: CellMeans, clusters: Sequence[int]
-) -> tuple[CellMeans, bool]:
-    """Give shares of exactly 0 or 1 the spread that no resample can show; say whether any had one.
+def spread_shares(rng: np.random.Generator, draws: CellMeans, clusters: Sequence[int]) -> CellMeans:
+    """Give shares of exactly 0 or 1 the spread that no resample can show; `edges` says which.
 
     All draws are held within 0 and 1.
 
     Where none (or all) of n scenes has a label, so has every resample. Its draws then come from
     Jeffreys' posterior, Beta(½, n + ½) or its mirror image (Brown, Cai and DasGupta 2001).
     """
-    means, found = draws.means, False
+    means, edges = draws.means, np.zeros(draws.means.shape[:2], dtype=bool)
     np.clip(means[:, :, 1:], 0, 1, out=means[:, :, 1:])
     for cell, n in enumerate(clusters):
         for channel in range(means.shape[1]):
@@ -246,8 +293,8 @@ def spread_shares(
                 continue
             drawn = rng.beta(0.5, n + 0.5, len(resampled))
             resampled[there] = (drawn if value == 0 else 1 - drawn)[there]
-            found = True
-    return draws, found
+            edges[cell, channel] = True
+    return draws._replace(edges=edges)
 
 
 def with_interval(score: Score, draws: Array) -> Score:

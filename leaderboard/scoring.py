@@ -30,9 +30,11 @@ from leaderboard.selection import (
     confirmatory,
     distinct,
     first_time,
+    has_values,
     is_simulated,
     parts,
     say_simulated,
+    stream,
 )
 from leaderboard.style import style
 from leaderboard.tables import ASPECTS
@@ -66,8 +68,8 @@ def score(
         tables: checked tables under the names of `TABLES`; any may be missing.
         levels: of the criteria; see `agreement`.
         home: the tradition under test; see `shares.find_home`.
-        rng: each table draws from a child of its own, so one table never changes another's
-            scores.
+        rng: every part draws from a stream of its own (`selection.stream`), so that no table or
+            study changes another's scores.
         confidence: of all intervals.
         resamples: of each bootstrap.
         by: columns to slice by, beside the whole.
@@ -82,52 +84,52 @@ def score(
     if unknown or not tables:
         raise RequestError(f"give tables among {', '.join(TABLES)}; found {unknown or 'none'}")
     _refuse_shared_names(tables)
-    names = (*TABLES, "both", "languages")
-    children = dict(zip(names, rng.spawn(len(names)), strict=True))
+    _refuse_no_slice(tables, by)
     scores: list[Score] = []
     options = Options(confidence, resamples, by)
     given, votes = tables.get("ratings"), tables.get("votes")
     ratings = None if given is None else applicable(given)
     if given is not None and ratings is not None:
-        shares = list(applicability(given, confidence, by))
+        own = _own(by, ratings)
+        shares = list(applicability(given, confidence, own))
         scores += shares
-        scores += agreement(ratings, levels=levels, confidence=confidence, by=by)
-        quality = list(_quality(ratings, children["ratings"], options, weights))
+        scores += agreement(ratings, levels=levels, confidence=confidence, by=own)
+        quality = list(_quality(ratings, rng, options._replace(by=own), weights))
         scores += say_left_out(quality, shares)
-        for study, slice_, rows in parts(given, by):
+        for study, slice_, rows in parts(given, own):
             scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
     if votes is not None:
         scores += rank(
-            votes, rng=children["votes"], confidence=confidence, resamples=resamples, by=by
+            votes, rng=rng, confidence=confidence, resamples=resamples, by=_own(by, votes)
         )
     if ratings is not None and votes is not None:
         scores += joint(
             ratings,
             votes,
-            rng=children["both"],
+            rng=rng,
             confidence=confidence,
             resamples=resamples,
-            by=[column for column in by if column in ratings and column in votes],
+            by=_own(_own(by, ratings), votes),
             weights=weights,
         )
     if (attributions := tables.get("attributions")) is not None:
-        scores += _agreement_on_labels(attributions, confidence, by)
+        scores += _agreement_on_labels(attributions, confidence, _own(by, attributions))
         scores += style(
             attributions,
             home=home,
-            rng=children["attributions"],
+            rng=rng,
             confidence=confidence,
             resamples=resamples,
-            by=by,
+            by=_own(by, attributions),
         )
-    scores += _gaps(tables, children["languages"], options, home=home, declared=declared)
+    scores += _gaps(tables, rng, options, home=home, declared=declared)
     if (detections := tables.get("detections")) is not None:
         scores += detection(
             detections,
-            rng=children["detections"],
+            rng=rng,
             confidence=confidence,
             resamples=resamples,
-            by=by,
+            by=_own(by, detections),
         )
     for name in TABLES:
         if name in tables:
@@ -144,12 +146,27 @@ def _gaps(
     declared: Mapping[str, Sequence[str]] | None,
 ) -> Iterator[Score]:
     """Yield what the language of the prompt changes, in scores and in leaks."""
-    of_scores, of_leaks = rng.spawn(2)
-    told = {**options._asdict(), "declared": declared}
-    if (ratings := tables.get("ratings")) is not None:
-        yield from score_gaps(applicable(ratings), rng=of_scores, **told)
+    told = {**options._asdict(), "declared": declared, "rng": rng}
+    if (given := tables.get("ratings")) is not None:
+        ratings = applicable(given)
+        yield from score_gaps(ratings, **{**told, "by": _own(options.by, ratings)})
     if (attributions := tables.get("attributions")) is not None:
-        yield from leak_gaps(attributions, home=home, rng=of_leaks, **told)
+        told["by"] = _own(options.by, attributions)
+        yield from leak_gaps(attributions, home=home, **told)
+
+
+def _own(by: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """Return the columns that this table can be sliced by."""
+    return [column for column in by if has_values(table, column)]
+
+
+def _refuse_no_slice(tables: Mapping[str, pd.DataFrame], by: Sequence[str]) -> None:
+    """A column by which no table can be sliced would slice nothing unsaid."""
+    for column in by:
+        if not any(has_values(table, column) for table in tables.values()):
+            there = any(column in table for table in tables.values())
+            what = "no row has anything in that column" if there else "no table has such a column"
+            raise RequestError(f"cannot slice by {column!r}: {what}")
 
 
 def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
@@ -198,15 +215,16 @@ def _quality(
 ) -> Iterator[Score]:
     for study, slice_, rows in parts(first_time(ratings), options.by):
         blank = Score(study=study, slice=slice_, confidence=options.confidence)
+        own = stream(rng, "ratings", study, slice_)
         named = rows[rows["model"] != ""]
         means: list[Score] = []
         if len(named):
-            means = list(mean_scores(named, blank, rng, options.resamples, weights))
+            means = list(mean_scores(named, blank, own, options.resamples, weights))
             yield from means
         simulated = is_simulated(rows)
         beside = [
-            *scale_structure(rows, blank, rng, options.resamples),
-            *schools(rows, blank, rng, options.resamples),
+            *scale_structure(rows, blank, own, options.resamples),
+            *schools(rows, blank, own, options.resamples),
         ]
         yield from say_simulated(beside) if simulated else beside
         for criterion in distinct(rows["criterion"]):
@@ -227,7 +245,7 @@ def _agreement_on_labels(
         chosen = compared[compared["aspect"] == aspect]
         labels = chosen["attribution"].astype("category").cat.codes.astype("float64")
         frame = chosen.assign(criterion=aspect, value=labels, not_applicable="")
-        scores += agreement(frame, levels="nominal", confidence=confidence, by=by)
+        scores += agreement(frame, levels="nominal", confidence=confidence, by=_own(by, frame))
     defined = {"alpha", "alpha_without", "percent_agreement"}
     return [found for found in scores if found.metric in defined]
 

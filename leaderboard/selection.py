@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -23,11 +25,13 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
     belong to none.
 
     Raises:
-        RequestError: the table has no such column.
+        RequestError: the table has no such column, or nothing in it.
     """
     for column in by:
         if column not in frame:
             raise RequestError(f"cannot slice by {column!r}: the table has no such column")
+        if not has_values(frame, column):
+            raise RequestError(f"cannot slice by {column!r}: no row has anything in that column")
     studies = distinct(frame["study"])
     for study in studies:
         rows = frame if len(studies) == 1 else frame[frame["study"] == study]
@@ -38,6 +42,24 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
             anchors = (named == REFERENCE) & (values == "")
             for value in distinct(values[~anchors], without={""}):
                 yield study, f"{column}={value}", rows[(values == value) | anchors]
+
+
+def has_values(frame: pd.DataFrame, column: str) -> bool:
+    """Say whether a table has a column with anything in it."""
+    return column in frame and bool((frame[column].astype("str") != "").any())
+
+
+def stream(rng: np.random.Generator, *names: str) -> np.random.Generator:
+    """Return a generator of its own for what the names say, from the seed of another.
+
+    What is drawn for a table, study, slice or criterion then hangs on the seed alone, and neither on
+    what was drawn before nor on what else is scored: `rank` and `score` give the same numbers.
+    """
+    source = cast("np.random.SeedSequence", rng.bit_generator.seed_seq)
+    key = [crc32(name.encode()) for name in names]
+    return np.random.default_rng(
+        np.random.SeedSequence(source.entropy, spawn_key=(*source.spawn_key, len(key), *key))
+    )
 
 
 def first_time(frame: pd.DataFrame) -> pd.DataFrame:

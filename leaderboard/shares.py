@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,10 @@ import pandas as pd
 
 from bench.errors import RequestError
 from bench.records import FOIL, NEUTRAL, REFERENCE, Score
+from leaderboard.contrasts import Contrast
 from leaderboard.resampling import (
     Array,
+    CellMeans,
     Judgements,
     Whole,
     cell_means,
@@ -59,6 +62,8 @@ class Shares(NamedTuple):
     labels: list[str]
     """The traditions, then every other label that was given, `other` and `cannot_tell` last."""
     of: Mapping[Cell, Array]
+    gaps: Mapping[tuple[str, str], list[Contrast]]
+    """By label, between two models on the prompts for home that both were asked."""
     mass: Mapping[Cell, Array]
     counts: Mapping[Cell, Counts]
     n_raters: int
@@ -191,7 +196,7 @@ def shares_of(
             value=len(places) * told.ravel(),
             weight=np.full(told.size, 1 / len(places)),
         )
-    result, edges = spread_shares(
+    result = spread_shares(
         rng,
         cell_means(
             judgements,
@@ -213,12 +218,27 @@ def shares_of(
         traditions=list(traditions),
         labels=labels,
         of=dict(zip(cells, result.means, strict=True)),
+        gaps=_gaps(result, list(cells), traditions[0]),
         mass=dict(zip(cells, result.mass, strict=True)),
         counts=counts,
         n_raters=len(raters),
         n_seeds=int(seed.max(initial=-1)) + 1,
-        edges=edges,
+        edges=result.edges is not None and bool(result.edges.any()),
     )
+
+
+def _gaps(
+    means: CellMeans, cells: Sequence[Cell], home: str
+) -> dict[tuple[str, str], list[Contrast]]:
+    """Return the differences of every two models on the prompts for home that both were asked."""
+    place = {cell: index for index, cell in enumerate(cells)}
+    models = sorted({cell[0] for cell in cells})
+    found = {
+        (model, against): (place[model, home, "with", against], place[against, home, "with", model])
+        for model, against in combinations(models, 2)
+        if (model, home, "with", against) in place
+    }
+    return dict(zip(found, means.differences(list(found.values())), strict=True))
 
 
 def _places(column: pd.Series, labels: Sequence[str]) -> Whole:

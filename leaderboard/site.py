@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from bench.records import Score
 from leaderboard import svg
+from leaderboard.answers_page import answer_sections
 from leaderboard.board import Board, Labels, boards
 from leaderboard.details import Table, tables_of
 from leaderboard.figure import Figure
@@ -81,6 +82,7 @@ def write_site(
             words=words,
             sections=sections,
             probed=probe_sections(scores, words),
+            answered=answer_sections(scores, words),
             simulated=any(section["board"].simulated for section in sections),
             notes=[note.get(language) or next(iter(note.values())) for note in notes],
             capital=capital,

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,21 @@ def columns_of(path: Path, *, enough: Collection[str] = ()) -> list[str]:
             if not columns.keys().isdisjoint(enough):
                 break
         return list(columns)
+
+
+def has_rows(path: Path) -> bool:
+    """Say whether a table has any row; a file of an unknown kind is taken to have.
+
+    Raises:
+        FileFormatError: see `read_source`.
+    """
+    with _faults_told(path):
+        if path.suffix.lower() == ".parquet":
+            return bool(pq.read_metadata(path).num_rows)
+        if path.suffix.lower() == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                return sum(1 for _ in islice(filter(str.strip, file), 2)) > 1
+        return path.suffix.lower() != ".jsonl" or next(_records(path), None) is not None
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from leaderboard.leaks import (
     share_covariances,
 )
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import LEAST_RATERS, Array, few_seeds, with_interval
+from leaderboard.resampling import Array, facets, with_interval
 from leaderboard.selection import (
     confirmatory,
     distinct,
@@ -32,6 +32,7 @@ from leaderboard.selection import (
     is_simulated,
     parts,
     say_simulated,
+    stream,
 )
 from leaderboard.shares import Counts, Shares, counted, find_home, find_traditions, shares_of
 from leaderboard.tables import ASPECTS
@@ -76,8 +77,6 @@ def style(
     """
     scores: list[Score] = []
     traditions: list[str] = []
-    # what is reported apart draws for itself: no index changes with it
-    (apart,) = rng.spawn(1)
     for study, slice_, rows in parts(first_time(attributions), by):
         if not slice_:  # a study comes whole before its slices, and its traditions are theirs
             traditions = find_traditions(rows, find_home(rows, home))
@@ -87,12 +86,15 @@ def style(
             if not (seen["model"] != REFERENCE).any():
                 continue
             blank = Score(study=study, slice=slice_, criterion=aspect, confidence=confidence)
+            own = stream(rng, "attributions", study, slice_, aspect)
+            # what is reported apart draws for itself: no index changes with it
+            apart = stream(rng, "apart", study, slice_, aspect)
             enters = confirmatory(seen) | slice_.startswith("diagnosticity=")
             found = _without_distinct(seen, enters, traditions, blank)
             if enters.any():
-                shares = shares_of(seen[enters], traditions, rng, resamples)
+                shares = shares_of(seen[enters], traditions, own, resamples)
                 found += _indices(shares, replace(blank, method=_method(shares, resamples)))
-                found += _sensitivity(seen[enters], traditions, rng, resamples, blank)
+                found += _sensitivity(seen[enters], traditions, own, resamples, blank)
             for kind, rows_apart in seen[~enters].groupby("diagnosticity"):
                 shares = shares_of(rows_apart, traditions, apart, resamples)
                 at = replace(blank, metric="share_apart", method=_method(shares, resamples))
@@ -115,11 +117,9 @@ def _without_distinct(
 
 
 def _method(shares: Shares, resamples: int) -> str:
-    few = "one rater" if shares.n_raters == 1 else "two raters"
-    raters = "raters" if shares.n_raters >= LEAST_RATERS else f"{few}, not resampled"
-    seeds = f"scenes, {few_seeds(shares.n_seeds)}" if shares.n_seeds > 1 else "scenes"
+    over = facets(shares.n_seeds, shares.n_raters, "scenes, references")
     edges = "; shares of 0 or 1 by Jeffreys' posterior" if shares.edges else ""
-    return f"percentile bootstrap ({resamples}) over {seeds}, references and {raters}{edges}"
+    return f"percentile bootstrap ({resamples}) over {over}{edges}"
 
 
 def _indices(shares: Shares, blank: Score) -> Iterator[Score]:

@@ -4,13 +4,18 @@ A resample that draws scenes and raters and lets a judgement count with the prod
 the noise of single judgements three times (Owen 2007), and with eight raters their normal quantile
 is too short. Deviations of the resamples are therefore scaled to the variance of two-way
 clustering, V = B_scenes + B_raters − B_judgements, and where seeds are drawn + B_seeds − B_items
-(Cameron, Gelbach and Miller 2011), corrected
-for the number of units, times t over z with Satterthwaite's degrees of freedom (as in the
-expanded percentile interval of Hesterberg 2015). The shape of the resamples stays.
+(Cameron, Gelbach and Miller 2011), times t over z with Satterthwaite's degrees of freedom (as in
+the expanded percentile interval of Hesterberg 2015). The shape of the resamples stays.
+
+What a rater moves is what leaving them out would move: where an item is seen by few, its own mean
+follows each of them, so a residual is divided by 1 − its share of the item (the jackknife of
+two-way tables). Where raters' biases were fitted to the same ratings, what they would have been
+without a rater or a scene has its part too: with few common items it is a large one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +33,8 @@ class Between(NamedTuple):
 
     scenes: Array
     raters: Array
-    """Of a rater with share h in the mean, 1 / (1 − h) times the square."""
     judgements: Array
+    """Variance that single judgements make, which scenes and raters each bring with them."""
     n_scenes: Array
     n_raters: Array
     """1 / Σ h²: as many equal raters weigh as much."""
@@ -51,7 +56,7 @@ class Influences(NamedTuple):
     scenes: Array
     """(cells, channels, clusters)."""
     raters: Array
-    """(cells, channels, raters)."""
+    """As if each were left out, (cells, channels, raters)."""
     share: Array
     """Of each rater in each cell, (cells, raters)."""
     judgements: Array
@@ -67,8 +72,12 @@ class Influences(NamedTuple):
         """Return the variances of every mean."""
         return _between(self, self.seen.sum(axis=1)[:, None])
 
-    def between_pair(self, first: int, second: int) -> Between:
-        """Return the variances of the difference of two cells' means, (channels,)."""
+    def between_pairs(self, pairs: Sequence[tuple[int, int]]) -> Between:
+        """Return the variances of the differences of two cells' means, (pairs, channels)."""
+        found = [self._between_pair(*pair) for pair in pairs]
+        return Between(*(np.stack(parts) for parts in zip(*found, strict=True)))
+
+    def _between_pair(self, first: int, second: int) -> Between:
         gap = Influences(
             self.scenes[first] - self.scenes[second],
             self.raters[first] - self.raters[second],
@@ -82,10 +91,8 @@ class Influences(NamedTuple):
 
 
 def _between(found: Influences, n_scenes: Array) -> Between:
-    raters, share = found.raters, found.share
-    leverage = np.expand_dims(1 - share, -2)
-    moved = np.zeros_like(raters)
-    np.divide(raters**2, leverage, out=moved, where=leverage > 1e-6)
+    share = found.share
+    moved = np.expand_dims(1 - share, -2) * found.raters**2
     ones = np.ones_like(found.judgements)
     n_raters = 1 / np.maximum((share**2).sum(axis=-1), 1e-9)
     return Between(
@@ -100,25 +107,50 @@ def _between(found: Influences, n_scenes: Array) -> Between:
     )
 
 
-def scales(between: Between, drawn: Array) -> Array:
-    """Return what each mean's deviations are multiplied by; 1 where nothing varies.
+def two_way(between: Between, *, pooled: bool = False) -> tuple[Array, Array]:
+    """Return the variance of two-way clustering and its degrees of freedom, 0 where none varies.
 
     Args:
-        between: as `Influences` gives it.
-        drawn: variance over the resamples, of the same shape.
+        between: variances of each quantity.
+        pooled: take the degrees of freedom from the mean components of all quantities (axis 0).
+            A difference that few raters show too small by chance then does not also count as the
+            better known.
     """
-    of_scenes = between.scenes * between.n_scenes / np.maximum(between.n_scenes - 1, 1)
-    of_raters = between.raters
+    often = between.n_scenes / np.maximum(between.n_scenes - 1, 1)
+    of_scenes = between.scenes * often
+    of_seeds = between.seeds * between.n_seeds / np.maximum(between.n_seeds - 1, 1)
     # raters never take away from what the scenes alone show
-    wanted = of_scenes + np.maximum(of_raters - between.judgements, 0)
-    often = between.n_seeds / np.maximum(between.n_seeds - 1, 1)
-    of_seeds = np.maximum(between.seeds - between.items, 0) * often
-    wanted += of_seeds
-    uncertain = of_scenes**2 / np.maximum(between.n_scenes - 1, 1)
-    uncertain += of_raters**2 / np.maximum(between.n_raters - 1, 1)
-    uncertain += of_seeds**2 / np.maximum(between.n_seeds - 1, 1)
+    wanted = of_scenes + np.maximum(between.raters - between.judgements, 0)
+    wanted += np.maximum(of_seeds - between.items, 0)
+    parts = [of_scenes, between.raters, of_seeds]
+    units = [between.n_scenes, between.n_raters, between.n_seeds]
+    whole = wanted
+    if pooled and len(wanted):
+        there = np.isfinite(wanted) & (wanted > 0)
+        whole, *parts = (_mean(part, there) for part in (whole, *parts))
+        units = [_mean(unit, there) for unit in units]
+    uncertain = np.zeros_like(wanted)
+    for part, unit in zip(parts, units, strict=True):
+        uncertain += part**2 / np.maximum(unit - 1, 1)
     freedom = np.full_like(wanted, np.inf)
-    np.divide(wanted**2, uncertain, out=freedom, where=uncertain > 0)
+    np.divide(whole**2 * np.ones_like(wanted), uncertain, out=freedom, where=uncertain > 0)
+    return wanted, np.maximum(freedom, 1.0)
+
+
+def _mean(part: Array, there: NDArray[np.bool_]) -> Array:
+    """Return the mean over axis 0 of what is there."""
+    total: Array = np.where(there, part, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    return total
+
+
+def scales(wanted: Array, freedom: Array, drawn: Array) -> Array:
+    """Return what deviations are multiplied by; 1 where nothing varies.
+
+    Args:
+        wanted: variance that they should have.
+        freedom: its degrees of freedom.
+        drawn: variance over the resamples, all of one shape.
+    """
     ratio = np.ones_like(wanted)
     there = (drawn > 1e-18) & (wanted > 1e-18)
     np.divide(wanted, drawn, out=ratio, where=there)
@@ -129,13 +161,18 @@ def scales(between: Between, drawn: Array) -> Array:
 class Linear(NamedTuple):
     """What `influences` needs of means of means, at the estimate.
 
-    Shapes: items, raters, channels, prompts, cells by their first letters.
+    Shapes: judgements, items, channels, prompts, cells by their first letters. A judgement is what
+    one rater said of one item.
     """
 
-    sums: Matrix
-    """Weighted values by item × channel and rater, (i·c, r), sparse."""
-    seen: Matrix
-    """Weights by item and rater, (i, r), sparse."""
+    item: Whole
+    """Of each judgement, (j,)."""
+    rater: Whole
+    weight: Array
+    """Among those of its item."""
+    away: Array
+    """Less the mean of its item, (j, c)."""
+    n_raters: int
     of_item: Array
     """(i, c)."""
     of_prompt: Array
@@ -150,35 +187,83 @@ class Linear(NamedTuple):
     prompt_of_item: Whole
     seed: Whole
     """Of each item, −1 where it has none."""
+    fitted: bool
+    """Whether raters' biases, fitted to the same judgements under these weights, were taken out."""
 
 
 def influences(linear: Linear) -> Influences:
     """Return what scenes, raters and judgements move every cell's means by."""
     n_items, n_channels = linear.of_item.shape
-    n_raters = linear.seen.shape[1]
-    n_cells = linear.of_cell.shape[0]
+    n_cells, n_raters = len(linear.of_cell), linear.n_raters
     n_clusters = int(linear.cluster_of_prompt.max()) + 1
-    weight = np.asarray(linear.seen.sum(axis=1)).ravel()
+    cluster = linear.cluster_of_prompt[linear.prompt_of_item]
+    item, rater = linear.item, linear.rater
+    part = linear.weight / np.bincount(item, linear.weight, n_items)[item]
+    alone = part > 1 - 1e-6
+    left_out = linear.away / np.where(alone, 1.0, 1 - part)[:, None]
+    of_cell = sparse.csr_array(linear.cells @ linear.members)
+    solve = _biases(linear, part) if linear.fitted else None
     scenes = np.zeros((n_cells, n_channels, n_clusters))
+    raters = np.zeros((n_cells, n_channels, n_raters))
+    squared = np.zeros((n_cells, n_channels))
+    share = np.zeros((n_cells, n_raters))
     seen = np.zeros((n_cells, n_clusters), dtype=bool)
     for cell in range(n_cells):
         row = linear.cells[[cell], :].tocoo()
         away = (linear.of_prompt[row.col] - linear.of_cell[cell]) * row.data[:, None]
-        cluster = linear.cluster_of_prompt[row.col]
-        seen[cell, cluster] = True
-        for channel in range(n_channels):
-            scenes[cell, channel] = np.bincount(cluster, away[:, channel], n_clusters)
-    # what each rater moves each item by
-    moved = np.asarray(linear.sums.todense()).reshape(n_items, n_channels, n_raters)
-    moved = moved - linear.of_item[:, :, None] * np.asarray(linear.seen.todense())[:, None, :]
-    moved /= np.where(weight > 0, weight, 1.0)[:, None, None]
-    of_cell = linear.cells @ linear.members
-    by_rater = np.asarray(of_cell @ moved.reshape(n_items, -1)).reshape(n_cells, n_channels, -1)
-    squared = np.asarray(of_cell.multiply(of_cell) @ (moved**2).sum(axis=2))
-    shares = linear.seen.multiply(1 / np.where(weight > 0, weight, 1.0)[:, None])
-    share = np.asarray((of_cell @ sparse.csr_array(shares)).todense())
+        at = linear.cluster_of_prompt[row.col]
+        seen[cell, at] = True
+        scenes[cell] = _by(at, away, n_clusters)
+        row = of_cell[[cell], :].tocoo()
+        of_items = np.zeros(n_items)
+        of_items[row.col] = row.data
+        given = of_items[item] * part
+        share[cell] = np.bincount(rater, given, n_raters)
+        if solve is not None:
+            tilt = _tilt(linear, part, solve @ share[cell])
+            scenes[cell] -= _by(cluster[item], tilt[:, None] * linear.away, n_clusters)
+            given = given - tilt
+        there = np.flatnonzero(given)
+        moved = left_out[there]
+        # without its only rater an item would be gone
+        gone = alone[there]
+        moved[gone] = linear.of_item[item[there][gone]] - linear.of_cell[cell]
+        moved *= given[there, None]
+        raters[cell] = _by(rater[there], moved, n_raters)
+        squared[cell] = (1 - share[cell, rater[there]]) @ moved**2
     seeds, items = _of_seeds(linear, of_cell)
-    return Influences(scenes, by_rater, share, squared, seen, seeds, items)
+    return Influences(scenes, raters, share, squared, seen, seeds, items)
+
+
+def _by(unit: Whole, values: Array, n_units: int) -> Array:
+    """Sum (n, channels) by unit, to (channels, units)."""
+    return np.stack([np.bincount(unit, column, n_units) for column in values.T])
+
+
+def _biases(linear: Linear, part: Array) -> Array:
+    """Return the inverse of the normal equations of raters' biases, (raters, raters)."""
+    size = (len(linear.of_item), linear.n_raters)
+    weights = sparse.csr_array((linear.weight, (linear.item, linear.rater)), shape=size)
+    parts = sparse.csr_array((part, (linear.item, linear.rater)), shape=size)
+    own = np.bincount(linear.rater, linear.weight, linear.n_raters)
+    system = np.diag(own) - np.asarray((weights.T @ parts).todense())
+    return np.asarray(np.linalg.pinv(system, rcond=1e-9, hermitian=True))
+
+
+def _tilt(linear: Linear, part: Array, slope: Array) -> Array:
+    """Return how far each judgement moves a mean by way of the biases, (judgements,).
+
+    Args:
+        linear: the judgements.
+        part: share of each in its item.
+        slope: what the bias of each rater would move, solved for the normal equations.
+    """
+    own = slope[linear.rater]
+    mean = np.bincount(linear.item, part * own, len(linear.of_item))
+    tilt: Array = linear.weight * (own - mean[linear.item])
+    # a complete panel moves nothing: what is left is rounding
+    tilt[np.abs(tilt) < 1e-12] = 0.0
+    return tilt
 
 
 def _of_seeds(linear: Linear, of_cell: Matrix) -> tuple[Array, Array]:
@@ -198,4 +283,5 @@ def _of_seeds(linear: Linear, of_cell: Matrix) -> tuple[Array, Array]:
         moved = share @ sparse.diags_array(apart[:, channel])
         seeds[:, channel] = (moved @ member).todense()
         items[:, channel] = np.asarray(moved.multiply(moved).sum(axis=1)).ravel()
+    items *= n_seeds / (n_seeds - 1)
     return seeds, items

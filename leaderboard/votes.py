@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.errors import RequestError
-from leaderboard.davidson import Davidson, scores_and_information
-from leaderboard.resampling import LEAST_RATERS, Array, Whole, draw_raters, draw_seeds, draw_weights
+from leaderboard.davidson import Davidson, slopes_and_information
+from leaderboard.resampling import (
+    LEAST_RATERS,
+    LEAST_SEEDS,
+    Array,
+    Flags,
+    Whole,
+    draw_raters,
+    draw_seeds,
+    draw_weights,
+)
 from leaderboard.selection import codes, seed_codes
 from leaderboard.tables import WINNERS
-from leaderboard.variance import expansion
+from leaderboard.variance import Between, scales, two_way
 
-Flags = NDArray[np.bool_]
-
-_LEAST_NOISE = 0.25
+OUTCOMES = len(WINNERS) - 1
+"""Left, right and tie: what the model is of, in this order."""
 
 
 class Votes(NamedTuple):
@@ -69,14 +77,16 @@ class Votes(NamedTuple):
         """How many raters the whole table has."""
         return len(self.raters)
 
-    def cells(self) -> Whole:
-        """Return the cell of each decided vote: winner × models + loser, ties after them."""
-        n = len(self.models)
-        left, right = np.indices((n, n)).reshape(2, n * n)
-        tie = n * n + np.minimum(left, right) * n + np.maximum(left, right)
-        of_kind = np.stack([left * n + right, right * n + left, tie, tie], axis=1)
-        cells: Whole = of_kind.ravel()[(self.left * n + self.right) * 4 + self.winner]
-        return cells
+    @property
+    def kind(self) -> Whole:
+        """Left model, right model and outcome of each decided vote, as one code."""
+        return (self.left * len(self.models) + self.right) * OUTCOMES + self.winner
+
+    def tallies(self, kind: Whole | None = None) -> Array:
+        """Return how many decided votes there are of each kind, (models, models, 3)."""
+        shape = (len(self.models), len(self.models), OUTCOMES)
+        counts = np.bincount(self.kind if kind is None else kind, minlength=math.prod(shape))
+        return counts.astype(np.float64).reshape(shape)
 
 
 def votes_of(rows: pd.DataFrame) -> Votes:
@@ -189,75 +199,111 @@ def draw_votes(votes: Votes, rng: np.random.Generator, resamples: int) -> Draws:
     scenes = draw_weights(rng, np.zeros(votes.n_scenes, dtype=np.int64), resamples)
     raters = draw_raters(rng, votes.n_raters, resamples)
     n_seeds = int(votes.seed.max(initial=-1)) + 1
-    if n_seeds < 2:
+    if n_seeds < LEAST_SEEDS:
         return Draws(scenes, None, raters)
     every = np.append(np.arange(n_seeds), -1)
     return Draws(scenes, draw_seeds(rng, every, resamples), raters)
 
 
-def resampled_sums(votes: Votes, draws: Draws, cell: Whole, per_cell: Array) -> Array:
-    """Return what a sum over votes changes by under each resample, (resamples, columns).
+class Moved(NamedTuple):
+    """What units move some parameters by, from which any linear combination has its variance."""
 
-    To first order a resample of scenes, of seeds and of raters each adds Σ (w − 1) × the unit's
-    sum. Each of the F facets brings the noise of single votes with it, which is there but once:
-    the deviations are scaled linearly from their covariance, Σ over facets, to that of two-way
-    (or three-way) clustering, Σ over facets − (F − 1) × noise (Cameron, Gelbach and Miller 2011),
-    with G / (G − 1) for G units and never less than a quarter of the noise, times t over z with
-    Satterthwaite's degrees of freedom (see `variance`).
+    scenes: Array
+    """(scenes, parameters)."""
+    raters: Array
+    """As if each were left out, (raters, parameters); zeros where too few are drawn."""
+    seeds: Array
+    """(seeds, parameters), none where none are drawn."""
+    noise: Array
+    """Covariance that single votes make, (parameters, parameters)."""
+    freedom: tuple[float, float, float]
+    """Scenes, raters (as many as weigh the same) and seeds that were seen."""
+    drawn: Array
+    """What every resample moves the parameters by to first order, (resamples, parameters)."""
+
+    def scaled(self, of: Array, *, pooled: bool = False) -> tuple[Array, Array, Array]:
+        """Return deviations of linear combinations, (n, resamples), standard errors and freedom.
+
+        Each is scaled to the variance of two-way clustering as a quantity of its own; see
+        `variance`.
+
+        Args:
+            of: the combinations, (n, parameters).
+            pooled: see `variance.two_way`.
+        """
+        ones = np.ones(len(of))
+        scenes, raters, seeds, noise = (
+            ((of @ part) * of).sum(axis=1)
+            for part in (*(each.T @ each for each in self[:3]), self.noise)
+        )
+        units = [number * ones for number in self.freedom]
+        between = Between(scenes, raters, noise, units[0], units[1], seeds, noise, units[2])
+        wanted, freedom = two_way(between, pooled=pooled)
+        away: Array = of @ self.drawn.T
+        away *= scales(wanted, freedom, np.einsum("nb,nb->n", away, away) / away.shape[1])[:, None]
+        return away, np.sqrt(wanted), freedom
+
+
+By = Callable[[Whole, int], Array]
+"""From the unit of each vote and the number of units to their sums, (units, parameters)."""
+
+
+def moved_by(votes: Votes, draws: Draws, by: By, noise: Array) -> Moved:
+    """Return what scenes, raters and seeds move sums over votes by.
 
     Args:
         votes: as codes.
         draws: of scenes, seeds and raters.
-        cell: of each vote.
-        per_cell: what a vote in a cell adds, (cells, columns); its sum over all votes is 0.
+        by: sums of what each vote adds, which is 0 over all votes.
+        noise: covariance that single votes make, (parameters, parameters).
     """
-    facets: list[tuple[Whole, Array]] = [(votes.scene, draws.scenes)]
+    scene = votes.scene
+    scenes, raters = by(scene, votes.n_scenes), by(votes.rater, votes.n_raters)
+    drawn = (draws.scenes[:, 1:] - 1).T @ scenes
+    share = np.bincount(votes.rater, minlength=votes.n_raters) / max(len(votes.rater), 1)
     if votes.n_raters >= LEAST_RATERS:
-        facets.append((votes.rater, draws.raters))
+        drawn += (draws.raters[:, 1:] - 1).T @ raters
+    else:
+        raters = np.zeros_like(raters)
+    seeds = np.zeros((0, drawn.shape[1]))
     if draws.seeds is not None:
-        facets.append((votes.seed % len(draws.seeds), draws.seeds))
-    often = np.bincount(cell, minlength=len(per_cell)).astype(np.float64)
-    noise = per_cell.T @ (per_cell * often[:, None])
-    root, inverse = _power(noise, 0.5, least=0.0), _power(noise, -0.5, least=0.0)
-    result = np.zeros((draws.raters.shape[1] - 1, per_cell.shape[1]))
-    drawn, wanted = np.zeros_like(noise), (1 - len(facets)) * inverse @ noise @ inverse
-    uncertain, each = 0.0, np.ones(len(cell))
-    for unit, weights in facets:
-        n_cells = len(weights) * len(per_cell)
-        counts = np.bincount(unit * len(per_cell) + cell, each, n_cells)
-        sums = counts.reshape(len(weights), len(per_cell)) @ per_cell
-        result += (weights[:, 1:] - 1).T @ sums
-        between = inverse @ (sums.T @ sums) @ inverse
-        drawn += between
-        between *= len(weights) / max(len(weights) - 1, 1)
-        wanted += between
-        uncertain += float(np.trace(between)) ** 2 / max(len(weights) - 1, 1)
-    freedom = float(np.trace(wanted)) ** 2 / max(uncertain, 1e-300)
-    whole = _power(wanted, 0.5, least=_LEAST_NOISE)
-    scale = root @ whole @ _power(drawn, -0.5, least=0.0) @ inverse
-    scaled: Array = result @ scale.T * expansion(np.array(freedom))
-    return scaled
+        with_none = by(votes.seed % len(draws.seeds), len(draws.seeds))
+        drawn += (draws.seeds[:, 1:] - 1).T @ with_none
+        seeds = with_none[:-1]
+    seen = int(np.count_nonzero(np.bincount(scene)))
+    return Moved(
+        scenes=scenes,
+        raters=raters / np.sqrt(np.maximum(1 - share, 1e-6))[:, None],
+        seeds=seeds,
+        noise=noise,
+        freedom=(seen, 1 / max(float((share**2).sum()), 1e-9), len(seeds)),
+        drawn=drawn,
+    )
 
 
-def _power(matrix: Array, power: float, least: float) -> Array:
-    """Return a power of a symmetric matrix on its own range, eigenvalues from `least` up."""
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    there = np.abs(values) > 1e-9 * max(float(np.abs(values).max()), 1e-300)
-    raised = np.zeros_like(values)
-    kept = np.maximum(values, least)
-    np.power(kept, power, out=raised, where=there & (kept > 0))
-    result: Array = (vectors * raised) @ vectors.T
-    return result
+def moved_strengths(votes: Votes, draws: Draws, fit: Davidson, *, prior: bool) -> Moved:
+    """Return what moves strengths (their mean held at 0) and ln ν, one Newton step each."""
+    n, kind = len(votes.models), votes.kind
+    tallies = votes.tallies(kind)
+    slopes, information = slopes_and_information(fit, tallies, prior=prior)
+    step = np.linalg.inv(information)
+    step[:-1] -= step[:-1].mean(axis=0)
+    of_strength, of_tie = (part.ravel()[kind] for part in slopes)
 
+    def by(unit: Whole, size: int) -> Array:
+        sums = np.empty((size, n + 1))
+        at = unit * n
+        won = np.bincount(at + votes.left, of_strength, size * n)
+        won -= np.bincount(at + votes.right, of_strength, size * n)
+        sums[:, :n] = won.reshape(size, n)
+        sums[:, n] = np.bincount(unit, of_tie, size)
+        return sums @ step.T
 
-def resampled_fits(
-    votes: Votes, draws: Draws, cell: Whole, fit: Davidson, *, prior: bool
-) -> Davidson:
-    """Return resampled strengths and tie parameters, one Newton step from the estimate each."""
-    counts = np.bincount(cell, minlength=2 * len(votes.models) ** 2).astype(np.float64)
-    per_cell, information = scores_and_information(fit, counts, prior=prior)
-    slopes = resampled_sums(votes, draws, cell, per_cell)
-    change = np.linalg.solve(information, slopes.T).T
-    strength = fit.strength[0] + change[:, :-1]
-    strength -= strength.mean(axis=1, keepdims=True)
-    return Davidson(strength, fit.tie[0] * np.exp(change[:, -1]))
+    # each vote adds to its left model what it takes from its right one
+    squares = (tallies * slopes[0] ** 2).sum(axis=2)
+    crossed = (tallies * slopes[0] * slopes[1]).sum(axis=2)
+    noise = np.empty((n + 1, n + 1))
+    noise[:n, :n] = np.diag(squares.sum(axis=0) + squares.sum(axis=1)) - squares - squares.T
+    noise[:n, n] = noise[n, :n] = crossed.sum(axis=1) - crossed.sum(axis=0)
+    noise[n, n] = (tallies * slopes[1] ** 2).sum()
+    return moved_by(votes, draws, by, step @ noise @ step.T)

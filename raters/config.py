@@ -65,6 +65,16 @@ class Pairs(FileModel):
     targets: Names | None = Field(default=None, min_length=1)
 
 
+class Analyses(FileModel):
+    """Pairs of two models' answers about one work, where the runs are of understanding.
+
+    An analysis is a model's answers to `questions`, in this order, each under its question.
+    """
+
+    questions: Names = Field(default=["overview"], min_length=1)
+    votes_per_pair: int = Field(ge=1)
+
+
 class References(FileModel):
     """How many references of each tradition are drawn; left out, all.
 
@@ -164,9 +174,10 @@ class StudyFile(FileModel):
     seed: int = Field(ge=0)
     raters: int = Field(ge=1)
     select: Select = Select()
-    single: Single
+    single: Single = Single(raters_per_item=1)
     scales: Scales = Scales()
     pairs: Pairs | None = None
+    analyses: Analyses | None = None
     references: References = References()
     ask: Ask = Ask()
     anchors: int = Field(default=0, ge=0)
@@ -182,6 +193,19 @@ class StudyFile(FileModel):
     debriefing: Text = Field(default_factory=dict)
     background: list[Question] = Field(default_factory=list)
     simulated: bool = False
+
+    @model_validator(mode="after")
+    def _shows_pictures_or_answers(self) -> Self:
+        of_pictures = self.model_fields_set & {"single", "scales", "pairs", "anchors", "training"}
+        if self.analyses is None and "single" not in self.model_fields_set:
+            raise ValueError("say what raters see: `single` for pictures, `analyses` for answers")
+        if self.analyses and of_pictures:
+            raise ValueError(f"a study of answers has no {min(of_pictures)}")
+        if self.analyses and self.analyses.votes_per_pair > self.raters:
+            raise ValueError(
+                f"votes_per_pair {self.analyses.votes_per_pair} exceeds raters {self.raters}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _there_are_raters_enough(self) -> Self:

@@ -14,6 +14,13 @@ from bench.precision import Pilot
 from bench.reading import find_config
 from bench.records import SCHEMA, Rubric
 from bench.rubrics import RubricFile, load_rubric
+from raters.analyses import (
+    Readings,
+    empty_out,
+    gathered_readings,
+    rules_of_readings,
+    write_readings,
+)
 from raters.config import StudyFile, load_config
 from raters.database import new_database
 from raters.design import blocks
@@ -62,6 +69,9 @@ def create(
     if out.exists():
         raise ConflictError(f"{out} exists already: choose another folder, or remove it first")
     rng = np.random.default_rng([file.seed, 1])
+    if file.analyses:
+        readings = gathered_readings(file, runs, references, rubric=rubric)
+        return _create_of_answers(file, empty_out(readings), out, database=database, rng=rng)
     material = gathered(
         file,
         find_config("studies", str(config)).parent,
@@ -107,6 +117,45 @@ def create(
         (study / SEALED).mkdir(mode=0o700)
         shown_again = {item.id for item in items if item.anchor}
         write_key(material.candidates, material.names, study, anchors=shown_again)
+        write_sealed(file, material.sources, summary, study)
+        write_protocol(protocol, study)
+        with new_database(study, database) as engine:
+            fill_database(
+                engine, protocol, material, stimuli, rules=rules, planned=planned, rng=rng
+            )
+    return summary
+
+
+def _create_of_answers(
+    file: StudyFile,
+    readings: Readings,
+    out: Path,
+    *,
+    database: str | None,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Make the folder of a study of answers: pairs of analyses beside the work, nothing else."""
+    rules, material = rules_of_readings(file, readings), readings.material
+    pairs = sorted(readings.pairs, key=lambda pair: (pair.first, pair.second))
+    planned = blocks([], pairs, rules, rng)
+    plan = plan_summary(planned, readings.items, pairs, rules)
+    refuse_over_budget(file, plan)
+    protocol = _protocol(
+        file, rubric=readings.rubric, material=material, rules=rules, planned=planned
+    )
+    with study_folder(out) as study:
+        stimuli = write_readings(readings, study)
+        summary = summarise(
+            protocol,
+            candidates=material.candidates,
+            stimuli=stimuli,
+            items=readings.items,
+            pairs=pairs,
+            plan=plan,
+            warnings=material.sources.warnings,
+            masked=False,
+        )
+        write_key(material.candidates, material.names, study, anchors=())
         write_sealed(file, material.sources, summary, study)
         write_protocol(protocol, study)
         with new_database(study, database) as engine:

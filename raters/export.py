@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from sqlalchemy import Connection, Row, func, select
 from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
 from raters.folder import open_study
-from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, PAIR, SCALES
+from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, MARKS, PAIR, SCALES, SIDES
+from raters.stimuli import FOLDER
 from raters.tasks import SINGLES
 
 _WHO = ("study", "rater")
@@ -25,6 +28,8 @@ COLUMNS = {
         *_WHO, "item", "aspect", "attribution", "trace", "trace_strength", "recognised", *_ABOUT,
     ),
     "detections": (*_WHO, "item", "seen_as", "generator_recognised", "generator", *_ABOUT),
+    "marks": (*_WHO, "item", "section", "start", "end", "kind", *_ABOUT),
+    "passages": (*_WHO, "item", "wrong", "invented", "characters", *_ABOUT),
     "flags": (*_WHO, "item", "kind", "x", "y", "t", *_ABOUT),
     "remarks": (*_WHO, "item", "against", "phase", "remark", *_ABOUT),
     "skips": (*_WHO, "item", "against", "phase", "reason", *_ABOUT),
@@ -45,6 +50,7 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
     withdrawn raters are left out; simulated raters have the group `simulated`.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    times: Counter[tuple[str, str]] = Counter()
     with open_study(study) as (protocol, engine), t.reading(engine) as connection:
         for event in _last_events(connection):
             common = {
@@ -55,6 +61,8 @@ def tables(study: Path) -> dict[str, pd.DataFrame]:
                 "room_language": event.room_language,
             }
             for name, answered in _answers(event):
+                rows[name].append({**common, **answered})
+            for name, answered in _passages(event, study, times):
                 rows[name].append({**common, **answered})
     return {
         name: pd.DataFrame(rows[name], columns=pd.Index(columns))
@@ -118,6 +126,34 @@ def _answers(event: Row[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         named = {"generator": payload.get("generator", "")}
         told = {"generator_recognised": payload["generator_recognised"], **named}
         yield "detections", {**item, "seen_as": payload["human"], **told}
+
+
+def _passages(
+    event: Row[Any], study: Path, times: Counter[tuple[str, str]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what was said of each of two analyses: scales, marks, and marks for its length.
+
+    An analysis comes in several pairs: `times` counts how often a rater has judged it, and what
+    comes after the first time is a further occasion.
+    """
+    payload = event.payload
+    if event.phase != PAIR or "marks" not in payload:
+        return
+    for side, item in zip(SIDES, (event.first, event.second), strict=True):
+        about = {"item": item, "occasion": times[event.rater, item]}
+        times[event.rater, item] += 1
+        for criterion, value in payload["scales"][side].items():
+            lacks = value == NOT_APPLICABLE
+            answered = {"value": None if lacks else value, "not_applicable": lacks}
+            yield "ratings", {**about, "criterion": criterion, **answered}
+        own = [mark for mark in payload["marks"] if mark["side"] == side]
+        for mark in own:
+            place = {name: mark[name] for name in ("section", "start", "end", "kind")}
+            yield "marks", {**about, **place}
+        counts = {kind: sum(mark["kind"] == kind for mark in own) for kind in MARKS}
+        text = json.loads((study / FOLDER / f"{item}.json").read_text("utf-8"))
+        characters = sum(len(section["text"]) for section in text)
+        yield "passages", {**about, **counts, "characters": characters}
 
 
 def _last_events(connection: Connection) -> list[Row[Any]]:

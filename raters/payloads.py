@@ -31,6 +31,14 @@ PICTURE_FLAGS = (
 )  # fmt: skip
 CLIP_FLAGS = (*PICTURE_FLAGS, "flicker", "style_drift", "character_change", "broken_motion")
 
+SIDES = ("left", "right")
+MARKS = ("wrong", "invented")
+"""What may be said of a passage: it is wrong, or what it speaks of is not there."""
+
+MARKS_MOST = 200
+LONGEST_ANSWER = 200_000
+"""Characters."""
+
 REMARK_LONGEST = 2000
 GENERATOR_LONGEST = 80
 FLAGS_MOST = 12
@@ -175,8 +183,14 @@ def _check_scales(content: Any, protocol: Protocol) -> Payload:
     """`{"scales": {scale: whole number | "not_applicable"}, "flags": [{kind, x, y, t}]}`."""
     optional = {"flags"} if protocol.ask.flags else set()
     given = _object(content, {"scales"}, "an answer on the scales", optional=optional)
+    checked: Payload = {"scales": _scale_values(given["scales"], protocol)}
+    if protocol.ask.flags:
+        checked["flags"] = _check_flags(given.get("flags", []), flag_kinds(protocol))
+    return checked
+
+
+def _scale_values(values: Any, protocol: Protocol) -> Payload:
     known = {scale.id: scale for scale in protocol.rubric.scales}
-    values = given["scales"]
     if not isinstance(values, dict) or not set(values) <= set(known):
         raise RequestError(f"the scales are {', '.join(known)}")
     for name, value in values.items():
@@ -185,10 +199,7 @@ def _check_scales(content: Any, protocol: Protocol) -> Payload:
         on_scale = whole and scale.low <= value <= scale.high
         if not on_scale and not (protocol.rubric.not_applicable and value == NOT_APPLICABLE):
             raise RequestError(f"{name} must be a whole number from {scale.low} to {scale.high}")
-    checked: Payload = {"scales": dict(values)}
-    if protocol.ask.flags:
-        checked["flags"] = _check_flags(given.get("flags", []), flag_kinds(protocol))
-    return checked
+    return dict(values)
 
 
 def _check_flags(flags: Any, kinds: Collection[str]) -> list[Payload]:
@@ -205,10 +216,39 @@ def _check_flags(flags: Any, kinds: Collection[str]) -> list[Payload]:
     return checked
 
 
-def _check_pair(content: Any, _protocol: Protocol) -> Payload:
-    vote = _object(content, {"winner"}, "a vote")
+def _check_pair(content: Any, protocol: Protocol) -> Payload:
+    """`{"winner": …}`; of answers also `scales` by side, and `marks` on passages."""
+    of_answers = protocol.modality == "understanding"
+    more = {"scales", "marks"} if of_answers else set()
+    vote = _object(content, {"winner"} | more, "a vote")
     _choice(vote["winner"], WINNERS, "winner")
+    if of_answers:
+        scales = _object(vote["scales"], set(SIDES), "scales by side")
+        vote["scales"] = {side: _scale_values(scales[side], protocol) for side in SIDES}
+        for side in SIDES:
+            refuse_incomplete(
+                {"scales": vote["scales"][side]}, [scale.id for scale in protocol.rubric.scales]
+            )
+        vote["marks"] = _check_marks(vote["marks"])
     return vote
+
+
+def _check_marks(marks: Any) -> list[Payload]:
+    """`[{side, section, start, end, kind}]`: places in characters of an answer, the end left out."""
+    if not isinstance(marks, list) or len(marks) > MARKS_MOST:
+        raise RequestError(f"marks must be a list of at most {MARKS_MOST}")
+    checked = []
+    for one in marks:
+        mark = _object(one, {"side", "section", "start", "end", "kind"}, "a mark")
+        _choice(mark["side"], SIDES, "a mark's side")
+        _choice(mark["kind"], MARKS, "a mark's kind")
+        for name in ("section", "start", "end"):
+            if not isinstance(mark[name], int) or isinstance(mark[name], bool) or mark[name] < 0:
+                raise RequestError(f"a mark's {name} must be a whole number from 0")
+        if not mark["start"] < mark["end"] <= LONGEST_ANSWER:
+            raise RequestError("a mark's end must come after its start")
+        checked.append(mark)
+    return checked
 
 
 def _check_detection(content: Any, _protocol: Protocol) -> Payload:

@@ -26,6 +26,7 @@ class Step:
     `caption` is the scene's text, in the phases that show it; in phase two `earlier` is the answer
     of phase one and `scales` are those to be asked. `answer` is what is stored of this phase.
     `expects` is the answer that an attention item asks for, or that a training item explains.
+    `picture` is the stimulus that two analyses stand beside, "" where pictures themselves are shown.
     """
 
     assignment: Assignment
@@ -36,6 +37,7 @@ class Step:
     earlier: Mapping[str, Any] | None = None
     answer: Mapping[str, Any] | None = None
     expects: Mapping[str, Any] | None = None
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,8 @@ def _step(
         earlier=answers.get(ATTRIBUTION) if phase == SCALES else None,
         answer=answers.get(phase),
         expects=one.expects,
+        # a work's analyses bear its picture's id as the code of their scene
+        picture=shown[one.first].scene if shown[one.first].file.endswith(".json") else "",
     )
 
 

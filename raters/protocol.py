@@ -32,7 +32,7 @@ class Plan(FileModel):
     """
 
     raters: int = Field(ge=1)
-    raters_per_item: int = Field(ge=1)
+    raters_per_item: int = Field(ge=0)
     scales_per_item: int = Field(ge=0)
     votes_per_pair: int = Field(ge=0)
     singles: int = Field(ge=0)
@@ -62,7 +62,7 @@ class Protocol(FileModel):
     version: int
     simulated: bool
     stand_ins: bool
-    modality: Literal["image", "video"]
+    modality: Literal["image", "video", "understanding"]
     home: str
     traditions: list[str] = Field(min_length=1)
     declared_labels: list[str]

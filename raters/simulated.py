@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from sqlalchemy import Connection
 
+from bench.errors import RequestError
 from bench.records import SIMULATED, Stimulus
 from bench.rubrics import ScaleFile
 from raters import tables as t
@@ -86,10 +87,13 @@ def simulate(
 
     Raises:
         ConflictError: the study is closed.
+        RequestError: the study is of answers.
     """
     given = 0
     seen: dict[str, Look] = {}
     with open_study(study) as (protocol, engine):
+        if protocol.modality == "understanding":
+            raise RequestError("simulated raters look at pixels, and cannot read analyses")
 
         def look_at(stimulus: Stimulus) -> Look:
             if stimulus.id not in seen:

@@ -42,7 +42,7 @@ KEY_COLUMNS = (
 GREY = (119, 119, 119)
 """What a mask is filled with: the middle grey of sRGB."""
 
-_TIME = 946_684_800
+FIXED_TIME = 946_684_800
 """Every file's time stamp: the first second of the year 2000."""
 
 
@@ -132,7 +132,7 @@ def write_stimuli(
             image = masked(fitted(read_picture(candidate), box), mask)
             image.save(path, "WEBP", lossless=True, quality=80, method=4)
             size = image.size
-        os.utime(path, (_TIME, _TIME))
+        os.utime(path, (FIXED_TIME, FIXED_TIME))
         written.append(
             Stimulus(
                 id=name,

@@ -55,7 +55,8 @@ def owns(connection: Connection, rater: Row[Any], stimulus: str) -> str | None:
     """Return the file of a stimulus if one of the rater's assignments shows it, else None."""
     a = t.assignment.c
     shown = select(a.id).where(
-        a.block == rater.block, (a.first == stimulus) | (a.second == stimulus)
+        a.block == rater.block,
+        (a.first == stimulus) | (a.second == stimulus) | (a.scene == stimulus),
     )
     return connection.scalar(
         select(t.stimulus.c.file).where(t.stimulus.c.id == stimulus, shown.exists())

@@ -1,4 +1,4 @@
-"""The atelier's command line: `python -m bench.atelier paint|train|measure|probe|sheet`."""
+"""The atelier's command line: `python -m bench.atelier paint|train|measure|probe|read|sheet`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ def main() -> None:
     command.add_argument("--out", type=Path, help="file to write (the shipped one)")
     command.set_defaults(run=_probe)
 
+    command = commands.add_parser("read", help="train the two readers of pictures")
+    command.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
+    command.add_argument("--seed", type=int, default=0)
+    command.set_defaults(run=_read)
+
     command = commands.add_parser("sheet", help="make a contact sheet")
     command.add_argument("folders", nargs="*", type=Path, help="checkpoints; none for the painter")
     command.add_argument("--seed", type=int, default=0)
@@ -111,6 +116,20 @@ def _train(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         device=device,
     )
+
+
+def _read(arguments: argparse.Namespace) -> None:
+    import torch  # noqa: PLC0415 - painting needs no torch
+
+    from bench.atelier.reader.answers import QUESTIONS  # noqa: PLC0415 - beside the next
+    from bench.atelier.reader.training import ReaderRecipe, train_readers  # noqa: PLC0415 - torch
+    from bench.demo_understanding import MISTAKEN, SUITE  # noqa: PLC0415 - beside the others
+    from bench.suites import load_suite  # noqa: PLC0415 - beside the others
+
+    torch.set_num_threads(1)  # the shipped ones were trained on one
+    texts = {question.id: question.text for question in load_suite(SUITE).questions}
+    asked = {name: texts[name] for name in QUESTIONS}
+    train_readers(asked, MISTAKEN, arguments.out, ReaderRecipe(seed=arguments.seed))
 
 
 def _measure(arguments: argparse.Namespace) -> None:

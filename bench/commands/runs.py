@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.arguments import Adder, Command, counts, names, positive, switches
+from bench.commands.answers import (
+    add_answer_options,
+    answer_command,
+    asks_for_answers,
+    import_command,
+)
 from bench.errors import RequestError
 
 
@@ -16,6 +22,11 @@ def add(command: Adder, commands: Any) -> None:
     del commands
     demo = command("demo", "run the whole main job on the embedded models")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to leave it in (demo)")
+    demo.add_argument(
+        "--understanding",
+        action="store_true",
+        help="instead, two embedded readers: is the misreading that one was told found?",
+    )
     demo.add_argument("--serve", action="store_true", help="then open room and leaderboard")
     demo.add_argument("--port", type=int, default=7860, help="the room's port (7860)")
     models = command("models", "list, show or check model specs; add one from the hub")
@@ -64,15 +75,17 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
     add("--json", action="store_true", help="show the state of all workers as JSON lines")
     _add_engine(generate.add_argument_group("engine", "who makes the outputs"))
+    add_answer_options(generate)
 
 
 def _add_engine(group: Any) -> None:
     add = group.add_argument
     add(
         "--engine",
-        choices=["local", "ray", "slurm"],
+        choices=["local", "ray", "slurm", "openai"],
         default="local",
-        help="local: this process, or with --devices or --workers one process for each (local)",
+        help="local: this process, or with --devices or --workers one process for each (local); "
+        "openai: a server, for suites of understanding",
     )
     add(
         "--devices",
@@ -95,7 +108,13 @@ def _add_import(importing: argparse.ArgumentParser) -> None:
     add("--model", required=True, metavar="ID", help="what the model is to be called")
     add("--run", type=Path, required=True, help="the run folder; a new one wants --suite")
     add("--suite", help="the suite by whose prompts the outputs were made")
-    add("--csv", type=Path, metavar="FILE", help="table of the files: file,prompt,language,seed")
+    add(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="table of the files: file,prompt,language,seed; of answers about the works in DIR: "
+        "work,question,language,seed,answer",
+    )
     add("--revision", default="imported", help="the model's version or date (imported)")
     add("--origin", default="", help="who made the model, where")
     add("--licence", default="", help="on what terms the outputs may be shown")
@@ -161,6 +180,10 @@ def _add_check(check: argparse.ArgumentParser) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from bench.demo import demo
 
+    if options.understanding:
+        from bench.demo_understanding import demo_understanding
+
+        return demo_understanding(options.out)
     return demo(options.out, serve=options.serve, port=options.port)
 
 
@@ -181,7 +204,8 @@ def _models(options: argparse.Namespace) -> int:
 
             try:
                 check_spec(name)
-                said += "; fits the installed diffusers"
+                reads = ", reads pictures," in said
+                said += f"; fits the installed {'transformers' if reads else 'diffusers'}"
             except RequestError as error:
                 faults += 1
                 said += f"; {error}"
@@ -190,12 +214,20 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from bench.engines import engine_of
     from bench.request import request_from
+
+    request, folder = request_from(options)
+    if asks_for_answers(request.suite):
+        return answer_command(options, request, folder)
+    if options.engine == "openai" or options.base_url or options.works:
+        raise RequestError(
+            "--engine openai, --base-url and --works are for suites of understanding: pictures and "
+            "clips are made here"
+        )
+    from bench.engines import engine_of
     from bench.run import planned_run
     from bench.speed import speed_line
 
-    request, folder = request_from(options)
     if options.dry_run:
         run = planned_run(request, folder)
         jobs = sum(len(batch.jobs) for batch in run.batches)
@@ -230,6 +262,9 @@ def _import(options: argparse.Namespace) -> int:
     spec = ModelSpec(
         options.model, "", options.revision, origin=options.origin, licence=options.licence
     )
+    asked = options.suite or str(options.run / "suite.yaml")
+    if (options.suite or Path(asked).is_file()) and asks_for_answers(asked):
+        return import_command(options, spec)
     done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
     for sentence in done.refused:
         print(f"refused: {sentence}", file=sys.stderr)

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import Adder, Command, names, scale
 from bench.errors import RequestError
 from bench.records import SIMULATED, Score
-from bench.reporting import combined_with_probe, costs_of, probes_of, score_studies, write_report
+from bench.reporting import (
+    combined_with_probe,
+    costs_of,
+    is_run,
+    probes_of,
+    score_answer_runs,
+    score_studies,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from leaderboard.board import Labels
@@ -52,7 +60,8 @@ def _add_scoring(command: Adder) -> None:
         type=Path,
         nargs="*",
         metavar="STUDY",
-        help="study folders, or tables; none where --run names what was probed",
+        help="study folders and runs of understanding, or tables; none where --run names what was "
+        "probed",
     )
     _output(score)
     score.add_argument(
@@ -140,13 +149,16 @@ def _style(options: argparse.Namespace) -> int:
 def _score(options: argparse.Namespace) -> int:
     if not options.inputs and not options.run:
         raise RequestError("score wants a study, a table, or a probed run with --run")
-    studies = [path for path in options.inputs if path.is_dir()]
+    folders = [path for path in options.inputs if path.is_dir()]
+    answers = [path for path in folders if is_run(path)]
+    studies = [path for path in folders if path not in answers]
     if options.with_probe and not studies:
         raise RequestError("--with-probe wants a study: tables name no run's outputs")
-    if studies and len(studies) < len(options.inputs):
+    if folders and len(folders) < len(options.inputs):
         raise RequestError("give study folders or tables, not both at once")
-    if studies:
+    if folders:
         scores = score_studies(studies, seed=options.seed, by=options.by)
+        scores += score_answer_runs(answers, seed=options.seed, by=options.by)
     else:
         scores = _score_tables(options) if options.inputs else []
     if options.with_probe:
@@ -160,19 +172,23 @@ def _score(options: argparse.Namespace) -> int:
     if not any(score.model for score in scores):
         print("pinlu: nothing was judged yet, so there are no scores", file=sys.stderr)
     if options.out:
-        print(f"report: {write_report(scores, studies, options.out)}", file=sys.stderr)
+        runs = [*options.run, *answers]
+        print(f"report: {write_report(scores, studies, options.out, runs)}", file=sys.stderr)
     return 0
 
 
 def _score_tables(options: argparse.Namespace) -> list[Score]:
     import numpy as np
 
-    from leaderboard.kinds import read_tables
+    from leaderboard.kinds import read_tables, with_rows
     from leaderboard.scoring import score
     from leaderboard.weighting import weight_scores
 
+    full, empty = with_rows(options.inputs)
+    for path in empty if full else ():
+        print(f"pinlu: {path} has no rows", file=sys.stderr)
     scores = score(
-        read_tables(options.inputs, labels=options.labels),
+        read_tables(full or options.inputs, labels=options.labels),
         levels=options.level,
         home=options.home,
         rng=np.random.default_rng(options.seed),

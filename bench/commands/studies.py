@@ -88,16 +88,20 @@ def _add_plan(actions: Any, command: Adder) -> None:
         "--pilot", type=Path, action="append", required=True, help="its ratings or votes, a table"
     )
     plan.add_argument(
-        "--prompts", type=counts, default=(50, 100, 200), help="as in 50,100,200, the default"
+        "--prompts", type=counts, help="of a pilot of ratings: as in 50,100,200, the default"
     )
     plan.add_argument(
-        "--raters", type=counts, default=(5, 10, 24), help="of the panel, as in 5,10,24"
+        "--raters", type=counts, help="likewise, on the panel: as in 5,10,24, the default"
     )
-    plan.add_argument("--per-item", type=positive, help="raters of each item (the whole panel)")
+    plan.add_argument("--per-item", type=positive, help="likewise, of each item (the whole panel)")
     plan.add_argument(
-        "--precision", type=float, default=0.2, help="± of a difference of strengths (0.2)"
+        "--precision",
+        type=float,
+        help="of a pilot of votes: ± of a difference of strengths (0.2)",
     )
-    plan.add_argument("--models", type=positive, help="to be compared (as many as in the pilot)")
+    plan.add_argument(
+        "--models", type=positive, help="likewise, to be compared (as many as in the pilot)"
+    )
     plan.add_argument("--seed", type=int, default=0, help="of the resampling (0)")
     plan.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
 
@@ -154,6 +158,10 @@ def _study_lock(options: argparse.Namespace) -> int:
     return 0
 
 
+_PLANNED_FROM = {"ratings": ("prompts", "raters", "per_item"), "votes": ("precision", "models")}
+"""What a plan is asked about, by the table of the pilot that answers it."""
+
+
 def _study_plan(options: argparse.Namespace) -> int:
     import numpy as np
 
@@ -164,18 +172,24 @@ def _study_plan(options: argparse.Namespace) -> int:
     pilot = read_tables(options.pilot)
     if not {"ratings", "votes"} & set(pilot):
         raise RequestError("a plan wants a pilot's ratings or votes: name such a table")
+    for kind, names in _PLANNED_FROM.items():
+        given = [
+            f"--{name}".replace("_", "-") for name in names if getattr(options, name) is not None
+        ]
+        if given and kind not in pilot:
+            raise RequestError(f"{', '.join(given)}: asks about {kind}, and the pilot has none")
     scores: list[Score] = []
     if "ratings" in pilot:
         scores += plan_ratings(
             pilot["ratings"],
-            prompts=options.prompts,
-            raters=options.raters,
+            prompts=options.prompts or (50, 100, 200),
+            raters=options.raters or (5, 10, 24),
             per_item=options.per_item,
         )
     if "votes" in pilot:
         scores += plan_votes(
             pilot["votes"],
-            precision=options.precision,
+            precision=0.2 if options.precision is None else options.precision,
             models=options.models,
             rng=np.random.default_rng(options.seed),
         )

@@ -83,7 +83,7 @@ def _suites(options: argparse.Namespace) -> int:
         else:
             print(
                 f"{name}: {suite.modality}, home {suite.home}, "
-                f"{_counted(len(suite.scenes), 'scene')}, "
+                f"{_counted(len(suite.scenes), 'question' if suite.questions else 'scene')}, "
                 f"{_counted(len(suite.prompts), 'prompt')}, {', '.join(suite.languages)}"
             )
     return 1 if faults else 0
@@ -103,7 +103,7 @@ def _check_suite(suite: Suite, *, record: bool) -> int:
     verdict = _counted(len(checked.faults), "fault") if checked.faults else "good"
     unrecorded = "" if is_recorded(suite) else " (no versions.yaml: enter it with --record)"
     print(
-        f"{suite.name}: {verdict}, {_counted(len(suite.scenes), 'scene')}, "
+        f"{suite.name}: {verdict}, {_counted(len(suite.scenes), 'question' if suite.questions else 'scene')}, "
         f"{_counted(len(suite.prompts), 'prompt')}, version {suite.version}{unrecorded}, "
         f"content hash {suite.hash[:12]}"
     )

@@ -43,12 +43,12 @@ def write_figures(results: Mapping[str, Any], out: Path) -> None:
         width = 2 * _LEFT + 2 * _SIDE + _GAP
         height = _TOP + _SIDE + 60
         legend = "".join(
-            f'<circle cx="{_LEFT + 225 * place}" cy="24" r="5" fill="{_COLOURS[kind]}"/>'
-            f'<text x="{_LEFT + 225 * place + 10}" y="28">{escape(_NAMES[kind])}</text>'
+            f'<circle cx="{_LEFT + 240 * place}" cy="24" r="5" fill="{_COLOURS[kind]}"/>'
+            f'<text x="{_LEFT + 240 * place + 10}" y="28">{escape(_NAMES[kind])}</text>'
             for place, kind in enumerate(results["triangle"])
         )
         (out / f"recovery-{name}.svg").write_text(
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {max(width, 960):g} {height:g}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {max(width, 1060):g} {height:g}" '
             f'font-family="serif" font-size="13" fill="{_INK}"><rect width="100%" height="100%" '
             f'fill="#fff"/>{legend}{"".join(panels)}</svg>\n',
             encoding="utf-8",

@@ -31,7 +31,7 @@ from benchmarks.recovery.raters import Panel, judge
 from leaderboard.probes import as_attributions, as_probe, check_probes
 from leaderboard.style import style
 
-RESAMPLES = 300
+RESAMPLES = 200
 PROBE = "trained:atelier-probe"
 OTHERS = ("japanese", "western")
 PLAIN = Panel()
@@ -46,28 +46,42 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=100, help="studies drawn for the coverage")
     arguments = parser.parse_args()
     out: Path = arguments.out
-    seen = {name: looked_at(name, out) for name in SETS}
-    results: dict[str, Any] = {"triangle": {}, "coverage": {}, "sets": {}}
-    triangle = seen["triangle"]
-    results["triangle"]["probe"] = recovered(by_probe(triangle), shares_of_names(triangle))
-    rng = np.random.default_rng(1)
-    plain = by_raters(judge(triangle, PLAIN, rng))
-    results["triangle"]["raters"] = recovered(plain, shares_of_names(triangle))
-    results["habit"] = habits(plain, by_raters(judge(triangle, HABIT, np.random.default_rng(1))))
-    results["coverage"] = coverage(triangle, arguments.repeats)
-    for name in ("ink", "blend", "quality"):
-        results["sets"][name] = {
-            "probe": leaks(by_probe(seen[name])),
-            "raters": leaks(by_raters(judge(seen[name], PLAIN, np.random.default_rng(2)))),
-        }
+    triangle = looked_at("triangle", out)
+    results: dict[str, Any] = {"triangle": {}, "sets": {}}
+    truth = shares_of_names(triangle)
+    results["at guidance 2"] = {
+        "probe": recovered(by_probe(triangle), truth),
+        "raters": recovered(by_raters(judge(triangle, PLAIN, np.random.default_rng(1))), truth),
+    }
+    triangle = redrawn(triangle, np.random.default_rng(4))
+    results["triangle"]["probe"] = recovered(by_probe(triangle), truth, guidance=1.0)
+    plain = by_raters(judge(triangle, PLAIN, np.random.default_rng(1)))
+    results["triangle"]["raters"] = recovered(plain, truth, guidance=1.0)
+    _keep(results, out)
     if arguments.trained:
         rows = looked_at_run(arguments.trained, out / "references")
         results["triangle"]["trained, probe"] = recovered(by_probe(rows), shares_of_names(rows))
         judged = by_raters(judge(rows, PLAIN, np.random.default_rng(3)))
         results["triangle"]["trained, raters"] = recovered(judged, shares_of_names(rows))
+        _keep(results, out)
+    for name in ("ink", "blend", "quality"):
+        seen = looked_at(name, out)
+        results["sets"][name] = {
+            "probe": leaks(by_probe(seen)),
+            "raters": leaks(by_raters(judge(seen, PLAIN, np.random.default_rng(2)))),
+        }
+        _keep(results, out)
+    results["habit"] = habits(plain, by_raters(judge(triangle, HABIT, np.random.default_rng(1))))
+    _keep(results, out)
+    results["coverage"] = coverage(triangle, arguments.repeats)
+    _keep(results, out)
+    print(json.dumps({name: results[name] for name in ("habit", "coverage", "sets")}))
+
+
+def _keep(results: Mapping[str, Any], out: Path) -> None:
+    """Write what is known so far, and the figures of it."""
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_figures(results, out)
-    print(json.dumps({name: results[name] for name in ("habit", "coverage", "sets")}))
 
 
 def looked_at(name: str, out: Path) -> pd.DataFrame:
@@ -83,6 +97,50 @@ def looked_at_run(run: Path, references: Path) -> pd.DataFrame:
     # the linear head, fitted on the set's own references, where the shipped probe knows no ink
     wanted = "linear:atelier-probe" if "ink" in run.parent.name else PROBE
     return rows[rows["probe"] == wanted].reset_index(drop=True)
+
+
+def redrawn(pool: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return models without guidance, twice the seeds, of pictures drawn from the pool that was painted.
+
+    With guidance 2 a perfect model of most mixtures leaks less than two pictures in a hundred, which no
+    order can be read from; without it leaks run from 2 to 40 in a hundred.
+    """
+    outputs = pool[pool["model"] != REFERENCE].reset_index(drop=True)
+    manner = true_manners(outputs)
+    scene = outputs["prompt"].str.partition("/")[0]
+    place = {
+        (name, code): np.flatnonzero((scene == name) & (manner == code))
+        for name in sorted(set(scene))
+        for code in range(len(MANNERS))
+    }
+    asked = outputs[["prompt", "target", "language", "seed"]].drop_duplicates()
+    parts = []
+    for one in TRIANGLE:
+        for half in range(2):
+            drawn = []
+            for prompt, target in zip(asked["prompt"], asked["target"], strict=True):
+                shares = expected_mixture(one.shares, None if target == "none" else target)
+                code = int(rng.choice(len(MANNERS), p=shares))
+                drawn.append(int(rng.choice(place[prompt.partition("/")[0], code])))
+            rows = outputs.iloc[drawn].reset_index(drop=True)
+            for column in ("prompt", "target", "language"):
+                rows[column] = asked[column].to_numpy()
+            rows["seed"] = asked["seed"].to_numpy() + f"-{half}"
+            rows["output"] = [f"{one.name}-{half}-{number}" for number in range(len(rows))]
+            parts.append(rows.assign(model=one.name))
+    return pd.concat([*parts, pool[pool["model"] == REFERENCE]], ignore_index=True)
+
+
+def true_manners(outputs: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the manner in which each picture of the triangle was painted, as `painted.py` drew it."""
+    names = [one.name for one in SETS["triangle"]]
+    found = []
+    for row in outputs.itertuples():
+        place = names.index(str(row.model))
+        key = (place, *str(row.prompt).encode(), *str(row.language).encode(), int(str(row.seed)))
+        mixture = SETS["triangle"][place].mixture[str(row.target)]
+        found.append(int(np.random.default_rng(key).choice(len(MANNERS), p=mixture)))
+    return np.array(found, dtype=np.int64)
 
 
 def by_probe(rows: pd.DataFrame) -> list[Score]:
@@ -107,7 +165,10 @@ def shares_of_names(rows: pd.DataFrame) -> Mapping[str, tuple[float, float, floa
 
 
 def recovered(
-    scores: Sequence[Score], truth: Mapping[str, tuple[float, float, float]]
+    scores: Sequence[Score],
+    truth: Mapping[str, tuple[float, float, float]],
+    *,
+    guidance: float = GUIDANCE,
 ) -> dict[str, Any]:
     """Hold excess leak and neutral default against the truth, per tradition.
 
@@ -121,7 +182,7 @@ def recovered(
             continue
         rows = []
         for model, shares in truth.items():
-            asked = expected_mixture(shares, "chinese", GUIDANCE)
+            asked = expected_mixture(shares, "chinese", guidance)
             leak = _one(scores, "excess_leak", model, other)
             default = _one(scores, "neutral_default", model, other)
             rows.append(
@@ -190,10 +251,12 @@ def coverage(rows: pd.DataFrame, repeats: int) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     found: dict[str, Any] = {}
     for references in (15, 30, 60):
-        held, raw_held, raw_off, widths, whole = 0, 0, [], [], 0
+        held, whole = 0, 0
+        raw_held: list[bool] = []
+        raw_off, theory, widths = [], [], []
         for _ in range(repeats):
             study = judge(_drawn(pool, references, rng), PLAIN, rng)
-            scores = by_raters(study, resamples=200)
+            scores = by_raters(study, resamples=100)
             for model in chosen:
                 of_model = (pool["model"] == model).to_numpy()
                 for other in OTHERS:
@@ -205,16 +268,19 @@ def coverage(rows: pd.DataFrame, repeats: int) -> dict[str, Any]:
                     leak = _one(scores, "raw_leak", model, other)
                     whole += 1
                     held += excess.low <= true <= excess.high
-                    raw_held += leak.low <= latent <= leak.high
-                    raw_off.append(leak.value - latent)
+                    if other == "japanese":  # the confusion that is planted
+                        raw_held.append(leak.low <= latent <= leak.high)
+                        raw_off.append(leak.value - latent)
+                        theory.append(raw - latent)
                     widths.append((excess.high - excess.low) / 2)
         found[str(references)] = {
             "studies": repeats,
             "intervals": whole,
             "excess leak holds": held / whole,
             "mean half width": float(np.nanmean(widths)),
-            "raw share as the latent share: holds": raw_held / whole,
-            "raw share as the latent share: bias": float(np.mean(raw_off)),
+            "raw share as the latent Japanese share: holds": float(np.mean(raw_held)),
+            "raw share as the latent Japanese share: bias": float(np.mean(raw_off)),
+            "the same bias by theory": float(np.mean(theory)),
         }
     return found
 

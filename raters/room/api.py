@@ -4,6 +4,8 @@
 
 import json
 from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -18,6 +20,8 @@ from raters.payloads import (
     EVENTS_MOST,
     FLAGS_MOST,
     HUMANS,
+    MARKS,
+    MARKS_MOST,
     REMARK_LONGEST,
     SKIPS,
     STRENGTHS,
@@ -111,6 +115,8 @@ def _set_up(room: Room) -> dict[str, Any]:
         "winners": WINNERS,
         "remark_longest": REMARK_LONGEST,
         "flags_most": FLAGS_MOST,
+        "marks": MARKS if protocol.modality == "understanding" else (),
+        "marks_most": MARKS_MOST,
     }
 
 
@@ -153,7 +159,7 @@ def _state(
 
 def _told(room: Room, rater: Row[Any], found: Position) -> dict[str, Any]:
     here, part = found.here, found.part
-    now = _step(here, room.protocol) if here else _NOTHING
+    now = _step(here, room) if here else _NOTHING
     seen = {one["id"] for one in now["stimuli"]}
     later = [one.id for step in found.ahead for one in step.stimuli if one.id not in seen]
     return {
@@ -169,7 +175,7 @@ def _told(room: Room, rater: Row[Any], found: Position) -> dict[str, Any]:
             "seconds_left": part.seconds_left,
             "break_due": part.break_due,
         },
-        "ahead": [_step(step, room.protocol) for step in found.ahead],
+        "ahead": [_step(step, room) for step in found.ahead],
         "upcoming": list(dict.fromkeys(later)),
         "back": found.back,
         "at": found.revisiting,
@@ -183,6 +189,7 @@ _NOTHING: dict[str, Any] = {
     "training": False,
     "session": 0,
     "stimuli": [],
+    "analyses": [],
     "caption": None,
     "scales": (),
     "earlier": None,
@@ -192,7 +199,14 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def _step(step: Step, protocol: Protocol) -> dict[str, Any]:
+@lru_cache(maxsize=512)
+def _analysis(file: Path) -> list[dict[str, Any]]:
+    """Return an analysis: questions by language, each with its answer as plain text."""
+    content: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def _step(step: Step, room: Room) -> dict[str, Any]:
     """Return what a page may know of a step: of its kind, training alone."""
     kind, expects = step.assignment.kind, step.expects
     return {
@@ -201,6 +215,17 @@ def _step(step: Step, protocol: Protocol) -> dict[str, Any]:
         "training": kind == "training",
         "session": step.assignment.session,
         "stimuli": [
+            {
+                "id": step.picture,
+                "width": step.stimuli[0].width,
+                "height": step.stimuli[0].height,
+                "kind": "image",
+                "seconds": None,
+                "play_once": False,
+            }
+        ]
+        if step.picture
+        else [
             {
                 "id": one.id,
                 "width": one.width,
@@ -211,12 +236,15 @@ def _step(step: Step, protocol: Protocol) -> dict[str, Any]:
             }
             for one in step.stimuli
         ],
-        "caption": step.caption,
+        "analyses": [_analysis(room.study / one.file) for one in step.stimuli]
+        if step.picture
+        else [],
+        "caption": None if step.picture else step.caption,
         "scales": step.scales,
         "earlier": step.earlier,
         "answer": step.answer,
         "explanation": expects if kind == "training" else None,
-        "instruction": _instruction(expects["manner"], protocol)
+        "instruction": _instruction(expects["manner"], room.protocol)
         if kind == "attention" and expects
         else None,
     }

@@ -18,6 +18,7 @@ from raters.room.texts import PAGE
 _HEAD = """
 <link rel="icon" href="/room/page/seal.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/room/page/room.css">
+<link rel="stylesheet" href="/room/page/reading.css">
 <meta name="robots" content="noindex">
 """
 

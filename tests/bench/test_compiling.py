@@ -25,13 +25,22 @@ def forgotten() -> Iterator[None]:
     torch.compiler.reset()
 
 
-@pytest.mark.parametrize("family", ["stable-diffusion-xl", "flux"])
+@pytest.mark.parametrize(
+    ("family", "speedups"),
+    [
+        ("stable-diffusion-xl", {}),
+        ("flux", {}),
+        ("flux", {"weights": "fp8"}),
+        ("flux", {"cache": "first_block", "threshold": 0.01}),
+        ("flux", {"cache": "taylorseer", "cache_interval": 2, "disable_cache_before_step": 1}),
+    ],
+)
 def test_compiled_parts_give_the_same_pictures_and_compile_once(
-    family: str, tmp_path: Path
+    family: str, speedups: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = tiny_families.save(family, tmp_path / "m")
     arguments = tiny_families.FAMILIES[family][1] | {"num_inference_steps": 2}
-    spec = ModelSpec("m", str(folder), "r", arguments=arguments)
+    spec = ModelSpec("m", str(folder), "r", arguments=arguments, speedups=speedups)
     jobs = [Job(str(seed), "s/t", "zh", "月下孤松", "m", seed) for seed in range(2)]
     graphs = []
 

@@ -25,6 +25,7 @@ from bench.models import (
     read_model_file,
 )
 from bench.plan import call_arguments
+from bench.understanding.decoding import settled_arguments
 from tests.conftest import write_yaml
 
 
@@ -254,6 +255,10 @@ def test_every_shipped_spec_is_good(name: str) -> None:
         assert load_model(name).id == name
         return
     assert file.revision or "revision" in file.unchecked
+    if file.modality == "understanding":
+        pipelines.check_spec(name)
+        assert settled_arguments(spec, {})["temperature"] >= 0
+        return
     assert file.width
     assert file.height
     assert file.width % SIDES[file.pipeline] == file.height % SIDES[file.pipeline] == 0
@@ -276,6 +281,13 @@ def test_there_is_a_spec_for_the_open_models_that_matter() -> None:
     assert sum(file.modality == "image" for file in open_models) >= 18
     assert sum(file.modality == "video" for file in open_models) >= 9
     assert sum("China" in file.origin for file in open_models) >= 14
+    assert sum(file.modality == "understanding" for file in open_models) >= 8
+
+
+def test_a_reader_that_transformers_does_not_have_is_told(tmp_path: Path) -> None:
+    content = {"model": "m", "source": "o/m", "pipeline": "NoSuch", "modality": "understanding"}
+    with pytest.raises(RequestError, match="needs NoSuch, which transformers"):
+        pipelines.check_spec(str(write_yaml(tmp_path / "m.yaml", content)))
 
 
 def test_a_device_map_is_checked_against_diffusers(tmp_path: Path, tiny_checkpoint: Path) -> None:

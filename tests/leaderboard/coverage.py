@@ -7,7 +7,7 @@ in a sample so large that its own error does not matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,21 +16,33 @@ from numpy.typing import NDArray
 
 from bench.records import REFERENCE, Score
 from leaderboard.agreement import agreement
+from leaderboard.joint import joint
 from leaderboard.quality import mean_scores
 from leaderboard.ranking import ranked
+from leaderboard.resampling import LEAST_SEEDS
+from leaderboard.scales import scale_structure
+from leaderboard.schools import schools
 from leaderboard.style import style
-from leaderboard.tables import check_attributions, check_ratings
+from leaderboard.tables import check_attributions, check_ratings, check_votes
 from leaderboard.votes import Votes
 
 Array = NDArray[np.float64]
 
-QUALITY = np.array([3.5, 3.2, 3.1])
+QUALITY = (3.5, 3.2, 3.1)
+EQUAL = (3.2, 3.2, 3.2)
 MODELS = ("a", "b", "c")
 TIE = 0.6
+PULL = 2.0
+"""Log odds of a vote per point of quality."""
 LEAK = np.array([0.16, 0.30])
 """Share of the outputs for home that are truly Japanese, of models a and b."""
 LABELS = ("chinese", "japanese", "western", "other")
 RIGHT = 0.82
+SCALES = ("p", "q", "r")
+ALIKE = 0.75
+"""Correlation of the true scores of two scales."""
+HARDER = (0.0, 0.4, 0.0)
+"""By how much the second school is more severe on each scale."""
 
 
 @dataclass(frozen=True)
@@ -41,44 +53,84 @@ class Design:
     scenes: int
     severity: float
     references: int = 60
+    per_item: int = 0
+    """Raters of an item, drawn for each item apart; 0 means all."""
+    seeds: int = 0
+    """Outputs of a model for a scene, seeds being shared by all scenes."""
+    seed_spread: float = 0.0
+    """Of the seeds' effects on a model; fewer seeds than are resampled are the same ones always."""
+    taste: float = 0.22
+    """Spread of raters' tastes for a model."""
+    quality: tuple[float, ...] = QUALITY
 
 
 def single(design: Design, rng: np.random.Generator) -> Array:
-    """Return ratings 1–5 of one model's outputs, (scenes, raters)."""
+    """Return ratings 1–5 of one model's outputs, (1, scenes, 1, raters)."""
     quality = rng.normal(3.1, 0.7, (design.scenes, 1))
     bias = rng.normal(0, design.severity, design.raters)
     given = quality + bias + rng.normal(0, 0.7, (design.scenes, design.raters))
-    return np.clip(np.rint(given), 1, 5)
+    return _rounded(given)[None, :, None]
 
 
 def rated(design: Design, rng: np.random.Generator) -> Array:
-    """Return ratings 1–5 of three models, (models, scenes, raters).
+    """Return ratings 1–5 of three models, (models, scenes, seeds, raters); NaN where not rated.
 
     Variances as in the pilot of the facts: model × prompt .25, model × rater .05, residual .64,
     the raters unequally consistent.
     """
-    shape = (len(MODELS), design.scenes, design.raters)
-    scene = rng.normal(0, 0.3, (1, design.scenes, 1))
-    output = rng.normal(0, 0.5, (*shape[:2], 1))
-    bias = rng.normal(0, design.severity, (1, 1, design.raters))
-    taste = rng.normal(0, 0.22, (len(MODELS), 1, design.raters))
-    spread = rng.uniform(0.5, 1.05, (1, 1, design.raters))
-    given = (
-        QUALITY[:, None, None] + scene + output + bias + taste + spread * rng.normal(0, 1, shape)
-    )
+    return _judged(design, _outputs(design, rng), rng)
+
+
+def _outputs(design: Design, rng: np.random.Generator) -> Array:
+    """Return the qualities of the outputs, (models, scenes, seeds)."""
+    seeds = max(design.seeds, 1)
+    shape = (len(MODELS), design.scenes, seeds)
+    quality = np.array(design.quality)[:, None, None] + rng.normal(0, 0.3, (1, design.scenes, 1))
+    quality = quality + rng.normal(0, 0.5, (*shape[:2], 1))
+    if design.seeds:
+        fixed = design.seeds < LEAST_SEEDS
+        drawn = np.random.default_rng(7) if fixed else rng
+        quality = quality + drawn.normal(0, design.seed_spread, (len(MODELS), 1, seeds))
+        quality = quality + rng.normal(0, 0.3, shape)
+    elif design.seed_spread:  # the truth of many seeds: one for each output
+        quality = quality + rng.normal(0, (design.seed_spread**2 + 0.3**2) ** 0.5, shape)
+    return quality
+
+
+def _judged(design: Design, outputs: Array, rng: np.random.Generator) -> Array:
+    shape = (*outputs.shape, design.raters)
+    bias = rng.normal(0, design.severity, design.raters)
+    taste = rng.normal(0, design.taste, (len(MODELS), 1, 1, design.raters))
+    spread = rng.uniform(0.5, 1.05, design.raters)
+    given = _rounded(outputs[..., None] + bias + taste + spread * rng.normal(0, 1, shape))
+    if design.per_item:
+        order = rng.random(shape).argsort(axis=-1).argsort(axis=-1)
+        given[order >= design.per_item] = np.nan
+    return given
+
+
+def _rounded(given: Array) -> Array:
     return np.clip(np.rint(given), 1, 5)
 
 
-def voted(design: Design, rng: np.random.Generator) -> Votes:
-    """Return one vote of every rater on every scene, between two of three models."""
+def voted(design: Design, rng: np.random.Generator, outputs: Array | None = None) -> Votes:
+    """Return one vote of every rater on every scene, between two of three models.
+
+    Args:
+        design: the design.
+        rng: draws the votes.
+        outputs: qualities of the outputs, (models, scenes, 1); drawn where not given.
+    """
     n = design.raters * design.scenes
     scene, rater = (part.ravel() for part in np.indices((design.scenes, design.raters)))
     left = rng.integers(0, 3, n)
     right = (left + rng.integers(1, 3, n)) % 3
-    output = rng.normal(0, 0.5, (design.scenes, 3))
+    if outputs is None:
+        output = PULL * np.array(design.quality) + rng.normal(0, 0.5, (design.scenes, 3))
+    else:
+        output = PULL * outputs[:, :, 0].T
     taste = rng.normal(0, design.severity, (design.raters, 3))
-    ahead = (QUALITY[left] - QUALITY[right]) * 2
-    ahead += output[scene, left] - output[scene, right] + taste[rater, left] - taste[rater, right]
+    ahead = output[scene, left] - output[scene, right] + taste[rater, left] - taste[rater, right]
     win, tie = np.exp(ahead / 2), np.full(n, TIE)
     drawn = rng.random(n) * (win + 1 / win + tie)
     winner = np.where(drawn < win, 0, np.where(drawn < win + 1 / win, 1, 2))
@@ -86,7 +138,7 @@ def voted(design: Design, rng: np.random.Generator) -> Votes:
     return Votes(
         left, right, winner, scene, rater, list(MODELS), np.arange(design.scenes), none, [""],
         [str(code) for code in range(design.raters)], np.full(n, -1),
-        [str(code) for code in range(design.scenes)],
+        [f"\n{code}" for code in range(design.scenes)],
     )  # fmt: skip
 
 
@@ -113,28 +165,59 @@ def _seen(true: NDArray[np.int64], sharp: Array, rng: np.random.Generator) -> Ar
     return np.where(rng.random(shape) < sharp, true[..., None], mistaken)
 
 
-def table_of_ratings(values: Array) -> pd.DataFrame:
-    """Return (models, scenes, raters) as a checked table."""
-    model, scene, rater = (part.ravel() for part in np.indices(values.shape))
+def table_of_ratings(values: Array, criterion: str = "c", school: str = "") -> pd.DataFrame:
+    """Return (models, scenes, seeds, raters) as a checked table; NaN is no rating."""
+    frame = _blank_ratings(values.shape, criterion, school).assign(value=values.ravel())
+    return frame[~np.isnan(values.ravel())] if np.isnan(values).any() else frame
+
+
+@cache
+def _blank_ratings(shape: tuple[int, ...], criterion: str, school: str) -> pd.DataFrame:
+    model, scene, seed, rater = (part.ravel() for part in np.indices(shape))
     names = np.array(MODELS)[model]
+    item = np.char.add(np.char.add(names, scene.astype(str)), np.char.add("-", seed.astype(str)))
     frame = pd.DataFrame(
         {
-            "rater": rater.astype(str),
-            "item": np.char.add(names, scene.astype(str)),
-            "criterion": "c",
-            "value": values.ravel(),
+            "rater": np.char.add(school, rater.astype(str)),
+            "item": item,
+            "criterion": criterion,
+            "value": 3.0,
             "model": names,
             "prompt": scene.astype(str),
+            "seed": seed.astype(str) if shape[2] > 1 else "",
+            "rater_group": school,
         }
     )
     return check_ratings(frame, "planted")
 
 
+def table_of_votes(votes: Votes) -> pd.DataFrame:
+    """Return votes as a checked table."""
+    names = np.array(votes.models)
+    frame = pd.DataFrame(
+        {
+            "rater": votes.rater.astype(str),
+            "prompt": votes.prompt.astype(str),
+            "left": names[votes.left],
+            "right": names[votes.right],
+            "winner": np.array(["left", "right", "tie"])[votes.winner],
+        }
+    )
+    return check_votes(frame, "planted")
+
+
 def table_of_attributions(outputs: Array, works: Array) -> pd.DataFrame:
     """Return labels as a checked table."""
+    frame = _blank_attributions(outputs.shape, works.shape)
+    seen = np.array(LABELS, dtype=object)[np.concatenate([outputs.ravel(), works.ravel()])]
+    return frame.assign(attribution=pd.Series(seen, dtype=frame["attribution"].dtype))
+
+
+@cache
+def _blank_attributions(outputs: tuple[int, ...], works: tuple[int, ...]) -> pd.DataFrame:
     frames = []
-    for place, labels in (("model", outputs), (REFERENCE, works)):
-        first, second, rater = (part.ravel() for part in np.indices(labels.shape))
+    for place, shape in (("model", outputs), (REFERENCE, works)):
+        first, second, rater = (part.ravel() for part in np.indices(shape))
         item = [f"{place}{a}-{b}" for a, b in zip(first, second, strict=True)]
         is_model = place == "model"
         frames.append(
@@ -145,7 +228,7 @@ def table_of_attributions(outputs: Array, works: Array) -> pd.DataFrame:
                     "model": np.array(MODELS)[first] if is_model else REFERENCE,
                     "prompt": second.astype(str) if is_model else "",
                     "target": LABELS[0] if is_model else np.array(LABELS)[first],
-                    "attribution": np.array(LABELS)[labels.ravel()],
+                    "attribution": LABELS[0],
                 }
             )
         )
@@ -158,7 +241,7 @@ Found = dict[str, tuple[float, float, float]]
 
 def of_alpha(design: Design, rng: np.random.Generator, _resamples: int) -> Found:
     """Return α of one criterion."""
-    table = table_of_ratings(single(design, rng)[None])
+    table = table_of_ratings(single(design, rng))
     return _found(agreement(table), {("alpha", "", ""): "alpha"})
 
 
@@ -171,6 +254,25 @@ def of_means(design: Design, rng: np.random.Generator, resamples: int) -> Found:
         ("score_difference", "a", "b"): "difference of means",
     }
     return _found(scores, wanted) | _ranks(scores, "mean")
+
+
+def of_equal(design: Design, rng: np.random.Generator, resamples: int) -> Found:
+    """Return ranks of three models that do not differ, and how often p is under .05 and .001.
+
+    A p counts as held where it is not under its level; the rank sets must not part any two models.
+    """
+    table = table_of_ratings(rated(replace(design, quality=EQUAL), rng))
+    scores = list(mean_scores(table, Score(), rng, resamples))
+    found: Found = {}
+    for s in scores:
+        if s.metric == "ranked_above":
+            found[f"no equal model above another:{s.model}{s.against}"] = (
+                s.value,
+                s.value,
+                s.value,
+            )
+    p = next(s.value for s in scores if s.metric == "score_difference_p")
+    return found | {f"p not under {level}": (0.0, level - p, p - level) for level in (0.05, 0.001)}
 
 
 def of_votes(design: Design, rng: np.random.Generator, resamples: int) -> Found:
@@ -196,6 +298,69 @@ def of_style(design: Design, rng: np.random.Generator, resamples: int) -> Found:
     return found
 
 
+def of_scales(design: Design, rng: np.random.Generator, resamples: int) -> Found:
+    """Return the correlation of two scales' true scores and the share of the first factor."""
+    root = np.linalg.cholesky(np.full((3, 3), ALIKE) + (1 - ALIKE) * np.eye(3))
+    outputs = np.einsum("cd,msd->cms", root, rng.normal(0, 0.6, (3, design.scenes, 3)))[..., None]
+    tables = _of_scales(design, outputs + 3.1, rng)
+    scores = list(scale_structure(pd.concat(tables, ignore_index=True), Score(), rng, resamples))
+    wanted = {
+        ("scale_correlation", "", ""): "correlation of scales",
+        ("first_factor_share", "", ""): "share of the first factor",
+    }
+    chosen = [
+        s for s in scores if s.metric != "scale_correlation" or (s.criterion + s.group == "pq")
+    ]
+    return _found(chosen, wanted)
+
+
+def _of_scales(
+    design: Design, outputs: Array, rng: np.random.Generator, school: str = ""
+) -> list[pd.DataFrame]:
+    """Return tables of ratings by scale; a rater's answers on one picture share a halo."""
+    shape = (*outputs.shape[1:], design.raters)
+    halo = rng.normal(0, 0.4, shape)
+    tables = []
+    for place, name in enumerate(SCALES):
+        bias = rng.normal(0, design.severity, design.raters)
+        bias -= HARDER[place] * (school == "B")
+        given = outputs[place][..., None] + bias + halo + rng.normal(0, 0.6, shape)
+        tables.append(table_of_ratings(_rounded(given), name, school))
+    return tables
+
+
+def of_schools(design: Design, rng: np.random.Generator, resamples: int) -> Found:
+    """Return the gap of two schools of raters on one scale, and its differential functioning."""
+    common = rng.normal(3.1, 0.6, (len(MODELS), design.scenes, 1))
+    outputs = np.stack([common + rng.normal(0, 0.2, common.shape) for _ in SCALES])
+    tables = [table for school in "AB" for table in _of_scales(design, outputs, rng, school)]
+    scores = list(schools(pd.concat(tables, ignore_index=True), Score(), rng, resamples))
+    chosen = [s for s in scores if s.criterion == SCALES[1]]
+    wanted = {("school_gap", "a", ""): "gap of two schools", ("dif", "", ""): "dif"}
+    return _found(chosen, wanted)
+
+
+def of_joint(design: Design, rng: np.random.Generator, resamples: int) -> Found:
+    """Return a joint score, gaps of votes and ratings, and how often their p is under .5 and .05."""
+    outputs = _outputs(design, rng)
+    scores = joint(
+        table_of_ratings(_judged(design, outputs, rng)),
+        table_of_votes(voted(design, rng, outputs)).assign(criterion="c"),
+        rng=rng,
+        resamples=resamples,
+    )
+    # where p < .01 there is none
+    given = [s for s in scores if np.isfinite(s.value)]
+    found = _found(given, {("joint_score", "a", ""): "joint score"})
+    for s in scores:
+        if s.metric == "rating_vote_gap":
+            found[f"gaps of votes and ratings:{s.model}"] = (0.0, s.low, s.high)
+    p = next(s.value for s in scores if s.metric == "rating_vote_fit")
+    return found | {
+        f"p of agreement not under {level}": (0.0, level - p, p - level) for level in (0.5, 0.05)
+    }
+
+
 def _found(scores: Sequence[Score], wanted: dict[tuple[str, str, str], str]) -> Found:
     return {
         wanted[key]: (s.value, s.low, s.high)
@@ -211,23 +376,35 @@ def _ranks(scores: Sequence[Score], what: str) -> Found:
 
 
 Measure = Callable[[Design, np.random.Generator, int], Found]
-MEASURES: tuple[Measure, ...] = (of_alpha, of_means, of_votes, of_style)
+MEASURES: tuple[Measure, ...] = (
+    of_alpha, of_means, of_equal, of_votes, of_style, of_scales, of_schools, of_joint,
+)  # fmt: skip
+AVERAGED: tuple[Measure, ...] = (of_means, of_joint)
+"""Their differences hang on few models' outputs: many samples are averaged for their truth."""
 
 
 @cache
-def truth(measure: Measure, severity: float, size: int = 1000) -> dict[str, float]:
+def truth(measure: Measure, design: Design, size: int = 1000) -> dict[str, float]:
     """Return the values in samples of `size` scenes and as many raters, some hundred times as large.
 
-    Votes are cheap, so they get more raters. Of means many samples are averaged: their differences
-    hang on few models' outputs, and the truth must be far nearer than the intervals are wide.
+    Votes are cheap, so they get more raters. The truth must be far nearer than the intervals are
+    wide.
     """
     raters = size if measure is of_votes else size * 2 // 5
-    design = Design(raters=raters, scenes=size, severity=severity, references=size)
+    if measure in AVERAGED or measure in {of_scales, of_schools}:
+        raters = size // 8
+    seeds = design.seeds if design.seeds < LEAST_SEEDS else 0
+    large = replace(design, raters=raters, scenes=size, references=size, per_item=0, seeds=seeds)
     sums: dict[str, list[float]] = {}
-    for seed in range(20 if measure is of_means else 4):
-        for name, (value, _, _) in measure(design, np.random.default_rng(10_000 + seed), 2).items():
+    for seed in range(40 if measure in AVERAGED else 4):
+        found = measure(
+            large, np.random.default_rng(10_000 + seed), 2 if measure is not of_joint else 50
+        )
+        for name, (value, _, _) in found.items():
             sums.setdefault(name, []).append(value)
-    return {name: float(np.mean(values)) for name, values in sums.items()}
+    found = {name: float(np.mean(values)) for name, values in sums.items()}
+    # two models may change places in one of the samples
+    return {n: round(value) if n.startswith("ranks") else value for n, value in found.items()}
 
 
 def repetitions(
@@ -240,10 +417,11 @@ def repetitions(
     size: int = 1000,
 ) -> Iterator[dict[str, bool]]:
     """Yield, of each repetition, which intervals hold the truth; families hold it all at once."""
-    true = truth(measure, design.severity, size)
+    known = measure is of_equal  # all are 0
+    true = {} if known else truth(measure, replace(design, raters=0, scenes=0, per_item=0), size)
     for child in np.random.default_rng(seed).spawn(times):
         held: dict[str, bool] = {}
         for name, (_, low, high) in measure(design, child, resamples).items():
             family = name.partition(":")[0]
-            held[family] = held.get(family, True) and low <= true[name] <= high
+            held[family] = held.get(family, True) and low <= true.get(name, 0.0) <= high
         yield held

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scipy.stats import norm
 
 from bench.cli import main
 from bench.errors import RequestError
@@ -22,17 +23,27 @@ def difference(criterion: str, value: float, half: float, **columns: str) -> Sco
     return replace(made, **columns)
 
 
+def with_p(*scores: Score) -> list[Score]:
+    """Return the scores, each with its p behind it, as the scorer writes them."""
+    rows: list[Score] = []
+    for score in scores:
+        error = (score.high - score.low) / 2 / float(norm.ppf(0.975))
+        p = 2 * float(norm.sf(abs(score.value) / error))
+        rows += [score, replace(score, metric=f"{score.metric}_p", value=p)]
+    return rows
+
+
 def test_signs_are_those_of_after_less_before_whichever_stands_first() -> None:
-    rows = [
+    rows = with_p(
         difference("brush", 0.5, 0.1),
         replace(difference("form", 0.5, 0.1), model="v2", against="v1"),
-    ]
+    )
     verdicts = compare(rows, "v1", "v2")
     assert [verdict.outcome for verdict in verdicts] == ["worse", "better"]
     assert verdicts[0].difference.value == -0.5
     assert (verdicts[0].difference.low, verdicts[0].difference.high) == (-0.6, -0.4)
     assert is_loss(verdicts)
-    assert not is_loss(compare(rows[1:], "v1", "v2"))
+    assert not is_loss(compare(rows[2:], "v1", "v2"))
 
 
 def test_more_leak_is_a_loss() -> None:
@@ -47,9 +58,9 @@ def test_more_leak_is_a_loss() -> None:
 
 def test_many_criteria_are_corrected_for() -> None:
     alone = difference("a", 0.2, 0.19)
-    assert compare([alone], "v1", "v2")[0].outcome == "worse"
+    assert compare(with_p(alone), "v1", "v2")[0].outcome == "worse"
     others = [difference(name, 0.0, 0.3) for name in "bcdef"]
-    verdicts = compare([alone, *others], "v1", "v2")
+    verdicts = compare(with_p(alone, *others), "v1", "v2")
     assert {verdict.outcome for verdict in verdicts} == {"no difference shown"}
     assert verdicts[0].p_holm == pytest.approx(6 * verdicts[0].p)
 
@@ -68,11 +79,18 @@ def test_what_is_not_tested() -> None:
 def test_a_value_that_is_missing_has_its_reason_and_counts_as_no_test() -> None:
     missing = replace(BLANK, criterion="brush", reason="no common scenes")
     known = difference("form", 0.2, 0.19)
-    verdicts = compare([missing, known], "v1", "v2")
+    verdicts = compare([missing, *with_p(known)], "v1", "v2")
     assert [verdict.outcome for verdict in verdicts] == ["not comparable", "worse"]
     assert "cannot be compared: no common scenes" in sentence(verdicts[0], words_in("en"))
     assert to_record(verdicts[0])["p"] is None
     assert to_record(verdicts[1])["outcome"] == "worse"
+
+
+def test_a_difference_without_its_p_is_not_tested() -> None:
+    """As in a table of another tool, or of a version that wrote none."""
+    (verdict,) = compare([difference("form", 0.2, 0.1)], "v1", "v2")
+    assert verdict.outcome == "not comparable"
+    assert "cannot be compared: no p value" in sentence(verdict, words_in("en"))
 
 
 def test_without_any_verdict_the_comparison_is_undecided(
@@ -81,7 +99,7 @@ def test_without_any_verdict_the_comparison_is_undecided(
     missing = replace(BLANK, criterion="brush", reason="no common scenes")
     known = difference("form", 0.2, 0.19)
     assert is_undecided(compare([missing], "v1", "v2"))
-    assert not is_undecided(compare([missing, known], "v1", "v2"))
+    assert not is_undecided(compare([missing, *with_p(known)], "v1", "v2"))
     write_scores([missing], tmp_path)
     assert main(["leaderboard", str(tmp_path), "--compare", "v1", "v2"]) == 2
     told = capsys.readouterr()

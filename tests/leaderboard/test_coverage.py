@@ -11,28 +11,50 @@ from tests.leaderboard.coverage import (
     Design,
     Measure,
     of_alpha,
+    of_equal,
+    of_joint,
     of_means,
+    of_scales,
+    of_schools,
     of_style,
     of_votes,
     repetitions,
     truth,
 )
 
+USUAL = Design(raters=8, scenes=100, severity=0.4)
+FEW = Design(raters=4, scenes=24, severity=0.4, taste=0.35)
+INCOMPLETE = Design(raters=6, scenes=60, severity=0.4, per_item=3)
+TWO_SEEDS = Design(raters=5, scenes=20, severity=0.4, seeds=2, seed_spread=0.5)
+
 
 @pytest.mark.parametrize(
-    ("measure", "times"), [(of_alpha, 60), (of_means, 60), (of_votes, 200), (of_style, 40)]
+    ("measure", "design", "times"),
+    [
+        (of_alpha, USUAL, 60),
+        (of_means, USUAL, 60),
+        (of_votes, USUAL, 200),
+        (of_style, USUAL, 40),
+        (of_scales, USUAL, 40),
+        (of_schools, Design(raters=5, scenes=40, severity=0.4), 30),
+        (of_joint, USUAL, 60),
+        (of_equal, FEW, 80),
+        (of_means, INCOMPLETE, 60),
+        (of_means, TWO_SEEDS, 60),
+    ],
 )
-def test_intervals_hold_the_planted_truth(measure: Measure, times: int) -> None:
-    design = Design(raters=8, scenes=100, severity=0.4)
+def test_intervals_hold_the_planted_truth(measure: Measure, design: Design, times: int) -> None:
     found = list(repetitions(measure, design, times, resamples=200, size=300))
-    for name in found[0]:
-        held = sum(each[name] for each in found) / times
-        assert held >= 0.87, name
+    for name in {name for each in found for name in each}:
+        given = [each[name] for each in found if name in each]
+        # where both agree half of all p are under .5
+        least = 0.3 if name.endswith("0.5") else 0.86
+        assert sum(given) / len(given) >= least, name
 
 
 def test_what_is_planted_is_recovered() -> None:
     """Means by their order, the excess of a leak of 30 % as a panel that is right in 82 % sees it."""
-    assert truth(of_means, 0.4, 300)["ranks by mean:a"] == 1
-    excess = truth(of_style, 0.0, 300)["excess leak"]
+    assert truth(of_means, Design(0, 0, 0.4), 300)["ranks by mean:a"] == 1
+    excess = truth(of_style, Design(0, 0, 0.0), 300)["excess leak"]
     # leaning scenes pull the share of 30 % a little to a half; of it .82 are seen, less confusion
     assert 0.18 < excess < 0.26

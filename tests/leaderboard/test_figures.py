@@ -146,6 +146,22 @@ def test_tables_tell_agreement_and_the_use_of_the_scales_in_the_order_of_values(
     assert "80%" in tables["Are the scales different things?"].note
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_models_that_ranks_order_against_their_means_are_named(language: str) -> None:
+    """Of three scored brush 4.0, 3.5, 3.0, the ratings as ranks put the second first."""
+    title = words_in(language).say("as_ranks_title")
+    found = {
+        model: Score(metric="ordinal_location", criterion="brush", model=model, value=value)
+        for model, value in (("a", 0.1), ("b", 0.4), ("c", -0.5))
+    }
+    (board,) = boards([*rich_scores(), *found.values()])
+    (table,) = [table for table in tables_of(board, words_in(language)) if table.title == title]
+    assert [list(row.cells)[1:] for row in table.rows] == [["b", "a"]]
+    found["b"] = replace(found["b"], value=0.0)
+    (board,) = boards([*rich_scores(), *found.values()])
+    assert title not in [table.title for table in tables_of(board, words_in(language))]
+
+
 @pytest.mark.parametrize(("low", "one"), [(0.7, False), (0.78, True)])
 def test_scales_are_called_one_by_the_lower_end_of_the_interval(low: float, one: bool) -> None:
     scores = [

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.linalg import null_space
 
 from bench.records import Score
-from leaderboard.joint import Readings, fuse, joint
+from leaderboard.joint import Readings, Spread, fuse, joint
 from leaderboard.scoring import score
 from tests.leaderboard.simulation import World
 
@@ -71,7 +72,9 @@ def test_exact_readings_give_the_planted_scale() -> None:
     noise[:, :, 0] = 0
     rated = 3 + true[:, None] + noise[0]
     strength = 1.7 * true[:, None] + 1.7 * noise[1]
-    found = fuse(Readings(list("abcd"), rated, strength))
+    contrast = np.kron(np.eye(2), null_space(np.ones((1, 4))).T)
+    covariance = np.cov(contrast @ np.concatenate([rated, strength])[:, 1:])
+    found = fuse(Readings(list("abcd"), rated, strength), Spread(covariance, np.inf))
     assert found.kappa == pytest.approx(1.7, rel=1e-3)
     assert found.quality[:, 0] == pytest.approx(3 + true, abs=1e-3)
     assert found.p == pytest.approx(1, abs=1e-3)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from bench.cli import main
 from bench.errors import FileFormatError, RequestError
 from leaderboard.kinds import read_tables
 from leaderboard.tables import check_ratings, read_ratings
@@ -100,3 +102,22 @@ def test_space_around_an_id_makes_no_second_rater(tmp_path: Path, as_category: b
         )
     assert set(frame["rater"]) == {"r0"}
     assert list(frame["item"]) == ["i", "k"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_an_empty_table_of_an_export_is_named_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    votes, empty = tmp_path / "votes.csv", tmp_path / f"detections.{suffix}"
+    World(scenes=4).votes(np.random.default_rng(0)).to_csv(votes, index=False)
+    nothing = pd.DataFrame(columns=["rater", "item", "model", "seen_as"])
+    if suffix == "csv":
+        nothing.to_csv(empty, index=False)
+    elif suffix == "parquet":
+        nothing.to_parquet(empty, index=False)
+    else:
+        empty.write_text("\n", encoding="utf-8")
+    assert main(["score", str(votes), str(empty), "--json"]) == 0
+    assert f"{empty} has no rows" in capsys.readouterr().err
+    # alone it is what it always was: an error
+    assert main(["score", str(empty)]) == 2

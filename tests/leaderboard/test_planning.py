@@ -139,3 +139,7 @@ def test_the_command_plans_from_a_table(tmp_path: Path, capsys: pytest.CaptureFi
     assert metrics == {"variance_component", "detectable_gap", "e_rho2", "phi", "pairs_needed"}
     assert main(["study", "plan", "--pilot", str(ratings), "--raters", "2", "--per-item", "3"]) == 2
     assert "more than a panel of 2" in capsys.readouterr().err
+    assert main(["study", "plan", "--pilot", str(votes), "--prompts", "40", "--per-item", "3"]) == 2
+    assert "--prompts, --per-item: asks about ratings, and the pilot has" in capsys.readouterr().err
+    assert main(["study", "plan", "--pilot", str(ratings), "--precision", "0.1"]) == 2
+    assert "--precision: asks about votes" in capsys.readouterr().err

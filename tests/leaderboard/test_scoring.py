@@ -15,10 +15,12 @@ import pytest
 from bench.errors import RequestError
 from bench.records import REFERENCE, SIMULATED, Score
 from leaderboard.additive import fit_additive
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.files import read_scores, write_scores
 from leaderboard.quality import mean_scores
-from leaderboard.resampling import NOTHING_VARIES
+from leaderboard.ranking import rank
 from leaderboard.scoring import score
+from leaderboard.style import style
 from leaderboard.tables import check_attributions, check_ratings, check_votes
 from tests.leaderboard.simulation import World
 
@@ -197,37 +199,40 @@ def test_a_model_without_common_scenes_has_no_rank() -> None:
     assert verdicts["a", "c"] == 0
 
 
-def _seeded(rng: np.random.Generator, raters: int, of_seed: float, of_rater: float) -> pd.DataFrame:
-    """Ratings of one model on 20 scenes with two seeds, each favoured alike in all scenes."""
-    seeds, raters_ = rng.normal(0, of_seed, 2), rng.normal(0, of_rater, (raters, 20, 2))
-    scenes, noise = rng.normal(0, 0.3, 20), rng.normal(0, 0.3, (raters, 20, 2))
-    rows = [
-        {
-            "rater": f"r{rater}",
-            "item": f"{scene}-{seed}",
-            "model": "m",
-            "prompt": f"s{scene}/x",
-            "seed": str(seed),
-            "criterion": "beauty",
-            "value": 4 + seeds[seed] + scenes[scene] + noise[rater, scene, seed] + bias,
-        }
-        for rater in range(raters)
-        for scene in range(20)
-        for seed in range(2)
-        for bias in [raters_[rater, scene, seed]]
-    ]
-    return check_ratings(pd.DataFrame(rows), "memory")
+def _seeded(rng: np.random.Generator, n_seeds: int) -> pd.DataFrame:
+    """Ratings of one model on 20 scenes by five raters, each seed favoured alike in all scenes."""
+    shape = (5, 20, n_seeds)
+    value = 4 + rng.normal(0, 0.5, n_seeds) + rng.normal(0, 0.3, 20)[:, None]
+    value = value + rng.normal(0, 0.3, shape)
+    rater, scene, seed = (part.ravel().astype(str) for part in np.indices(shape))
+    return check_ratings(
+        pd.DataFrame(
+            {
+                "rater": rater,
+                "item": np.char.add(np.char.add(scene, "-"), seed),
+                "model": "m",
+                "prompt": np.char.add(scene, "/x"),
+                "seed": seed,
+                "criterion": "beauty",
+                "value": value.ravel(),
+            }
+        ),
+        "memory",
+    )
 
 
-def test_intervals_over_two_seeds_hold_the_truth() -> None:
+def test_four_seeds_are_drawn_and_fewer_are_taken_for_all() -> None:
     rng, held = np.random.default_rng(0), 0
     for _ in range(60):
-        rows = _seeded(rng, 5, 0.5, 0.0)
-        found = mean_scores(rows, Score(), np.random.default_rng(1), 300)
+        found = mean_scores(_seeded(rng, 4), Score(), np.random.default_rng(1), 300)
         (mean,) = [score for score in found if score.metric == "mean_score"]
         held += mean.low <= 4 <= mean.high
-        assert "seeds (few: 2)" in mean.method
-    assert held >= 48
+        assert "over scenes, seeds, raters" in mean.method
+    assert held >= 52
+    for few in (2, 3):
+        found = mean_scores(_seeded(rng, few), Score(), np.random.default_rng(1), 300)
+        (mean,) = [score for score in found if score.metric == "mean_score"]
+        assert f"over scenes, raters; for these {few} seeds alone" in mean.method
 
 
 def test_two_raters_that_are_not_drawn_add_no_width() -> None:
@@ -379,3 +384,41 @@ def test_importing_every_module_but_the_app_needs_neither_torch_nor_gradio() -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["votes", "attributions"])
+def test_one_table_alone_gives_the_numbers_of_all_together(kind: str) -> None:
+    """Neither what else is scored nor how it is sliced moves what is drawn from the same seed."""
+    tables = World(scenes=8).tables(1)
+    together = {repr(s) for s in scores_of(tables, by=["language"])}
+    rng = np.random.default_rng(0)
+    alone = (
+        rank(tables["votes"], rng=rng, resamples=200)
+        if kind == "votes"
+        else style(tables["attributions"], rng=rng, resamples=200)
+    )
+    assert alone
+    assert {repr(s) for s in alone} <= together
+
+
+def test_a_study_has_the_same_numbers_beside_another() -> None:
+    first, other = World(scenes=8).tables(1), World(scenes=5).tables(2)
+    both = {
+        name: pd.concat([frame, other[name].assign(study="b")], ignore_index=True)
+        for name, frame in first.items()
+    }
+    together = [repr(s) for s in scores_of(both) if not s.study]
+    assert together == [repr(s) for s in scores_of(first)]
+
+
+def test_a_slice_that_no_row_has_is_refused() -> None:
+    tables = World(scenes=4).tables(1)
+    for column, said in (("genre", "no row has anything"), ("colour", "no table has such")):
+        with pytest.raises(RequestError, match=f"cannot slice by '{column}': {said}"):
+            scores_of(tables, by=[column])
+    with pytest.raises(RequestError, match="cannot slice by 'genre': no row has anything"):
+        rank(tables["votes"], rng=np.random.default_rng(0), by=["genre"])
+    # the attributions alone have a language: the other tables have no slices of it
+    sliced = {s.metric for s in scores_of(tables, by=["language"]) if s.slice}
+    assert "excess_leak" in sliced
+    assert "strength" not in sliced

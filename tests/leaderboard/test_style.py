@@ -11,8 +11,8 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, SIMULATED, Score
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.mixture import corrected_mixture
-from leaderboard.resampling import NOTHING_VARIES
 from leaderboard.style import INDICES, style
 from leaderboard.tables import check_attributions
 from tests.leaderboard.simulation import World
@@ -369,7 +369,7 @@ def test_one_rater_and_one_item_still_give_values() -> None:
     rows = [*seen("a persian", "1", "p", prompt="p"), *seen("reference mughal", "2", "m")]
     scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"))
     assert one(scores, "raw_leak", "a", "mughal").value == 0
-    assert "one rater" in one(scores, "raw_leak", "a", "mughal").method
+    assert "for these raters alone" in one(scores, "raw_leak", "a", "mughal").method
 
 
 def test_the_noise_of_a_seed_that_all_prompts_share_widens_the_interval() -> None:

@@ -265,6 +265,16 @@ def test_conflicting_revisions_are_refused(
     refuse(ConflictError, "different revisions of model zebra-diffusion", runs=[run, other])
 
 
+def test_one_model_with_and_without_speedups_is_refused(
+    refuse: Callable[..., None], tmp_path: Path, run: Path
+) -> None:
+    other = write_run(tmp_path / "other", seeds=(9,))
+    header = yaml.safe_load((other / "run.yaml").read_text())
+    header["models"][0]["speedups"] = {"weights": "fp8"}
+    (other / "run.yaml").write_text(yaml.safe_dump(header))
+    refuse(ConflictError, "with and without speed-ups that change its pictures", runs=[run, other])
+
+
 def test_conflicting_suites_are_refused(
     refuse: Callable[..., None], tmp_path: Path, run: Path
 ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,8 +51,6 @@ pytestmark = pytest.mark.skipif(
 @contextmanager
 def served(study: Path) -> Iterator[str]:
     """Start the server as root, who lets go of all rights before it serves; give its address."""
-    for parent in study.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(study), str(port), str(NOBODY)],
@@ -61,20 +59,30 @@ def served(study: Path) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout
-    said = [process.stdout.readline().strip() for _ in range(2)]
-    assert said == ["cannot read what is sealed", "ready"]
-    owners = Path(f"/proc/{process.pid}/status").read_text()
-    assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}" in owners
-    yield f"http://127.0.0.1:{port}"
-    process.send_signal(signal.SIGTERM)
-    process.wait()
-    process.stdout.close()
+    try:
+        assert process.stdout
+        said = [process.stdout.readline().strip() for _ in range(2)]
+        assert said == ["cannot read what is sealed", "ready"]
+        owners = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}" in owners
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture
+def open_study_folder(template: Path) -> Iterator[Path]:
+    """A study where other accounts may come: pytest's own folders are closed to them."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield shutil.copytree(template, Path(folder) / "study")
 
 
 def test_a_rater_goes_through_a_study_whose_server_cannot_open_the_key(
-    study: Path, tmp_path: Path
+    open_study_folder: Path, tmp_path: Path
 ) -> None:
+    study = open_study_folder
     # the organiser's part is done by the account that owns what is sealed
     (link,) = invite(study, 1, base_url="")
     kept = shutil.copytree(study / "sealed", tmp_path / "sealed-before")

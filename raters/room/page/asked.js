@@ -1,6 +1,7 @@
 // What is asked at a step: questions made of what the server says, and the answers as it takes
 // them. A draft is {choices: {question: value}, flags: [], remark, generator}.
 
+import { readingDraft, readingPayload, readingQuestions } from "/room/page/analyses.js";
 import { OPTION_KEYS } from "/room/page/keys.js";
 
 export const emptyDraft = () => ({ choices: {}, flags: [], remark: "", generator: "" });
@@ -43,6 +44,10 @@ export function asked(setup, step, draft, { language, say, stacked, write }) {
       made.push(plain("generator_recognised", yesNo(), named_it ? { field } : {}));
     }
     return made;
+  }
+  if (step.analyses?.length) {
+    const marks = (scale) => scaleOptions(scale, language, setup.not_applicable, say);
+    return readingQuestions(setup, { language, say, stacked, scaleOptions: marks });
   }
   const above = stacked ? { left: "upper", right: "lower" } : {};
   const options = setup.winners.map((id) => ({ value: id, label: say(above[id] ?? id) }));
@@ -94,6 +99,7 @@ export function prune(draft, questions) {
 export function payloadOf(setup, step, draft) {
   const { choices } = draft;
   const remark = setup.ask.remark && draft.remark.trim() ? { remark: draft.remark.trim() } : {};
+  if (step.analyses?.length) return { ...readingPayload(choices, draft.flags), ...remark };
   if (step.phase === "scales") {
     const flags = setup.ask.flags ? { flags: draft.flags } : {};
     return { scales: { ...choices }, ...flags, ...remark };
@@ -115,6 +121,9 @@ export function payloadOf(setup, step, draft) {
 export function draftOf(step, payload) {
   const draft = emptyDraft();
   if (!payload) return draft;
+  if (step.analyses?.length && payload.marks) {
+    return { ...draft, ...readingDraft(payload), remark: payload.remark ?? "" };
+  }
   const { remark = "", flags = [], scales, generator = "", skip, ...rest } = payload;
   const choices = scales ? { ...scales } : rest;
   for (const id of ["recognised", "generator_recognised"]) {

@@ -1,5 +1,6 @@
 // The panel: what stands above the questions and stays in sight, the questions, and what follows.
 
+import { drawAnalyses, drawOffer, pressed } from "/room/page/analyses.js";
 import { asked } from "/room/page/asked.js";
 import { flagPanel } from "/room/page/flags.js";
 import { drawQuestion, focusQuestion, markChosen } from "/room/page/questions.js";
@@ -49,6 +50,20 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
     else part.questions.append(made);
   }
 
+  // the texts of two analyses, where there are any: a press on a sentence marks it
+  function reading() {
+    const { step, draft, setup, language } = room;
+    if (!step.analyses?.length) return [];
+    const toggle = (at) => {
+      const place = `[data-at="${at.side}-${at.section}-${at.start}"]`;
+      write("flags", pressed(draft.flags, at, setup.marks, setup.marks_most));
+      draw();
+      part.questions.querySelector(place)?.focus({ preventScroll: true });
+    };
+    const shown = { marks: draft.flags, setup, language, say, stacked: stacked(), toggle, fixed: room.busy };
+    return [drawAnalyses(step, shown)];
+  }
+
   function draw() {
     drawHead();
     const made = questions().map((question, number) =>
@@ -57,7 +72,7 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
       }),
     );
     const top = part.questions.scrollTop;
-    part.questions.replaceChildren(...made);
+    part.questions.replaceChildren(...reading(), ...made);
     drawFlags();
     if (room.setup.ask.remark && !room.explained) {
       const longest = room.setup.remark_longest;
@@ -74,11 +89,12 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
     const made = {
       break: () => pauseOffer({ number: room.resting.session, of: room.state.sessions.of }, { say }),
       waiting: () => waitingText(say),
+      draw: () => drawOffer({ say }),
     }[view] ?? (() => ending(view, { receipt, debriefing, say, save }));
     part.head.replaceChildren();
     part.questions.replaceChildren(...made());
     part.hint.textContent = "";
-    part.next.textContent = say("go_on");
+    part.next.textContent = say(view === "draw" ? "draw_go" : "go_on");
     part.next.classList.add("ready");
     part.next.removeAttribute("aria-disabled");
     part.questions.scrollTop = 0;

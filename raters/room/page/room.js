@@ -124,7 +124,7 @@ async function askState() {
 function arrive(state) {
   room.state = state;
   recount();
-  const here = room.view === "break" ? room.resting : room.step;
+  const here = ["break", "draw"].includes(room.view) ? room.resting : room.step;
   const stays = room.visiting || room.explained || (here && same(room.queue[0], here));
   if (!stays) next();
   fetchMedia();
@@ -161,6 +161,9 @@ function next() {
   else if (needsBreak(step)) {
     room.resting = step;
     show("break");
+  } else if (step.analyses?.length && room.drawn !== step.assignment) {
+    room.resting = step;
+    show("draw");
   } else present(step);
 }
 
@@ -225,6 +228,10 @@ function goOn() {
   if (room.busy) return;
   if (room.view === "break") {
     room.rested = room.resting.session;
+    room.drawn = room.resting.assignment;
+    present(room.resting);
+  } else if (room.view === "draw") {
+    room.drawn = room.resting.assignment;
     present(room.resting);
   } else if (room.explained) {
     room.explained = false;
@@ -328,9 +335,9 @@ function visitOwn() {
 
 function redraw() {
   const { view, step } = room;
-  part.room.dataset.view = view;
+  part.room.dataset.view = step?.analyses?.length ? "reading" : view === "draw" ? "break" : view;
   part.room.classList.toggle("explained", room.explained);
-  part.back.hidden = room.stopped || !(step || view === "break");
+  part.back.hidden = room.stopped || !(step || view === "break" || view === "draw");
   part.skip.hidden = !step || room.explained;
   if (step) {
     sheet.draw();

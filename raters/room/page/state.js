@@ -9,6 +9,7 @@ export const room = {
   language: "en",
   queue: [], // steps still to be answered, in order
   settled: new Map(), // phase one of assignments whose phase two is known only ahead
+  drawn: "", // the assignment of the painting that was drawn last
   rested: 0, // the session whose break was offered
   session: 0, // the session of the last step that was shown
   view: "loading", // the phase shown, or break, waiting, done, closed

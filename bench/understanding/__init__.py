@@ -1,0 +1,1 @@
+"""What models say of paintings: works shown, questions asked, answers kept, facts checked."""

@@ -1,0 +1,321 @@
+"""Answers: a run of understanding is worked off batch by batch; running again resumes.
+
+Imports torch through `bench.understanding.reader` where models run here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from bench import manifest
+from bench.cards import write_run_card
+from bench.errors import DeviceLostError, RequestError, WorkError
+from bench.files import append_rows
+from bench.progress import Progress, progress
+from bench.records import Answer, ModelSpec
+from bench.request import Request
+from bench.understanding.asking import (
+    AskedRun,
+    Asking,
+    environment_here,
+    planned_answers,
+    settle_answers,
+)
+from bench.understanding.flags import flags_of
+from bench.understanding.jobs import Asked
+from bench.understanding.works import Work, shown
+
+MOST_PADDING = 0.15
+"""Of a batch's tokens, the share that may be padding; a batch is closed before it is exceeded."""
+
+SPEED = "speed.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What came back for a job, from whichever engine."""
+
+    text: str
+    asked_tokens: int | None
+    tokens: int | None
+    cut: bool
+    seconds: float
+    batch_size: int
+
+
+@dataclass
+class AnswerSummary:
+    """What a call of `answer` did: counts of jobs, flags, tokens out, cost, seconds of wall time."""
+
+    planned: int
+    there_before: int
+    made: int = 0
+    failed: int = 0
+    tokens: int = 0
+    asked_tokens: int = 0
+    padding: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    flags: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def padding_share(self) -> float:
+        """The share of padding among the tokens that went in."""
+        return self.padding / max(self.padding + self.asked_tokens, 1)
+
+
+def answer(
+    request: Request, asking: Asking, folder: Path, *, allow_mixed: bool = False
+) -> AnswerSummary:
+    """Have every question answered that the run's models were asked and have not answered yet.
+
+    Args:
+        request: suite, models, languages, seeds; the same again resumes, more becomes a new part.
+        asking: works and questions, and by whom models are run.
+        folder: the run folder, made where needed.
+        allow_mixed: resume under other versions or on another device kind, and record it.
+
+    Raises:
+        RequestError: the request is wrong; nothing was begun.
+        ConflictError: it contradicts what the run was made with.
+        WorkError: the disk is full, or cannot be written. What was finished is kept.
+    """
+    run = planned_answers(request, asking, folder)
+    environment = None if asking.server else environment_here()
+    began = time.monotonic()
+    with manifest.opened(folder):
+        run = settle_answers(run, environment, allow_mixed=allow_mixed)
+        finished = {row["key"] for row in manifest.read_outputs(folder)}
+        manifest.forget_failures(folder)
+        asked = {model: run.now(model) for model in run.models}
+        planned = [job for jobs in run.jobs.values() for job in jobs]
+        done = AnswerSummary(len(planned), sum(job.key in finished for job in planned))
+        left = [
+            job
+            for parts in asked.values()
+            for jobs in parts
+            for job in jobs
+            if job.key not in finished
+        ]
+        with progress("answer", "answers", len(left)) as bar:
+            writer = Writer(run, asking, finished, done, bar)
+            for model, parts in asked.items():
+                _work_off(asking, run.models[model], parts, writer)
+        write_run_card(folder)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+class Writer:
+    """Turns what engines return into rows, and counts."""
+
+    def __init__(
+        self,
+        run: AskedRun,
+        asking: Asking,
+        finished: set[str],
+        done: AnswerSummary,
+        bar: Progress,
+    ) -> None:
+        """Write into `run`; jobs that are `finished` have their row."""
+        self.run, self.asking, self.finished, self.done = run, asking, finished, done
+        self.bar = bar
+        self.say = bar.say
+
+    def keep(self, jobs: Sequence[Asked], texts: Sequence[Text]) -> None:
+        """Enter the answers that have no row yet, in one write."""
+        rows = [
+            self._row(job, text, self.run.here[job.work])
+            for job, text in zip(jobs, texts, strict=True)
+            if job.key not in self.finished
+        ]
+        self._to_disk(lambda: append_rows(self.run.folder / manifest.METADATA, map(asdict, rows)))
+        for row in rows:
+            self.finished.add(row.key)
+            self.done.made += 1
+            self.done.flags.update(row.flags)
+            self.done.tokens += row.tokens or 0
+            self.done.asked_tokens += row.asked_tokens or 0
+            self.done.cost += row.cost or 0.0
+        self.bar.advance(len(rows), jobs[0].model)
+
+    def fail(self, jobs: Sequence[Asked], error: str) -> None:
+        """Enter jobs that failed."""
+        mine = [job for job in jobs if job.key not in self.finished]
+        rows = [{**asdict(job), "error": error} for job in mine]
+        self._to_disk(lambda: manifest.append_failures(self.run.folder, rows))
+        self.done.failed += len(mine)
+        if mine:
+            self.bar.advance(len(mine), mine[0].model)
+
+    def _row(self, job: Asked, text: Text, work: Work) -> Answer:
+        flags = tuple(flags_of(text.text, job.language, cut=text.cut))
+        languages = self.run.models[job.model].languages
+        said = [work.note] if work.note else []
+        if languages and job.language not in languages:
+            said.append(f"the model does not claim {job.language}")
+        environment = self.run.content["environment"] or {}
+        cost = None
+        if self.asking.price and text.asked_tokens is not None and text.tokens is not None:
+            into, out = self.asking.price
+            cost = round((into * text.asked_tokens + out * text.tokens) / 1e6, 9)
+        return Answer(
+            file_name="",
+            key=job.key,
+            model=job.model,
+            prompt=job.prompt,
+            language=job.language,
+            text=job.text,
+            seed=job.seed,
+            width=work.width,
+            height=work.height,
+            frames=None,
+            fps=None,
+            sha256=hashlib.sha256(text.text.encode()).hexdigest(),
+            pixel_sha256=work.pixel_sha256,
+            status="suspect" if flags else "ok",
+            suite=self.run.suite.name,
+            suite_hash=self.run.suite.hash,
+            answer=text.text,
+            work=work.id,
+            question=job.question,
+            target=work.tradition,
+            genre=work.genre,
+            flags=flags,
+            note="; ".join(said),
+            asked_tokens=text.asked_tokens,
+            tokens=text.tokens,
+            seconds=round(text.seconds, 6),
+            batch_size=text.batch_size,
+            device="server" if self.asking.server else environment.get("device", ""),
+            cost=cost,
+        )
+
+    def _to_disk(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            raise WorkError(
+                f"stopped: cannot write into {self.run.folder}: {error.strerror or error}; what was "
+                "finished is kept, run again"
+            ) from error
+
+
+def _work_off(
+    asking: Asking, spec: ModelSpec, parts: Sequence[Sequence[Asked]], writer: Writer
+) -> None:
+    """Work off one model's jobs, part by part; of works without a picture they fail."""
+    works = writer.run.here
+    for jobs in parts:
+        for job in jobs:
+            if not job.picture:
+                writer.fail([job], works[job.work].fault)
+    shown_jobs = [[job for job in jobs if job.picture] for jobs in parts]
+    if all(job.key in writer.finished for jobs in shown_jobs for job in jobs):
+        return
+    if asking.server:
+        from bench.understanding.asked_server import ask_server  # noqa: PLC0415 - only where asked
+
+        ask_server(asking, spec, [job for jobs in shown_jobs for job in jobs], writer)
+    else:
+        _read_here(asking, spec, shown_jobs, writer)
+
+
+def _read_here(
+    asking: Asking,
+    spec: ModelSpec,
+    parts: Sequence[Sequence[Asked]],
+    writer: Writer,
+) -> None:
+    """Load a model and have it answer; batches follow from all jobs of a part, not from what is left."""
+    from bench.pipelines import first_line  # noqa: PLC0415 - torch
+    from bench.understanding.reader import Reader  # noqa: PLC0415 - torch
+
+    works = writer.run.here
+    began = time.perf_counter()
+    before = (writer.done.made, writer.done.tokens)
+    try:
+        reader = Reader(spec, spec.arguments, lambda work: shown(asking.works, works[work]))
+    except WorkError as error:
+        writer.fail([job for jobs in parts for job in jobs], str(error))
+        return
+    loaded = time.perf_counter()
+    size = writer.run.content["batch_size"]
+    for jobs in parts:
+        lengths: dict[str, int] = {}
+        for job in jobs:
+            try:
+                lengths[job.key] = reader.length(job)
+            except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
+                writer.fail([job], first_line(error))
+        for batch in batches_by_length([job for job in jobs if job.key in lengths], lengths, size):
+            if all(job.key in writer.finished for job in batch):
+                continue
+            started = time.perf_counter()
+            try:
+                drawn = reader.answer(batch)
+            except DeviceLostError:
+                raise
+            except Exception as error:  # noqa: BLE001 - its sentence is entered for these jobs
+                told = str(error) if isinstance(error, WorkError) else first_line(error)
+                writer.fail(batch, told)
+                continue
+            each = (time.perf_counter() - started) / len(batch)
+            writer.done.padding += _padding([lengths[job.key] for job in batch])
+            texts = [
+                Text(one.text, one.asked_tokens, one.tokens, one.cut, each, len(batch))
+                for one in drawn
+            ]
+            writer.keep(batch, texts)
+    seconds = time.perf_counter() - loaded
+    tokens = writer.done.tokens - before[1]
+    row = {
+        "model": spec.id,
+        "answers": writer.done.made - before[0],
+        "tokens": tokens,
+        "seconds": round(seconds, 3),
+        "load_seconds": round(loaded - began, 3),
+        "tokens_per_second": round(tokens / max(seconds, 1e-9), 3),
+        "padding": round(writer.done.padding_share, 4),
+    }
+    append_rows(writer.run.folder / SPEED, [row])
+    reader.close()
+
+
+def batches_by_length(
+    jobs: Sequence[Asked], lengths: Mapping[str, int], size: int
+) -> Iterator[list[Asked]]:
+    """Cut jobs into batches of at most `size`, alike in how long answers may be and in tokens in.
+
+    The cut follows from the jobs alone, and not from what is left of them: resume makes the same
+    batches. No batch has more than `MOST_PADDING` of padding.
+    """
+    order = sorted(jobs, key=lambda job: (job.longest, lengths[job.key], job.work, job.key))
+    batch: list[Asked] = []
+    for job in order:
+        own = [lengths[one.key] for one in [*batch, job]]
+        if batch and (
+            len(batch) == size
+            or job.longest != batch[0].longest
+            or _padding(own) > MOST_PADDING * max(own) * len(own)
+        ):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
+
+
+def _padding(lengths: Sequence[int]) -> int:
+    return max(lengths) * len(lengths) - sum(lengths)
+
+
+def refuse_other_modality(request: Request, modality: str) -> None:
+    """Refuse what only pictures and clips can be asked for."""
+    if request.video_master or request.targets:
+        raise RequestError(f"--targets and --video-master mean nothing to a suite of {modality}")

@@ -1,0 +1,91 @@
+"""How near answers come to the batched upper bound, in tokens per second, in one run on this machine.
+
+Upper bound: the same model answers as many batches of the same size in which every row goes in at
+one length and comes out at its longest: no padding, no row that ends before its neighbours, no
+preparing of pictures. Baseline: the same answers one at a time. The last line is JSON.
+
+    python benchmarks/understanding_cpu.py --batch-size 16
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from bench.demo import paint_references
+from bench.request import Request
+from bench.understanding.answering import answer, batches_by_length
+from bench.understanding.asking import Asking, planned_answers
+from bench.understanding.reader import Reader
+from bench.understanding.works import shown
+
+MODEL = "atelier-reader"
+QUESTIONS = ("tradition", "depicted", "bare-areas")
+SINGLES = 6
+"""Answers that are drawn one at a time."""
+
+
+def main() -> None:
+    """Measure, print a table, end with JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--works", type=int, default=12, help="per tradition")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), options.batch_size, options.works)
+    for name, value in found.items():
+        print(f"{name:<40}{value}")
+    print(json.dumps(found))
+
+
+def measure(folder: Path, size: int, per_tradition: int) -> dict[str, float | int | str]:
+    """Return tokens per second of the run, of the bound and of single answers, and their ratios."""
+    works = paint_references(folder / "works", per_tradition=per_tradition)
+    request = Request("painting-understanding", (MODEL,), ("zh", "en"), (0,), batch_size=size)
+    asking = Asking(works, QUESTIONS)
+    done = answer(request, asking, folder / "run")
+    row = json.loads((folder / "run" / "speed.jsonl").read_text().splitlines()[-1])
+    run = planned_answers(request, asking, folder / "run")
+    spec = run.models[MODEL]
+    reader = Reader(spec, spec.arguments, lambda work: shown(works, run.here[work]))
+    jobs = [job for jobs in run.now(MODEL) for job in jobs]
+    lengths = {job.key: reader.length(job) for job in jobs}
+    batches = sorted(batches_by_length(jobs, lengths, size), key=len, reverse=True)[:2]
+    some = [job for batch in batches for job in batch][:SINGLES]
+    began = time.perf_counter()
+    singles = sum(reader.answer([job])[0].tokens for job in some)
+    single_rate = singles / (time.perf_counter() - began)
+    # no end of an answer: every row goes on to its longest
+    reader.model.generation_config.eos_token_id = None
+    reader.tokenizer.eos_token = reader.tokenizer.pad_token
+    mean = round(done.tokens / max(done.made, 1))
+    alike = [
+        [replace(batch[0], seed=seed, longest=mean) for seed in range(size)] for batch in batches
+    ]
+    began = time.perf_counter()
+    tokens = sum(drawn.tokens for batch in alike for drawn in reader.answer(batch))
+    bound = tokens / (time.perf_counter() - began)
+    return {
+        "torch": version("torch"),
+        "transformers": version("transformers"),
+        "threads": torch.get_num_threads(),
+        "batch_size": size,
+        "answers": done.made,
+        "tokens_per_second": row["tokens_per_second"],
+        "upper_bound_tokens_per_second": round(bound, 1),
+        "share_of_upper_bound": round(row["tokens_per_second"] / bound, 3),
+        "one_at_a_time_tokens_per_second": round(single_rate, 1),
+        "times_one_at_a_time": round(row["tokens_per_second"] / single_rate, 2),
+        "padding": row["padding"],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""A study of answers: who sees which, what may be said of them, and that nobody's name is in them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.cli import main
+from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.overview import oversee, readable
+from bench.reporting import score_studies
+from raters import tables as t
+from raters.cleaning import GAP, cleaned, names_of
+from raters.export import tables
+from raters.folder import open_study
+from raters.invitations import enrol_raters
+from raters.payloads import SIDES, Answer, check_payload
+from raters.people import start
+from raters.position import position
+from raters.simulated import Look, simulate
+from raters.store import owns, respond
+from raters.study import create, status
+from tests.raters.readings import MODELS, readings_config, readings_run, readings_study
+
+SCALES = ("correct", "deep", "well-founded", "terms")
+
+
+def reading(winner: str = "left", **more: Any) -> dict[str, Any]:
+    scales = {side: dict.fromkeys(SCALES, 4) for side in ("left", "right")}
+    marks = [{"side": "left", "section": 0, "start": 0, "end": 9, "kind": "wrong"}]
+    return {"winner": winner, "scales": scales, "marks": marks} | more
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return readings_study(tmp_path_factory.mktemp("readings"))
+
+
+def judge_all(study: Path, raters: int) -> int:
+    given = 0
+    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
+        rng = np.random.default_rng(0)
+        people = enrol_raters(connection, protocol, raters, group="", simulated=False, rng=rng)
+        for rater, _ in people:
+            start(connection, rater, protocol)
+            while here := position(connection, rater, ahead=0).here:
+                assert here.phase == "pair"
+                assert here.picture not in {"", *(one.id for one in here.stimuli)}
+                said = reading(str(rng.choice(["left", "right", "tie", "both_bad"])))
+                said["scales"] = {
+                    side: {scale: int(rng.integers(1, 6)) for scale in SCALES} for side in SIDES
+                }
+                payload = check_payload(here.phase, said, protocol)
+                event = str(uuid.UUID(int=given + 1, version=4))
+                answer = Answer(here.assignment.id, event, "pair", payload, "zh", t.now())
+                respond(connection, rater, [answer], protocol)
+                given += 1
+    return given
+
+
+def test_every_pair_of_models_on_every_work_has_its_votes_and_sides_are_balanced(
+    study: Path,
+) -> None:
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        rows = connection.execute(t.assignment.select()).fetchall()
+    assert {row.kind for row in rows} == {"pair"}
+    votes = Counter(frozenset((row.first, row.second)) for row in rows)
+    assert len(votes) == 9  # three pairs of models on three works
+    assert set(votes.values()) == {2}
+    left = Counter(row.first for row in rows)
+    assert max(abs(left[row.first] - sum(r.second == row.first for r in rows)) for row in rows) <= 2
+
+
+def test_nothing_that_a_rater_reads_names_a_model(study: Path) -> None:
+    for file in [study / "study.yaml", *(study / "stimuli").glob("*.json")]:
+        text = file.read_text(encoding="utf-8")
+        for name in (*MODELS, "Qwen", "qwen", "early-spring.png", "metadata"):
+            assert name not in text, (file, name)
+        if file.suffix == ".json":
+            assert GAP in text
+    taken_out = (study / "sealed" / "cleaned.csv").read_text(encoding="utf-8-sig")
+    assert taken_out.count("Qwen2.5-VL") == 9
+
+
+def test_a_rater_may_have_the_pictures_of_his_works_alone(study: Path) -> None:
+    with open_study(study) as (protocol, engine), t.writing(engine) as connection:
+        rng = np.random.default_rng(1)
+        ((name, _),) = enrol_raters(connection, protocol, 1, group="", simulated=False, rng=rng)
+        start(connection, name, protocol)
+        rater = connection.execute(t.rater.select().where(t.rater.c.id == name)).one()
+        here = position(connection, name, ahead=0).here
+        assert here is not None
+        assert owns(connection, rater, here.picture) == f"stimuli/{here.picture}.webp"
+        assert owns(connection, rater, "0" * 16) is None
+
+
+def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    given = judge_all(study, 4)
+    assert given == 18
+    found = tables(study)
+    assert len(found["votes"]) == 18
+    assert len(found["ratings"]) == 18 * 2 * len(SCALES)
+    assert len(found["marks"]) == 18
+    assert found["passages"]["wrong"].sum() == 18
+    assert found["passages"]["characters"].min() > 100
+    scores = score_studies([study])
+    metrics = {score.metric for score in scores}
+    assert {"strength", "mean_score", "alpha", "marked_per_1000"} <= metrics
+    marked = [s for s in scores if s.metric == "marked_per_1000" and s.criterion == "wrong"]
+    assert {score.model for score in marked} == set(MODELS)
+    # an analysis that a rater meets in a second pair is a further occasion, not a second judgement
+    assert found["ratings"].duplicated(["rater", "item", "criterion", "occasion"]).sum() == 0
+    assert found["ratings"]["occasion"].max() == 1
+    first = found["passages"][found["passages"]["occasion"] == 0]
+    every = 1000 * first["wrong"].sum() / first["characters"].sum()
+    assert min(s.value for s in marked) <= every <= max(s.value for s in marked)
+    assert main(["score", str(study), "--out", str(tmp_path / "report")]) == 0
+    page = (tmp_path / "report" / "index.zh.html").read_text(encoding="utf-8")
+    assert "每千字标出的误处" in page
+    assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
+    assert status(study)["finished"] == 4
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        ({"winner": "left"}, "a vote must give exactly marks, scales, winner"),
+        (reading(winner="third"), "winner must be one of"),
+        (reading(scales={"left": {}}), "scales by side must give exactly left, right"),
+        (reading(scales={"left": {"correct": 3}, "right": {}}), "the scales asked here are"),
+        (reading(marks="all"), "marks must be a list of at most"),
+        (reading(marks=[{"side": "left"}]), "a mark must give exactly"),
+        (
+            reading(marks=[{"side": "up", "section": 0, "start": 0, "end": 1, "kind": "wrong"}]),
+            "a mark's side must be one of left, right",
+        ),
+        (
+            reading(marks=[{"side": "left", "section": 0, "start": 5, "end": 5, "kind": "wrong"}]),
+            "a mark's end must come after its start",
+        ),
+        (
+            reading(marks=[{"side": "left", "section": -1, "start": 0, "end": 5, "kind": "wrong"}]),
+            "a mark's section must be a whole number",
+        ),
+        (
+            reading(marks=[{"side": "left", "section": 0, "start": 0, "end": 5, "kind": "dull"}]),
+            "a mark's kind must be one of wrong, invented",
+        ),
+    ],
+)
+def test_what_may_not_be_said_is_refused(study: Path, payload: dict[str, Any], says: str) -> None:
+    with open_study(study) as (protocol, _), pytest.raises(RequestError, match=says):
+        check_payload("pair", payload, protocol)
+
+
+def test_a_study_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    run, works = readings_run(tmp_path)
+    out = tmp_path / "study"
+    with pytest.raises(RequestError, match="raters see the works too"):
+        create(readings_config(tmp_path), [run], references=None, out=out)
+    config = readings_config(tmp_path, analyses={"questions": ["smell"], "votes_per_pair": 2})
+    with pytest.raises(RequestError, match="has no question 'smell'"):
+        create(config, [run], references=works, out=out)
+    config = readings_config(tmp_path, analyses={"questions": ["printing"], "votes_per_pair": 2})
+    with pytest.raises(RequestError, match="no model has answered the study's questions"):
+        create(config, [run], references=works, out=out)
+    config = readings_config(tmp_path, analyses={"votes_per_pair": 9})
+    with pytest.raises(FileFormatError, match="votes_per_pair 9 exceeds raters 4"):
+        create(config, [run], references=works, out=out)
+    config = readings_config(tmp_path, single={"raters_per_item": 2})
+    with pytest.raises(FileFormatError, match="a study of answers has no single"):
+        create(config, [run], references=works, out=out)
+    config = readings_config(tmp_path, select={"models": [MODELS[0]]})
+    with pytest.raises(RequestError, match="no two models have answered about one work"):
+        create(config, [run], references=works, out=out)
+    (works / "a-print.png").write_bytes((works / "wind-in-pines.png").read_bytes())
+    with pytest.raises(FileFormatError, match="not the picture that the models were shown"):
+        create(readings_config(tmp_path), [run], references=works, out=out)
+    (works / "a-print.png").unlink()
+    with pytest.raises(RequestError, match="the picture of a-print is wanted"):
+        create(readings_config(tmp_path), [run], references=works, out=out)
+    assert not out.exists()
+    with pytest.raises(ConflictError, match="exists already"):
+        create(readings_config(tmp_path), [run], references=works, out=works)
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "found"),
+    [
+        ("As Qwen2.5-VL, I see mist.", f"As {GAP}, I see mist.", ["Qwen2.5-VL"]),
+        ("我是通义千问，画中有雾。", f"我是{GAP}，画中有雾。", ["通义千问"]),
+        ("my-reader thinks so; MY-READER-2 too.", f"{GAP} thinks so; {GAP} too.",
+         ["my-reader", "MY-READER-2"]),
+        ("The philosopher holds a scroll; the bugle glows.", None, []),
+        ("书生临流，手持竹杖。", None, []),
+    ],
+)  # fmt: skip
+def test_names_are_taken_out_and_words_about_painting_are_not(
+    text: str, left: str | None, found: list[str]
+) -> None:
+    names = names_of([{"id": "my-reader", "source": "owner/other-name"}])
+    assert cleaned(text, names) == (left or text, found)
+
+
+def test_an_analysis_holds_its_text_as_it_is(study: Path) -> None:
+    file = next((study / "stimuli").glob("*.json"))
+    (section,) = json.loads(file.read_text(encoding="utf-8"))
+    assert "<script>alert('x')</script>" in section["text"]
+    assert set(section["question"]) == {"zh", "en"}
+
+
+def test_the_organisers_view_and_the_report_speak_of_analyses(tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    judge_all(study, 1)
+    found = oversee(study)
+    assert found["coverage"]["pairs"]["number"] == 9
+    assert "readings" in readable(found)
+    assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
+    report = next((tmp_path / "tables").glob("report.md")).read_text(encoding="utf-8")
+    assert "two models' analyses of it, side by side" in report
+    with pytest.raises(RequestError, match="cannot read analyses"):
+        simulate(study, look=lambda _: Look({}, 0.5), rng=np.random.default_rng(0))
