@@ -40,7 +40,8 @@ class Network:
     see: Callable[[Sequence[Prepared]], Embeddings]
     """Embeds a batch, shape (n, width)."""
     read: Callable[[Sequence[str]], Embeddings] | None = None
-    """Embeds texts in the same space, shape (n, width); None without a text side."""
+    """Embeds texts in the same space, shape (n, width); None without a text side. A text that is
+    too long for it is a RequestError."""
     scale: float = 1.0
     """What cosines are multiplied by to be logits."""
     head: Callable[[Embeddings], npt.NDArray[np.float64]] | None = None
@@ -110,7 +111,7 @@ def _clip_like(name: str, revision: str | None, device: torch.device) -> Network
     if hasattr(model, "get_text_features"):
         with _quiet(transformers), _said_in_a_sentence(name):
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, **fixed)
-        read = _reader(model, tokenizer, device)
+        read = _reader(name, model, tokenizer, device)
     commit = getattr(model.config, "_commit_hash", None)
     return Network(
         name=folder.resolve().name if folder.is_dir() else name,
@@ -137,7 +138,7 @@ def _seer(model: Any, device: torch.device) -> Callable[[Sequence[Prepared]], Em
 
 
 def _reader(
-    model: Any, tokenizer: Any, device: torch.device
+    name: str, model: Any, tokenizer: Any, device: torch.device
 ) -> Callable[[Sequence[str]], Embeddings]:
     config = getattr(model.config, "text_config", model.config)
     length = min(int(config.max_position_embeddings), 512)
@@ -145,6 +146,13 @@ def _reader(
     padding = "max_length" if model.config.model_type.startswith("siglip") else True
 
     def read(texts: Sequence[str]) -> Embeddings:
+        uncut = tokenizer(list(texts), verbose=False)["input_ids"]
+        for text, whole in zip(texts, uncut, strict=True):
+            if len(whole) > length:
+                raise RequestError(
+                    f"{name} takes {length} tokens of a text, and {text[:40]!r}… in probe.yaml has "
+                    f"{len(whole)}: shorten it"
+                )
         tokens = tokenizer(
             list(texts), padding=padding, truncation=True, max_length=length, return_tensors="pt"
         )

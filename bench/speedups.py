@@ -117,11 +117,11 @@ def check_speedups(
     """
     settings = _settings(speedups)
     weights, cache = speedups.get("weights"), speedups.get("cache")
-    if weights is not None and not (isinstance(weights, str) and weights in WEIGHTS):
+    if "weights" in speedups and not (isinstance(weights, str) and weights in WEIGHTS):
         raise RequestError(
             f"model {model}: weights {weights!r} is no speed-up: {', '.join(WEIGHTS)} is"
         )
-    if cache is None:
+    if "cache" not in speedups:
         if settings:
             raise RequestError(
                 f"model {model}: speed-up {min(settings)!r} belongs to a cache: name it, as in "
@@ -138,11 +138,6 @@ def check_speedups(
             f"model {model}: {pipeline} does not take the step cache {cache}; these do: "
             f"{', '.join(sorted(known.families))}"
         )
-    if cache == "pyramid_attention" and arguments.get("true_cfg_scale", 1) > 1:
-        raise RequestError(
-            f"model {model}: the step cache {cache} takes one pass a step, and true_cfg_scale "
-            "asks for two"
-        )
     if missing := known.required - settings.keys():
         raise RequestError(f"model {model}: the step cache {cache} wants {min(missing)}")
     for name, value in settings.items():
@@ -152,6 +147,7 @@ def check_speedups(
                 f"{', '.join(sorted(known.settings))}"
             )
         _check_value(model, name, value)
+    _check_calls(model, cache, arguments)
 
 
 def described(speedups: Mapping[str, Any]) -> str:
@@ -172,13 +168,27 @@ def settings_of(speedups: Mapping[str, Any], arguments: Mapping[str, Any]) -> di
         name: tuple(value) if name.endswith("timestep_skip_range") else value
         for name, value in _settings(speedups).items()
     }
-    if speedups["cache"] == "mag" and "num_inference_steps" in arguments:
+    if speedups["cache"] == "mag":
         settings["num_inference_steps"] = arguments["num_inference_steps"]
     return settings
 
 
 def _settings(speedups: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in speedups.items() if name not in {"cache", "weights"}}
+
+
+def _check_calls(model: str, cache: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse calls with which a cache would go wrong without a word."""
+    if cache == "pyramid_attention" and (arguments.get("true_cfg_scale") or 1) > 1:
+        raise RequestError(
+            f"model {model}: the step cache {cache} takes one pass a step, and true_cfg_scale "
+            "asks for two"
+        )
+    if cache == "mag" and "num_inference_steps" not in arguments:
+        raise RequestError(
+            f"model {model}: the step cache {cache} counts steps: say num_inference_steps, in the "
+            "spec or by --set"
+        )
 
 
 def _check_value(model: str, name: str, value: Any) -> None:

@@ -30,7 +30,10 @@ Array = NDArray[np.float64]
 
 FROM_BOTH = "combined"
 PROBE_ONLY = "probe only: no output of it was judged"
-LEAST_SCENES = 3
+LEAST_SCENES = 4
+"""One mean and one λ are fitted; two degrees of freedom are the least that an interval wants."""
+LEAST_LEFT = 0.05
+"""A scene that alone decides λ counts twenty times at most."""
 _P = "p_"
 _OF_OUTPUT = ["model", "prompt", "language", "seed"]
 """What names an output in both tables."""
@@ -82,6 +85,9 @@ def ppi(
     spread = float(of_probe @ of_probe)
     weight = max(float(of_labels @ of_probe) / spread, 0.0) if total and spread > 1e-15 else 0.0
     parts = of_labels - weight * of_probe
+    if weight:
+        # λ was fitted on these very scenes: what each would leave had it no say in λ (a jackknife)
+        parts = parts / np.maximum(1 - of_probe**2 / spread, LEAST_LEFT)
     there = len(np.unique(np.concatenate([scene, scene_rest])))
     variance = float(parts @ parts) * there / max(there - 1, 1)
     wrong = labels - seen
@@ -228,8 +234,8 @@ def _leaks(
 
 def _with_normal(score: Score, value: float, variance: float, scenes: int) -> Score:
     if scenes < LEAST_SCENES:
-        return replace(score, value=value, reason="no interval: fewer than three scenes")
-    reach = float(t.ppf(0.5 + score.confidence / 2, scenes - 1)) * float(np.sqrt(variance))
+        return replace(score, value=value, reason="no interval: fewer than four scenes")
+    reach = float(t.ppf(0.5 + score.confidence / 2, scenes - 2)) * float(np.sqrt(variance))
     return replace(score, value=value, low=value - reach, high=value + reach)
 
 

@@ -33,6 +33,7 @@ from leaderboard.style import style
 
 RESAMPLES = 200
 PROBE = "trained:atelier-probe"
+LINEAR = "linear:atelier-probe"
 OTHERS = ("japanese", "western")
 PLAIN = Panel()
 HABIT = Panel(habit={"japanese": 0.3})
@@ -85,18 +86,18 @@ def _keep(results: Mapping[str, Any], out: Path) -> None:
 
 
 def looked_at(name: str, out: Path) -> pd.DataFrame:
-    """Paint and probe a set; return the rows of style of the shipped probe."""
+    """Paint and probe a set; return the rows of style of one probe."""
     ink = name == "ink"
     references = make_references(out / f"references{'-ink' * ink}", 60, ink=ink)
-    return looked_at_run(make_run(name, out / name), references)
+    # the linear head, fitted on the set's own references, where the shipped probe knows no ink
+    return looked_at_run(make_run(name, out / name), references, LINEAR if ink else PROBE)
 
 
-def looked_at_run(run: Path, references: Path) -> pd.DataFrame:
+def looked_at_run(run: Path, references: Path, by: str = PROBE) -> pd.DataFrame:
+    """Probe a run; return the rows of style of one probe."""
     probe(run, network="atelier-probe", references=references)
     rows = check_probes(pd.read_parquet(run / "probes.parquet"), str(run))
-    # the linear head, fitted on the set's own references, where the shipped probe knows no ink
-    wanted = "linear:atelier-probe" if "ink" in run.parent.name else PROBE
-    return rows[rows["probe"] == wanted].reset_index(drop=True)
+    return rows[rows["probe"] == by].reset_index(drop=True)
 
 
 def redrawn(pool: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

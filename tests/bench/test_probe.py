@@ -152,6 +152,15 @@ def test_clip_like_checkpoints_load_from_their_folder_and_tell_styles(
     assert f"linear:tiny-{kind}" in set(table["probe"])
 
 
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_a_text_too_long_for_a_network_is_refused_and_never_cut(kind: str, tmp_path: Path) -> None:
+    network = load_network(str(tiny_network(kind, tmp_path / "tiny")))
+    assert network.read is not None
+    assert network.read(["月下孤松", "a lone boat"]).shape[0] == 2
+    with pytest.raises(RequestError, match="takes 64 tokens of a text, and '月下孤松月"):
+        network.read(["月下孤松", "月下孤松" * 40])
+
+
 def test_batches_embed_as_single_pictures_do(tmp_path: Path) -> None:
     network = load_network(str(tiny_network("clip", tmp_path / "tiny")))
     prepared = [network.prepare(noise(seed)) for seed in range(6)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ import pytest
 
 from bench import manifest, probe_video
 from bench.cli import main
-from bench.clips import write_h264
+from bench.clips import write_ffv1, write_h264
 from bench.importing import import_outputs
+from bench.media import pixel_hash
 from bench.probing import probe
 from bench.records import ModelSpec
 from tests.bench.planted_clips import FAULTS, clip
@@ -104,6 +107,26 @@ def test_clips_get_rows_and_scores_and_are_read_once(tmp_path: Path) -> None:
     ):
         assert rows[measure].notna().all(), measure
     assert probe(run, network="atelier-probe").new == 0
+
+
+def test_a_master_gives_exact_frames_and_another_one_in_its_place_is_named(tmp_path: Path) -> None:
+    run = video_run(tmp_path)
+    (run / "masters").mkdir(exist_ok=True)
+    rows = manifest.read_outputs(run)
+    for number, row in enumerate(rows):
+        made = np.stack(clip("motion", 1, number)[:8])
+        row["master"] = f"masters/{row['key']}.mkv"
+        row["pixel_sha256"] = pixel_hash(made)
+        write_ffv1(run / row["master"], made, 8)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (run / "metadata.jsonl").write_text(text, encoding="utf-8")
+    assert not probe(run, network="none").faults
+    table = pd.read_parquet(run / "probes.parquet")
+    assert set(table["frames_from"]) == {"ffv1"}
+    shutil.rmtree(run / ".state" / "probe")
+    shutil.copyfile(run / rows[1]["master"], run / rows[0]["master"])
+    (fault,) = probe(run, network="none").faults
+    assert fault == f"changed or torn: the master of {rows[0]['file_name']} has other pixels"
 
 
 def test_pictures_are_references_for_clips_and_both_are_kept(tmp_path: Path) -> None:

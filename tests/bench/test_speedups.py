@@ -114,6 +114,9 @@ def test_weights_kept_in_fp8_change_every_family_and_give_the_same_again(
         ("FluxPipeline", {"cache": "mag", "mag_ratios": 1.0}, "a list of numbers, not 1.0"),
         ("FluxPipeline", {"weights": "int3"}, "weights 'int3' is no speed-up: fp8 is"),
         ("FluxPipeline", {"cache": ["first_block"]}, "no step cache ['first_block']"),
+        ("FluxPipeline", {"cache": None}, "no step cache None"),
+        ("FluxPipeline", {"weights": None}, "weights None is no speed-up"),
+        ("FluxPipeline", {"cache": "mag", "mag_ratios": [1.0, 1.0]}, "counts steps"),
     ],
 )
 def test_what_a_model_cannot_do_is_refused_in_a_sentence(
