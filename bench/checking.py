@@ -102,9 +102,9 @@ def check(
 
     from bench.generate import generate
     from bench.models import load_models
-    from bench.probe_names import DIVERSITY, PROBES
-    from bench.probe_texts import probe_labels
-    from bench.probing import probe
+    from bench.probing.names import DIVERSITY, PROBES
+    from bench.probing.run import probe
+    from bench.probing.texts import probe_labels
     from bench.suites import load_suite
     from leaderboard.gate import gate, half_width
     from leaderboard.probes import read_probes
@@ -174,7 +174,7 @@ def _seconds(run: Path) -> dict[str, float]:
 
 
 def _write(checked: Checked, run: Path, out: Path, suite: str, plan: Mapping[str, Any]) -> None:
-    from bench.probe_names import REPORT
+    from bench.probing.names import REPORT
     from leaderboard.compare import to_record
     from leaderboard.gate_page import write_gate_page
 

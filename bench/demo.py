@@ -58,8 +58,8 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     Leaves `references/`, `run/`, `study/` and `report/`; prints the headline, the check against
     the known training shares, and where the page lies.
     """
-    from bench.embeddings import ATELIER
-    from bench.probing import probe
+    from bench.probing.embeddings import ATELIER
+    from bench.probing.run import probe
     from bench.reporting import costs_of, probes_of, report_labels, score_studies, write_report
     from leaderboard.tabulate import headline
 

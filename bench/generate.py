@@ -14,8 +14,9 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
-from bench import manifest, parts, pipelines, slurm_tasks
+from bench import manifest, parts, pipelines
 from bench.cards import write_run_card
+from bench.crew import slurm_tasks
 from bench.keeper import Keeper
 from bench.model_work import ModelWork, missing_of, sentence, tried
 from bench.progress import progress

@@ -209,7 +209,7 @@ def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score
     import numpy as np
 
     from bench.manifest import read_run
-    from bench.probe_names import DIVERSITY, PROBES
+    from bench.probing.names import DIVERSITY, PROBES
     from leaderboard.probes import probe_scores, read_probes
     from leaderboard.sources import read_source
 
@@ -227,7 +227,7 @@ def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score
 
 def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
     """Return what raters and a run's probes say together (PPI++), study by study."""
-    from bench.probe_names import PROBES
+    from bench.probing.names import PROBES
     from leaderboard.ppi import combine
     from leaderboard.probes import read_probes
 
@@ -303,7 +303,7 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
 
 def run_labels(runs: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Return what pages call the traditions of runs that were probed, or that hold answers."""
-    from bench.probe_texts import probe_labels
+    from bench.probing.texts import probe_labels
     from bench.questions import forced_choice
     from bench.suites import load_suite
 

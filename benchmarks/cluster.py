@@ -34,13 +34,13 @@ import torch
 import yaml
 
 from bench import manifest, parts
-from bench.crews import News
-from bench.driving import drive
+from bench.crew.crews import News
+from bench.crew.driving import drive
+from bench.crew.worker import Worker, answer
 from bench.engine import Made, Picture
 from bench.generate import what_is_due
 from bench.request import Request
 from bench.run import planned_run, run_on_disk, settle
-from bench.worker import Worker, answer
 from tests import tiny
 
 SLEEP = 0.05
@@ -75,13 +75,13 @@ class SleepingWork:
 
 
 def with_sleeping_work() -> None:
-    import bench.worker  # noqa: PLC0415 - in whichever process this is called
+    import bench.crew.worker  # noqa: PLC0415 - in whichever process this is called
 
-    bench.worker.ModelWork = SleepingWork  # type: ignore[assignment,misc]
+    bench.crew.worker.ModelWork = SleepingWork  # type: ignore[assignment,misc]
 
 
 class SleepingActor:
-    """The actor of `bench.ray_crew`, with the stand-in at work."""
+    """The actor of `bench.crew.ray_actors`, with the stand-in at work."""
 
     def __init__(self, name: str, on_gpu: bool) -> None:
         del on_gpu
@@ -162,19 +162,19 @@ def seconds_of(run: Path, began: float) -> float:
 
 def over_ray(request: Request, run: Path) -> float:
     """Return the seconds from the first batch begun to the last row."""
-    from bench import ray_crew  # noqa: PLC0415 - Ray is an extra
+    from bench.crew import ray_actors  # noqa: PLC0415 - Ray is an extra
 
-    ray_crew._Actor = SleepingActor  # type: ignore[misc,assignment] # noqa: SLF001
+    ray_actors._Actor = SleepingActor  # type: ignore[misc,assignment] # noqa: SLF001
     first = []
-    give = ray_crew.RayCrew.ask
+    give = ray_actors.RayCrew.ask
 
     def noted(self: Any, worker: str, method: str, arguments: Any, title: str) -> None:
         if method == "work" and not first:
             first.append(time.time())
         give(self, worker, method, arguments, title)
 
-    ray_crew.RayCrew.ask = noted  # type: ignore[method-assign]
-    drive(request, run, partial(ray_crew.RayCrew, "local", 2, 0.0))
+    ray_actors.RayCrew.ask = noted  # type: ignore[method-assign]
+    drive(request, run, partial(ray_actors.RayCrew, "local", 2, 0.0))
     return seconds_of(run, first[0])
 
 

@@ -19,13 +19,13 @@ import numpy as np
 import transformers
 from PIL import Image
 
-from bench.embeddings import Network, load_network
 from bench.importing import import_outputs
 from bench.media import encode_png
-from bench.probe_items import Item, batched, read_picture
-from bench.probing import probe
+from bench.probing.embeddings import Network, load_network
+from bench.probing.items import Item, batched, read_picture
+from bench.probing.run import probe
 from bench.records import ModelSpec
-from tests.bench.probing import suite, tiny_network
+from tests.bench.probing.material import suite, tiny_network
 
 BATCH = 16
 

@@ -2,7 +2,7 @@
 
     python benchmarks/scheduling.py [--seed N] [--workers 8,64,512]
 
-The very code that schedules (`bench.scheduling`) hands out twelve models: eight for pictures, 500
+The very code that schedules (`bench.crew.scheduling`) hands out twelve models: eight for pictures, 500
 prompts × 4 seeds × 2 languages in batches of 8, and four for clips, 3,200 each, one at a time. Load
 and batch times are of the order of published ones (SD 1.5 at 0.8 s a picture, Qwen-Image at 20, Wan
 14B at 486 s a clip, HunyuanVideo at 1,900). The scheduler is told times that are off by up to 30 %,
@@ -30,7 +30,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.scheduling import Estimate, Schedule, Share, Task
+from bench.crew.scheduling import Estimate, Schedule, Share, Task
 
 HOUR = 3600.0
 BACK_AFTER = 120.0

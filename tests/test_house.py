@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "diffusers", "transformers"}
 MAY_IMPORT_HEAVY = {
-    "bench/embeddings.py",
+    "bench/probing/embeddings.py",
     "bench/engine.py",
     "bench/fast.py",
     "bench/flops.py",

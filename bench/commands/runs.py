@@ -224,7 +224,7 @@ def _generate(options: argparse.Namespace) -> int:
             "--engine openai, --base-url and --works are for suites of understanding: pictures and "
             "clips are made here"
         )
-    from bench.engines import engine_of
+    from bench.crew.engines import engine_of
     from bench.run import planned_run
     from bench.speed import speed_line
 
@@ -305,8 +305,8 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _probe(options: argparse.Namespace) -> int:
-    from bench.probe_words import told
-    from bench.probing import probe
+    from bench.probing.run import probe
+    from bench.probing.words import told
 
     done = probe(
         options.run,

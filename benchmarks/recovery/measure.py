@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 
 from bench.atelier import MANNERS
 from bench.atelier.mixture import expected_mixture
-from bench.probing import probe
+from bench.probing.run import probe
 from bench.records import REFERENCE, Score
 from benchmarks.recovery.figures import write_figures
 from benchmarks.recovery.mixtures import TRIANGLE

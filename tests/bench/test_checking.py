@@ -12,7 +12,7 @@ from bench.atelier.checkpoint import CHECKPOINTS
 from bench.checking import MOST_SEEDS, planned_half_width, planned_seeds
 from bench.cli import main
 from bench.reading import read_yaml
-from tests.bench.probing import references
+from tests.bench.probing.material import references
 from tests.conftest import write_yaml
 
 BALANCED = str(CHECKPOINTS / "atelier-balanced")

@@ -10,28 +10,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import manifest, probe_video
+from bench import manifest
 from bench.cli import main
 from bench.clips import write_ffv1, write_h264
 from bench.importing import import_outputs
 from bench.media import pixel_hash
-from bench.probing import probe
+from bench.probing import video
+from bench.probing.run import probe
 from bench.records import ModelSpec
-from tests.bench.planted_clips import FAULTS, clip
-from tests.bench.probing import TRADITIONS, references
+from tests.bench.probing.material import TRADITIONS, references
+from tests.bench.probing.planted_clips import FAULTS, clip
 from tests.conftest import write_yaml
 
 OWN = {"flicker": "flicker", "motion": "motion", "jumps": "background_steadiness"}
 
 
-def measured(fault: str, amount: float) -> probe_video.Measures:
+def measured(fault: str, amount: float) -> video.Measures:
     found = [
-        probe_video.measure([probe_video.small_copy(frame) for frame in clip(fault, amount, seed)])
+        video.measure([video.small_copy(frame) for frame in clip(fault, amount, seed)])
         for seed in range(3)
     ]
     whole = [one for one in found if one is not None]
     assert len(whole) == 3
-    return probe_video.Measures(
+    return video.Measures(
         *(
             float(np.mean([getattr(one, name) for one in whole]))
             for name in ("background_steadiness", "flicker", "motion", "frames")
@@ -64,9 +65,9 @@ def test_a_drift_of_style_is_the_net_path_and_no_swing() -> None:
     steady = np.tile([0.8, 0.1, 0.1], (12, 1))
     away = np.linspace([1, 0, 0], [0, 1, 0], 12)
     to_and_fro = np.array([[1, 0, 0], [0, 1, 0]] * 6, float)
-    assert probe_video.style_drift(steady) == pytest.approx(0)
-    assert probe_video.style_drift(away) > 0.7
-    assert probe_video.style_drift(to_and_fro) == pytest.approx(0, abs=1e-9)
+    assert video.style_drift(steady) == pytest.approx(0)
+    assert video.style_drift(away) > 0.7
+    assert video.style_drift(to_and_fro) == pytest.approx(0, abs=1e-9)
 
 
 def video_run(folder: Path, frames: int = 8) -> Path:

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TextIO
 
+from bench.crew.scheduling import Share
 from bench.progress import progress
-from bench.scheduling import Share
 
 EVERY = {"json": 5.0, "terminal": 1.0, "lines": 30.0}
 """Seconds between two views."""

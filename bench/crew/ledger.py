@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from bench.crew_view import ModelState, State
-from bench.estimates import estimates_of, task_of
+from bench.crew.estimates import estimates_of, task_of
+from bench.crew.scheduling import Schedule, Share
+from bench.crew.view import ModelState, State
 from bench.generate import Due, Summary
 from bench.parts import Book
 from bench.run import Run
-from bench.scheduling import Schedule, Share
 from bench.speed import of_workers
 
 
@@ -45,7 +45,7 @@ class Ledger:
             model.total += len(self._missing[batch.index])
 
     def wanted(self, share: Share) -> dict[int, list[str] | None]:
-        """Return what a worker is to make of its share, as `bench.worker.Worker.work` takes it."""
+        """Return what a worker is to make of its share, as `bench.crew.worker.Worker.work` takes it."""
         return {
             index: sorted(self._missing[index])
             if len(self._missing[index]) < len(self.run.batches[index].jobs)

@@ -15,17 +15,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from bench import errors, manifest, parts, slurm_tasks
+from bench import errors, manifest, parts
 from bench.cards import write_run_card
-from bench.crew_view import View, share_line, view
-from bench.crews import Crew, News
+from bench.crew import slurm_tasks
+from bench.crew.crews import Crew, News
+from bench.crew.ledger import Ledger
+from bench.crew.scheduling import Share
+from bench.crew.view import View, share_line, view
+from bench.crew.worker import code_hash
 from bench.errors import PinluError, RequestError, WorkError
 from bench.generate import Summary, warnings_of_languages, what_is_due
-from bench.ledger import Ledger
 from bench.request import Request
 from bench.run import differs, run_on_disk, versions, with_environment
-from bench.scheduling import Share
-from bench.worker import code_hash
 
 HUNG = 600.0
 """Seconds without a sign of life after which a worker may count as hung; see `patience`."""

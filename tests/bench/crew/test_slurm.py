@@ -16,14 +16,15 @@ pytest.importorskip("submitit", reason="submitit is an extra: pip install 'pinlu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import manifest, slurm, slurm_tasks
+from bench import manifest
 from bench.cli import main
+from bench.crew import slurm, slurm_tasks
+from bench.crew.scheduling import Estimate, Task
+from bench.crew.slurm import drive_by_slurm
 from bench.errors import ConflictError, RequestError
 from bench.generate import generate
 from bench.request import Request, SlurmOptions
-from bench.scheduling import Estimate, Task
-from bench.slurm import drive_by_slurm
-from tests.bench.crews import (
+from tests.bench.crew.crews import (
     asked,
     begun,
     left_over,

@@ -29,16 +29,16 @@ def engine_of(options: argparse.Namespace) -> Engine:
 
 
 def _ray(options: argparse.Namespace) -> Engine:
-    from bench.driving import drive
-    from bench.ray_crew import RayCrew
+    from bench.crew.driving import drive
+    from bench.crew.ray_actors import RayCrew
 
     crew = partial(RayCrew, options.address, options.workers, options.gpus)
     return partial(drive, crew_of=crew, as_json=options.json)
 
 
 def _slurm(options: argparse.Namespace) -> Engine:
+    from bench.crew.slurm import drive_by_slurm
     from bench.request import slurm_options
-    from bench.slurm import drive_by_slurm
 
     asked = slurm_options(options)
     if options.workers:
@@ -72,7 +72,7 @@ def _local(options: argparse.Namespace) -> Engine:
             raise RequestError(f"--devices names GPU {number} twice")
     if beyond := [number for number in numbers if int(number) >= gpus]:
         raise RequestError(f"--devices {beyond[0]}: GPUs count from 0, and torch sees {gpus} here")
-    from bench.driving import drive
-    from bench.local_crew import LocalCrew
+    from bench.crew.driving import drive
+    from bench.crew.local import LocalCrew
 
     return partial(drive, crew_of=partial(LocalCrew, places), as_json=options.json)

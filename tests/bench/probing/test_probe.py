@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
-from bench import probe_faults, probe_style
 from bench.cli import main
-from bench.diversity import vendi, vendi_of_samples
-from bench.embeddings import Cache, load_network
 from bench.errors import FileFormatError, RequestError, WorkError
 from bench.files import append_rows, read_rows
-from bench.probe_items import Item, items_of_references, worked_ahead
-from bench.probing import probe
+from bench.probing import faults, style
+from bench.probing.diversity import vendi, vendi_of_samples
+from bench.probing.embeddings import Cache, load_network
+from bench.probing.items import Item, items_of_references, worked_ahead
+from bench.probing.run import probe
 from bench.suites import load_suite
-from tests.bench.probing import noise, painted_run, references, suite, tiny_network
+from tests.bench.probing.material import noise, painted_run, references, suite, tiny_network
 
 FAITHFUL = {"chinese": "chinese", "none": "chinese"}
 DRIFTING = {"chinese": "western", "none": "western"}
@@ -262,16 +262,16 @@ def test_a_linear_head_is_judged_on_works_it_did_not_see_and_is_calibrated() -> 
     classes = np.repeat(np.arange(3), 60)
     rows = centres[classes] + rng.normal(0, 1.6, (180, 16))
     groups = [f"w{number // 2}" for number in range(180)]
-    fitted = probe_style.fit_linear_head(rows, classes, groups=groups)
+    fitted = style.fit_linear_head(rows, classes, groups=groups)
     right = (fitted.held_out.argmax(axis=1) == classes).mean()
     assert 0.6 < right < 0.99
-    assert probe_style.calibration_error(probe_style.calibration(fitted.held_out, classes)) < 0.1
-    folds = probe_style.stratified_folds(classes, groups, 0)
-    for fold in range(probe_style.FOLDS):
+    assert style.calibration_error(style.calibration(fitted.held_out, classes)) < 0.1
+    folds = style.stratified_folds(classes, groups, 0)
+    for fold in range(style.FOLDS):
         assert set(np.bincount(classes[folds == fold], minlength=3)) == {12}
     assert all(folds[2 * k] == folds[2 * k + 1] for k in range(90))
     # labels that say nothing cannot be told, however wide the embedding is
-    shuffled = probe_style.fit_linear_head(
+    shuffled = style.fit_linear_head(
         rng.normal(size=(60, 100)), np.repeat(np.arange(3), 20), groups=[str(n) for n in range(60)]
     )
     assert shuffled.held_out.max(axis=1).mean() < 0.6
@@ -279,7 +279,7 @@ def test_a_linear_head_is_judged_on_works_it_did_not_see_and_is_calibrated() -> 
 
 def test_zero_shot_takes_the_class_whose_texts_are_nearest() -> None:
     texts = [np.eye(4)[:2], np.eye(4)[2:]]
-    chances = probe_style.zero_shot(np.eye(4)[[0, 3]], texts, 20.0)
+    chances = style.zero_shot(np.eye(4)[[0, 3]], texts, 20.0)
     assert chances.argmax(axis=1).tolist() == [0, 1]
     assert np.allclose(chances.sum(axis=1), 1)
 
@@ -293,24 +293,24 @@ def marked(image: Image.Image, text: str = "STOCKPIX HH") -> Image.Image:
 def test_blank_doubles_and_marks_are_found_and_nothing_else() -> None:
     flat = np.full((80, 80, 3), 90, np.uint8)
     flat[::7, ::5] += 1
-    assert probe_faults.is_blank(flat)
-    assert not probe_faults.is_blank(np.asarray(noise(0)))
+    assert faults.is_blank(flat)
+    assert not faults.is_blank(np.asarray(noise(0)))
     pictures = [noise(seed, 128) for seed in range(20)]
     pictures[11] = pictures[3].resize((200, 200)).resize((128, 128))
-    found = np.stack([probe_faults.features(np.asarray(one)) for one in pictures])
+    found = np.stack([faults.features(np.asarray(one)) for one in pictures])
     scenes, keys = [f"s{number}" for number in range(20)], [f"k{number}" for number in range(20)]
-    doubles = probe_faults.near_duplicates(found, scenes, keys)
+    doubles = faults.near_duplicates(found, scenes, keys)
     assert {place: name for place, name in enumerate(doubles) if name} == {11: "k3"}
-    assert not any(probe_faults.near_duplicates(found, ["one"] * 20, keys))
-    assert not any(probe_faults.repeated_corners(found))
+    assert not any(faults.near_duplicates(found, ["one"] * 20, keys))
+    assert not any(faults.repeated_corners(found))
     stamped = [
         marked(one) if number % 4 else one.resize((256, 256)) for number, one in enumerate(pictures)
     ]
-    found = np.stack([probe_faults.features(np.asarray(one)) for one in stamped])
-    told = probe_faults.repeated_corners(found)
+    found = np.stack([faults.features(np.asarray(one)) for one in stamped])
+    told = faults.repeated_corners(found)
     assert [bool(one) for one in told] == [number % 4 != 0 for number in range(20)]
     assert set(told) == {"", "top left"}
-    assert not any(probe_faults.repeated_corners(found[:5]))
+    assert not any(faults.repeated_corners(found[:5]))
 
 
 def test_a_frame_round_every_picture_is_no_mark() -> None:
@@ -318,5 +318,5 @@ def test_a_frame_round_every_picture_is_no_mark() -> None:
     for seed in range(12):
         image = noise(seed, 128)
         ImageDraw.Draw(image).rectangle((4, 4, 123, 123), outline=(20, 20, 20), width=2)
-        framed.append(probe_faults.features(np.asarray(image)))
-    assert not any(probe_faults.repeated_corners(np.stack(framed)))
+        framed.append(faults.features(np.asarray(image)))
+    assert not any(faults.repeated_corners(np.stack(framed)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.scheduling import DEATHS, LOADS, Estimate, Schedule, Share, Task
+from bench.crew.scheduling import DEATHS, LOADS, Estimate, Schedule, Share, Task
 
 
 def tasks_of(**counts: int) -> list[Task]:

@@ -15,16 +15,18 @@ import psutil
 import pytest
 import torch
 
-from bench import driving, manifest
+import bench
+from bench import manifest
 from bench.cli import main
-from bench.driving import drive
+from bench.crew import driving
+from bench.crew.driving import drive
+from bench.crew.local import LocalCrew
+from bench.crew.worker import Worker, code_hash
 from bench.errors import RequestError, WorkError
 from bench.generate import generate
-from bench.local_crew import LocalCrew
 from bench.request import Request
-from bench.worker import Worker, code_hash
 from tests import tiny
-from tests.bench.crews import (
+from tests.bench.crew.crews import (
     asked,
     begun,
     killer,
@@ -152,7 +154,7 @@ def test_a_worker_that_hangs_is_ended_and_its_work_done_again(
 def test_another_version_of_the_code_is_refused_and_named(
     whole: tuple[Path, Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = Path(driving.__file__).parent
+    package = Path(bench.__file__).parent
     copy = Path(shutil.copytree(package, tmp_path / "other" / "bench"))
     with (copy / "sizes.py").open("a", encoding="utf-8") as file:
         file.write("# another version\n")

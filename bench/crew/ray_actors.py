@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.crews import News
+from bench.crew.crews import News
 from bench.errors import RequestError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that Pinlu runs
@@ -147,8 +147,8 @@ class _Actor:
     def __init__(self, name: str, on_gpu: bool) -> None:
         if not on_gpu:  # before torch is asked for anything
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        from bench.crew.worker import Worker  # noqa: PLC0415
         from bench.pipelines import has_gpu  # noqa: PLC0415 - on a node this is what may fail
-        from bench.worker import Worker  # noqa: PLC0415
 
         if on_gpu and not has_gpu():
             msg = f"Ray gave a GPU, but torch sees none on {socket.gethostname()}"
@@ -160,7 +160,7 @@ class _Actor:
 
     def ask(self, method: str, arguments: Sequence[Any]) -> dict[str, Any]:
         """Ask the worker."""
-        from bench.worker import answer  # noqa: PLC0415 - as above
+        from bench.crew.worker import answer  # noqa: PLC0415 - as above
 
         return answer(self.worker, method, arguments)
 

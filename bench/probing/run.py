@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench import clips, manifest, probe_faults, probe_tables, probe_video
-from bench.embeddings import ATELIER, Cache, Embeddings, Network, Prepared, load_network
+from bench import clips, manifest
 from bench.errors import RequestError, WorkError
 from bench.files import write_whole, written_whole
 from bench.media import Pixels
-from bench.probe_items import (
+from bench.probing import faults, tables, video
+from bench.probing.embeddings import ATELIER, Cache, Embeddings, Network, Prepared, load_network
+from bench.probing.items import (
     Item,
     hold_to_hash,
     items_of_references,
@@ -32,8 +33,8 @@ from bench.probe_items import (
     read_picture,
     worked_ahead,
 )
-from bench.probe_names import DIVERSITY, PROBES, REPORT
-from bench.probe_texts import find_probe_texts
+from bench.probing.names import DIVERSITY, PROBES, REPORT
+from bench.probing.texts import find_probe_texts
 from bench.progress import progress
 from bench.suites import load_suite
 
@@ -107,7 +108,7 @@ def probe(
         )
     with manifest.opened(run):
         looked = _look(run, [*outputs, *works], seer, batch_size, workers or os.cpu_count() or 1)
-        tables = probe_tables.tables(
+        found = tables.tables(
             [one for one in outputs if one.path not in looked.lost],
             [one for one in works if one.path not in looked.lost],
             looked.facts,
@@ -116,8 +117,8 @@ def probe(
             suite=suite,
             texts=ensembles,
         )
-        _write_tables(run, tables)
-        report = {**tables.report, "faults": list(looked.faults)}
+        _write_tables(run, found)
+        report = {**found.report, "faults": list(looked.faults)}
         write_whole(
             run / REPORT,
             (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode(),
@@ -218,7 +219,7 @@ def _embed(
         if item.frames is None:
             yield item.sha256, own[0]
             continue
-        whole = np.full((2, probe_video.SEEN_FRAMES, own.shape[1]), np.nan, np.float32)
+        whole = np.full((2, video.SEEN_FRAMES, own.shape[1]), np.nan, np.float32)
         half = len(own) // 2
         whole[0, :half], whole[1, :half] = own[:half], own[half:]
         yield item.sha256, whole
@@ -236,7 +237,7 @@ def _see_one(
     if item.frames is not None:
         return _see_clip(item, seer if wants_network else None)
     pixels = read_picture(item)
-    seen = _Seen(probe_faults.features(pixels) if wants_facts else None)
+    seen = _Seen(faults.features(pixels) if wants_facts else None)
     if wants_network and seer is not None:
         seen.prepared = [seer.prepare(_image(pixels))]
     return seen
@@ -244,13 +245,13 @@ def _see_one(
 
 def _see_clip(item: Item, seer: Network | None) -> _Seen:
     """Measure a clip, and prepare some frames as they are and the same with colours levelled."""
-    chosen = set(probe_video.seen_frames(item.frames or 1))
+    chosen = set(video.seen_frames(item.frames or 1))
     copies, frames = [], []
     for number, frame in enumerate(_checked_frames(item)):
-        copies.append(probe_video.small_copy(frame))
+        copies.append(video.small_copy(frame))
         if number in chosen:
             frames.append(frame)
-    measures = probe_video.measure(copies)
+    measures = video.measure(copies)
     found = (
         [float("nan")] * 3 + [float(len(copies))]
         if measures is None
@@ -263,7 +264,7 @@ def _see_clip(item: Item, seer: Network | None) -> _Seen:
     )
     seen = _Seen(np.array(found))
     if seer is not None:
-        shown = [*frames, *probe_video.level_colours(frames)]
+        shown = [*frames, *video.level_colours(frames)]
         seen.prepared = [seer.prepare(_image(frame)) for frame in shown]
     return seen
 
@@ -292,9 +293,9 @@ def _image(pixels: Pixels) -> Any:
     return Image.fromarray(pixels)
 
 
-def _write_tables(run: Path, tables: probe_tables.Tables) -> None:
+def _write_tables(run: Path, found: tables.Tables) -> None:
     scratch = run / manifest.STATE / "tmp"
-    for name, frame in ((PROBES, tables.probes), (DIVERSITY, tables.diversity)):
+    for name, frame in ((PROBES, found.probes), (DIVERSITY, found.diversity)):
         if frame.empty:  # a table without rows would be no table to whoever reads it
             (run / name).unlink(missing_ok=True)
             continue

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import manifest, parts
+from bench.crew.worker import Worker, answer, code_hash
 from bench.files import read_rows
 from bench.parts import Wanted
 from bench.pipelines import has_gpu
 from bench.request import Request
 from bench.run import differs, run_on_disk
-from bench.worker import Worker, answer, code_hash
 
 
 class Work:

@@ -19,12 +19,12 @@ from ray.cluster_utils import Cluster
 
 from bench import manifest
 from bench.cli import main
-from bench.driving import drive
+from bench.crew.driving import drive
+from bench.crew.ray_actors import RayCrew
 from bench.errors import RequestError
 from bench.generate import generate
-from bench.ray_crew import RayCrew
 from bench.request import Request
-from tests.bench.crews import (
+from tests.bench.crew.crews import (
     asked,
     begun,
     left_over,

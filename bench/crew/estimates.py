@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from bench.crew.scheduling import Estimate, Task
 from bench.files import read_rows
 from bench.records import Batch, ModelSpec
 from bench.run import Run
-from bench.scheduling import Estimate, Task
 from bench.speed import SPEED
 from bench.tuning import stored
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.probe_names import DIVERSITY, PROBES, REPORT
-from bench.probing import Probed
+from bench.probing.names import DIVERSITY, PROBES, REPORT
+from bench.probing.run import Probed
 
 
 def told(run: Path, done: Probed) -> Iterator[str]:

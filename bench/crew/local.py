@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from bench.crews import News
+from bench.crew.crews import News
 
 _PR_SET_PDEATHSIG = 1
 
@@ -48,7 +48,7 @@ class LocalCrew:
 
     def _start(self, name: str, place: str) -> tuple[Connection, Process]:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", "bench.local_crew", name]
+        command = [sys.executable, "-P", "-m", "bench.crew.local", name]
         # before torch is asked for anything it sees this one device, or none
         device = {"CUDA_VISIBLE_DEVICES": "" if place == "cpu" else _as_visible(place)}
         with theirs, (self._logs / f"{name}.log").open("wb") as log:
@@ -136,7 +136,7 @@ def serve(name: str, descriptor: int, parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(70)
-    from bench.worker import Worker, answer  # noqa: PLC0415 - slow, and the parent may be gone
+    from bench.crew.worker import Worker, answer  # noqa: PLC0415 - slow, and the parent may be gone
 
     worker, pipe = Worker(name), Connection(descriptor)
     pipe.send(("came", None))

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 class News:
     """What happened to a worker: it came, it answered what it was asked, or it died.
 
-    `content` is the answer (as `bench.worker.answer` gives it), or in words why it died.
+    `content` is the answer (as `bench.crew.worker.answer` gives it), or in words why it died.
     """
 
     kind: Literal["came", "answered", "died"]

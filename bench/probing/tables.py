@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench import probe_faults, probe_style, probe_video
-from bench.diversity import vendi, vendi_of_samples
-from bench.embeddings import Embeddings, Network
-from bench.probe_items import Item
+from bench.probing import faults, style, video
+from bench.probing.diversity import vendi, vendi_of_samples
+from bench.probing.embeddings import Embeddings, Network
+from bench.probing.items import Item
 from bench.suites import Suite
 
 STYLE, FAULTS, VIDEO = "style", "faults", "video"
@@ -151,7 +151,7 @@ def _styles(
     else:
         ensembles = [network.read(list(of_class)) for of_class in texts.values()]
         told, held_out = (
-            probe_style.zero_shot(one, ensembles, network.scale)
+            style.zero_shot(one, ensembles, network.scale)
             if len(one)
             else np.empty((0, len(texts)))
             for one in (flat, works_flat)
@@ -163,11 +163,11 @@ def _styles(
         not_computed["linear"] = lacking
     elif len(flat):
         groups = [str(work.row["work"]) for work in works]
-        fitted = probe_style.fit_linear_head(works_flat, codes, groups=groups, seed=_SEED)
+        fitted = style.fit_linear_head(works_flat, codes, groups=groups, seed=_SEED)
         more = {
             "temperature": fitted.head.temperature,
             "penalty": fitted.penalty,
-            "folds": probe_style.FOLDS,
+            "folds": style.FOLDS,
         }
         add("linear", suite.traditions, fitted.head.predict(flat), fitted.held_out, more)
     return styles, not_computed
@@ -181,8 +181,8 @@ def _lacking(works: Sequence[Item], codes: npt.NDArray[np.int64], suite: Suite) 
         number = len(
             {work.row["work"] for work, code in zip(works, codes, strict=True) if code == place}
         )
-        if number < probe_style.LEAST_PER_CLASS:
-            least = probe_style.LEAST_PER_CLASS
+        if number < style.LEAST_PER_CLASS:
+            least = style.LEAST_PER_CLASS
             return f"{number} references of {tradition}: a head wants {least} of each tradition"
     return ""
 
@@ -196,9 +196,9 @@ def _confusion_facts(
     """Return confusion, accuracy and calibration on references, for the report; empty without any."""
     if not len(told):
         return {}
-    matrix = probe_style.confusion(told, codes, len(traditions))
+    matrix = style.confusion(told, codes, len(traditions))
     places = np.array([list(classes).index(traditions[code]) for code in codes])
-    curve = probe_style.calibration(told, places)
+    curve = style.calibration(told, places)
     return {
         "references": len(told),
         "accuracy": float((told.argmax(axis=1) == places).mean()),
@@ -210,7 +210,7 @@ def _confusion_facts(
             for tradition, row in zip(traditions, matrix, strict=True)
         },
         "calibration": [dict(one) for one in curve],
-        "calibration_error": probe_style.calibration_error(curve),
+        "calibration_error": style.calibration_error(curve),
     }
 
 
@@ -246,8 +246,8 @@ def _fault_rows(
         found = np.stack([facts[item.sha256] for item in own])
         scenes = [str(item.row["prompt"]).partition("/")[0] for item in own]
         keys = [str(item.row["output"]) for item in own]
-        doubles = probe_faults.near_duplicates(found, scenes, keys)
-        marks = probe_faults.repeated_corners(found)
+        doubles = faults.near_duplicates(found, scenes, keys)
+        marks = faults.repeated_corners(found)
         for item, one, double, mark in zip(own, found, doubles, marks, strict=True):
             rows.append(
                 {
@@ -257,7 +257,7 @@ def _fault_rows(
                     "blank": bool(one[0]),
                     "duplicate_of": double,
                     "watermark": mark,
-                    "watermark_known": len(own) >= probe_faults.LEAST_OUTPUTS,
+                    "watermark_known": len(own) >= faults.LEAST_OUTPUTS,
                 }
             )
     return rows
@@ -276,7 +276,7 @@ def _video_rows(
             place += 1
             continue
         steady, flicker, motion, frames = facts[item.sha256]
-        enough = frames >= probe_video.LEAST_FRAMES
+        enough = frames >= video.LEAST_FRAMES
         row: dict[str, Any] = {
             **item.row,
             "kind": VIDEO,
@@ -294,10 +294,10 @@ def _video_rows(
             levelled = levelled[np.isfinite(levelled).all(axis=1)]
             number = len(levelled)
             if enough:
-                row["subject_steadiness"] = probe_video.subject_steadiness(levelled)
+                row["subject_steadiness"] = video.subject_steadiness(levelled)
             if enough and styles:
                 path = styles[-1].outputs[place : place + number]
-                row["style_drift"] = probe_video.style_drift(path)
+                row["style_drift"] = video.style_drift(path)
             place += number
         rows.append(row)
     return rows

@@ -18,23 +18,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import errors, manifest, parts, slurm_tasks
+from bench import errors, manifest, parts
 from bench.cards import write_run_card
-from bench.crew_view import State, View, view
-from bench.driving import absolute
+from bench.crew import slurm_tasks
+from bench.crew.driving import absolute
+from bench.crew.estimates import estimates_of, task_of
+from bench.crew.ledger import Ledger
+from bench.crew.scheduling import DEATHS, Estimate, Schedule, Share, Task
+from bench.crew.slurm_jobs import executor_of, is_over, job_of, result_of
+from bench.crew.slurm_tasks import SlurmTask
+from bench.crew.slurm_work import Work, settle
+from bench.crew.view import State, View, view
+from bench.crew.worker import code_hash
 from bench.errors import PinluError, RequestError, WorkError
-from bench.estimates import estimates_of, task_of
 from bench.files import read_rows
 from bench.generate import Summary, what_is_due
-from bench.ledger import Ledger
 from bench.parts import Wanted
 from bench.request import Request, SlurmOptions
 from bench.run import Run, run_on_disk, with_environment
-from bench.scheduling import DEATHS, Estimate, Schedule, Share, Task
-from bench.slurm_jobs import executor_of, is_over, job_of, result_of
-from bench.slurm_tasks import SlurmTask
-from bench.slurm_work import Work, settle
-from bench.worker import code_hash
 
 POLLED_EVERY = 2.0
 """Seconds between two looks at the tasks' parts."""
