@@ -146,6 +146,7 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
     add("--revision", help="of a network on the hub (its newest)")
     add("--references", type=Path, help="folder of reference works with a metadata.jsonl")
     add("--texts", type=Path, metavar="FILE", help="a probe.yaml in the place of the suite's")
+    add("--languages", type=names, default=(), help="of these texts, what the network reads (all)")
     add(
         "--batch-size",
         type=positive,
@@ -314,6 +315,7 @@ def _probe(options: argparse.Namespace) -> int:
         revision=options.revision,
         references=options.references,
         texts=options.texts,
+        languages=options.languages,
         batch_size=options.batch_size,
         workers=options.workers,
     )

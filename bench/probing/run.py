@@ -74,6 +74,7 @@ def probe(
     revision: str | None = None,
     references: Path | None = None,
     texts: Path | None = None,
+    languages: Sequence[str] = (),
     batch_size: int = 32,
     workers: int | None = None,
 ) -> Probed:
@@ -86,6 +87,7 @@ def probe(
         revision: of a network on the hub.
         references: a folder of reference works with a `metadata.jsonl`.
         texts: a `probe.yaml` in the place of the suite's own.
+        languages: of its texts, those that the network reads; all where none is named.
         batch_size: pictures per forward pass.
         workers: threads that read and decode; by default the number of cores.
 
@@ -99,7 +101,7 @@ def probe(
     suite = load_suite(str(run / "suite.yaml"))
     outputs = items_of_run(run, suite)
     works = items_of_references(references, suite) if references is not None else []
-    ensembles = find_probe_texts(suite, texts)
+    ensembles = find_probe_texts(suite, texts, languages)
     name = network or usual_network(content)
     seer = None if name == NO_NETWORK else load_network(name, revision)
     if seer is not None and seer.head and not set(suite.traditions) <= set(seer.traditions):
@@ -118,7 +120,8 @@ def probe(
             texts=ensembles,
         )
         _write_tables(run, found)
-        report = {**found.report, "faults": list(looked.faults)}
+        read = list(languages) or "all"
+        report = {**found.report, "text_languages": read, "faults": list(looked.faults)}
         write_whole(
             run / REPORT,
             (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode(),

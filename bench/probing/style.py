@@ -79,7 +79,8 @@ def fit_linear_head(
     """Fit multinomial logistic regression on references by stratified cross-validation.
 
     The ridge penalty is the one with the best held-out likelihood, the temperature (Guo et al.
-    2017) is fitted on held-out logits, and the head returned is fitted on all works.
+    2017) is fitted on held-out logits, and the head returned is fitted on all works. What is held
+    out is calibrated fold by fold, by the temperature of the other folds' held-out logits.
 
     Args:
         embeddings: (n, width).
@@ -104,7 +105,16 @@ def fit_linear_head(
     temperature = fit_temperature(logits, classes)
     head = _fit(rows, classes, penalty)
     head = LinearHead(head.centre, head.scale, head.weights, head.bias, temperature)
-    return Fitted(head, softmax(logits / temperature), penalty)
+    return Fitted(head, _calibrated(logits, classes, folds), penalty)
+
+
+def _calibrated(logits: Array, classes: Whole, folds: Whole) -> Array:
+    """Return probabilities of held-out logits, each fold's by a temperature that did not see it."""
+    found = np.zeros_like(logits)
+    for fold in np.unique(folds):
+        out = folds == fold
+        found[out] = softmax(logits[out] / fit_temperature(logits[~out], classes[~out]))
+    return found
 
 
 def stratified_folds(classes: Whole, groups: Sequence[str], seed: int) -> Whole:

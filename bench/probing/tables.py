@@ -83,9 +83,9 @@ def tables(
         styles, report["not_computed"] = _styles(
             network, seen, works, shown, suite=suite, texts=texts
         )
-        for style in styles:
-            rows += _style_rows(style, outputs, works, seen)
-            report["probes"].append({"probe": style.probe, **style.facts})
+        for way in styles:
+            rows += _style_rows(way, outputs, works, seen)
+            report["probes"].append({"probe": way.probe, **way.facts})
         diversity = _diversity(outputs, works, embedded, suite.home)
         diversity["network"] = network.name
     rows += _video_rows(outputs, facts, embedded, styles)
@@ -122,6 +122,8 @@ def _styles(
     codes = np.array([suite.traditions.index(work.row["target"]) for work in works], dtype=np.int64)
     flat = np.concatenate(seen) if seen else np.empty((0, 0), np.float32)
     works_flat = np.concatenate([one[:1] for one in shown]) if shown else flat[:0]
+    # works that do not tell traditions apart teach and judge no probe: they are told like outputs
+    tell = np.array([work.row["diagnosticity"] in {"", "distinct"} for work in works], dtype=bool)
 
     def add(
         method: str,
@@ -130,7 +132,8 @@ def _styles(
         held_out: npt.NDArray[np.float64],
         more: Mapping[str, Any],
     ) -> None:
-        facts = dict(more) | _confusion_facts(held_out, codes, suite.traditions, classes)
+        facts = dict(more)
+        facts |= _confusion_facts(held_out[tell], codes[tell], suite.traditions, classes)
         name = f"{method}:{network.name}"
         styles.append(_Style(name, tuple(classes), told, held_out, facts))
 
@@ -158,18 +161,21 @@ def _styles(
         )
         number = {name: len(of_class) for name, of_class in texts.items()}
         add("zero-shot", tuple(texts), told, held_out, {"texts": number})
-    lacking = _lacking(works, codes, suite)
+    telling = [work for work, one in zip(works, tell, strict=True) if one]
+    lacking = _lacking(telling, codes[tell], suite)
     if lacking:
         not_computed["linear"] = lacking
     elif len(flat):
-        groups = [str(work.row["work"]) for work in works]
-        fitted = style.fit_linear_head(works_flat, codes, groups=groups, seed=_SEED)
+        groups = [str(work.row["work"]) for work in telling]
+        fitted = style.fit_linear_head(works_flat[tell], codes[tell], groups=groups, seed=_SEED)
+        held_out = fitted.head.predict(works_flat)
+        held_out[tell] = fitted.held_out
         more = {
             "temperature": fitted.head.temperature,
             "penalty": fitted.penalty,
             "folds": style.FOLDS,
         }
-        add("linear", suite.traditions, fitted.head.predict(flat), fitted.held_out, more)
+        add("linear", suite.traditions, fitted.head.predict(flat), held_out, more)
     return styles, not_computed
 
 
@@ -215,7 +221,7 @@ def _confusion_facts(
 
 
 def _style_rows(
-    style: _Style,
+    way: _Style,
     outputs: Sequence[Item],
     works: Sequence[Item],
     seen: Sequence[npt.NDArray[np.float32]],
@@ -224,14 +230,14 @@ def _style_rows(
     rows, place = [], 0
     chances = []
     for own in seen:
-        chances.append(style.outputs[place : place + len(own)].mean(axis=0))
+        chances.append(way.outputs[place : place + len(own)].mean(axis=0))
         place += len(own)
     for item, chance in [
         *zip(outputs, chances, strict=True),
-        *zip(works, style.references, strict=True),
+        *zip(works, way.references, strict=True),
     ]:
-        told = {f"{CHANCE}{name}": float(p) for name, p in zip(style.classes, chance, strict=True)}
-        rows.append({**item.row, "kind": STYLE, "probe": style.probe, **told})
+        told = {f"{CHANCE}{name}": float(p) for name, p in zip(way.classes, chance, strict=True)}
+        rows.append({**item.row, "kind": STYLE, "probe": way.probe, **told})
     return rows
 
 

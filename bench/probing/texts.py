@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,8 +25,15 @@ class ProbeFile(FileModel):
     labels: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
-def read_probe_texts(path: Path, suite: Suite) -> Mapping[str, tuple[str, ...]]:
-    """Return the texts of every class in all languages, traditions first and in the suite's order.
+def read_probe_texts(
+    path: Path, suite: Suite, languages: Sequence[str] = ()
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the texts of every class, traditions first and in the suite's order.
+
+    Args:
+        path: a `probe.yaml`.
+        suite: whose traditions they are.
+        languages: that the network reads; all where none is named.
 
     Raises:
         FileFormatError: a tradition has no text, or a class is neither one nor `other`.
@@ -39,23 +46,31 @@ def read_probe_texts(path: Path, suite: Suite) -> Mapping[str, tuple[str, ...]]:
                 f"{path}: unknown class {name!r}; the suite's are {', '.join(wanted)}"
             )
     texts = {
-        name: tuple(text for texts in file.ensembles.get(name, {}).values() for text in texts)
+        name: tuple(
+            text
+            for language, texts in file.ensembles.get(name, {}).items()
+            if not languages or language in languages
+            for text in texts
+        )
         for name in wanted
     }
     for name in suite.traditions:
         if not texts[name]:
-            raise FileFormatError(f"{path}: {name!r} has no text in any language")
+            said = " or ".join(languages) or "any language"
+            raise FileFormatError(f"{path}: {name!r} has no text in {said}")
     return {name: found for name, found in texts.items() if found}
 
 
-def find_probe_texts(suite: Suite, given: Path | None) -> Mapping[str, tuple[str, ...]] | None:
+def find_probe_texts(
+    suite: Suite, given: Path | None, languages: Sequence[str] = ()
+) -> Mapping[str, tuple[str, ...]] | None:
     """Return the texts in `given`, else those of the suite of that name here; None where it has none."""
     if given is not None:
         if not given.is_file():
             raise RequestError(f"{given} is not there: --texts wants a probe.yaml")
-        return read_probe_texts(given, suite)
+        return read_probe_texts(given, suite, languages)
     path = _path_of(suite)
-    return read_probe_texts(path, suite) if path else None
+    return read_probe_texts(path, suite, languages) if path else None
 
 
 def probe_labels(suite: Suite) -> dict[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from bench.probing.diversity import vendi, vendi_of_samples
 from bench.probing.embeddings import Cache, load_network
 from bench.probing.items import Item, items_of_references, worked_ahead
 from bench.probing.run import probe
+from bench.probing.texts import read_probe_texts
 from bench.suites import load_suite
 from tests.bench.probing.material import noise, painted_run, references, suite, tiny_network
+from tests.conftest import write_yaml
 
 FAITHFUL = {"chinese": "chinese", "none": "chinese"}
 DRIFTING = {"chinese": "western", "none": "western"}
@@ -215,6 +218,35 @@ def test_a_texts_file_must_know_every_tradition(made: tuple[Path, Path], tmp_pat
     texts.write_text("ensembles: {chinese: {en: [a]}, japanese: {en: [b]}}", encoding="utf-8")
     network = tiny_network("clip", tmp_path / "tiny")
     assert main(["probe", str(made[0]), "--network", str(network), "--texts", str(texts)]) == 2
+
+
+def test_only_the_languages_that_a_network_reads_are_read_to_it(tmp_path: Path) -> None:
+    known = load_suite(suite(tmp_path))
+    path = tmp_path / "probe.yaml"
+    both = {name: {"zh": ["甲"], "en": [f"a {name}"]} for name in known.traditions}
+    write_yaml(path, {"ensembles": both})
+    assert set(read_probe_texts(path, known)["chinese"]) == {"甲", "a chinese"}
+    assert read_probe_texts(path, known, ["en"])["chinese"] == ("a chinese",)
+    with pytest.raises(FileFormatError, match="has no text in fr"):
+        read_probe_texts(path, known, ["fr"])
+
+
+def test_works_that_do_not_tell_traditions_apart_teach_no_head(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(made[1], tmp_path / "works"))
+    rows = list(read_rows(folder / "metadata.jsonl"))
+    shared = [row | {"diagnosticity": "shared"} for row in rows if row["tradition"] == "western"]
+    rest = [row for row in rows if row["tradition"] != "western"]
+    (folder / "metadata.jsonl").unlink()
+    append_rows(folder / "metadata.jsonl", [*rest, *shared])
+    run = Path(shutil.copytree(made[0], tmp_path / "run"))
+    done = probe(run, network="atelier-probe", references=folder)
+    assert "0 references of western" in done.report["not_computed"]["linear"]
+    (told,) = (one for one in done.report["probes"] if one["probe"].startswith("trained"))
+    assert told["references"] == len(rest)
+    table = pd.read_parquet(run / "probes.parquet")
+    assert (table["diagnosticity"] == "shared").any()
 
 
 def test_few_pictures_are_decoded_ahead_however_many_there_are() -> None:
