@@ -70,7 +70,12 @@ def start(request: Request, run: Path, *options: str) -> subprocess.Popen[str]:
     for name, value in (request.arguments or {}).items():
         command += ["--set", f"{name}={value}"]
     pipe = subprocess.PIPE
-    return subprocess.Popen([*command, *options], stdout=pipe, stderr=pipe, text=True)
+    # a test run in the background ignores Ctrl-C, and its children would too
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen([*command, *options], stdout=pipe, stderr=pipe, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def begun(run: Path, name: str) -> list[int]:
