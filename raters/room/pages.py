@@ -62,7 +62,9 @@ def door_page(
     with t.reading(room.engine) as connection:
         done, total = progress(connection, rater)
     texts = catalogue(room.protocol.modality)[language]["door"]
-    values = {"minutes": room.minutes, "done": done, "total": total}
+    # a plan of half a minute takes one too
+    minutes = texts["minutes"].format(count=room.minutes) if room.minutes > 1 else texts["minute"]
+    values = {"minutes": minutes, "done": done, "total": total}
     door = {
         **texts,
         "back": texts["back"].format(**values),

@@ -17,6 +17,7 @@ from raters.export import tables
 from raters.room import create_app, serve
 from raters.room.texts import HERE, catalogue, label, preferred
 from raters.study import invite, lock, open_study, status, withdraw
+from tests.conftest import write_yaml
 from tests.raters.material import UNSPEAKABLE
 
 OURS = {"sec-fetch-site": "same-origin"}
@@ -374,6 +375,27 @@ def test_of_clips_the_room_speaks_as_of_clips() -> None:
     assert texts["door"]["consent"] == catalogue()["zh"]["door"]["consent"]
     for part in (texts["door"]["sections"][0], texts["room"]["pair"], texts["room"]["manner"]):
         assert "幅" not in str(part)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "language", "told"),
+    [
+        (0, "en", "About 1 minute in all"),
+        (1, "en", "About 1 minute in all"),
+        (2, "en", "About 2 minutes in all"),
+        (1, "zh", "全部做完约 1 分钟，"),
+        (40, "zh", "全部做完约 40 分钟，"),
+    ],
+)
+def test_the_consent_page_counts_minutes_as_people_do(
+    study: Path, minutes: int, language: str, told: str
+) -> None:
+    content = read_yaml(study / "study.yaml")
+    content["plan"]["minutes"] = minutes
+    write_yaml(study / "study.yaml", content)
+    (link,) = invite(study, 1, base_url="", language=language)
+    with TestClient(create_app(study), base_url="https://testserver") as client:
+        assert told in client.get(link).text
 
 
 def test_unknown_traditions_are_called_by_their_id() -> None:
