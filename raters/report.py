@@ -111,10 +111,12 @@ def deviations(facts: Mapping[str, Any], language: str) -> list[str]:
 
 def _stimuli(connection: Connection) -> dict[str, Any]:
     rows = connection.execute(select(t.stimulus)).all()
-    sizes = Counter(f"{row.width} × {row.height}" for row in rows)
+    pictures = [row for row in rows if not row.file.endswith(".json")]  # not analyses of them
+    sizes = Counter(f"{row.width} × {row.height}" for row in pictures)
     seconds = [row.seconds for row in rows if row.seconds is not None]
     return {
         "number": len(rows),
+        "analyses": len(rows) - len(pictures),
         "sizes": dict(sizes.most_common(5)),
         "seconds": (min(seconds), max(seconds)) if seconds else None,
         "anchors": sum(bool(row.anchor) for row in rows),

@@ -13,11 +13,17 @@ HERE = Path(__file__).parent
 PAGE = HERE / "page"
 
 
+OTHERWISE = {"video": "clips.yaml", "understanding": "analyses.yaml"}
+"""What is said otherwise of what is not a picture, by modality."""
+
+
 @cache
 def catalogue(modality: str = "image") -> Mapping[str, Any]:
-    """Return language → what the room says in it; of clips it speaks as of clips."""
+    """Return language → what the room says in it; of clips and analyses it speaks as of those."""
     content: Mapping[str, Any] = read_yaml(HERE / "texts.yaml")
-    return _over(content, read_yaml(HERE / "clips.yaml")) if modality == "video" else content
+    if modality not in OTHERWISE:
+        return content
+    return _over(content, read_yaml(HERE / OTHERWISE[modality]))
 
 
 def _over(texts: Any, others: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from bench.cli import main
 from bench.errors import ConflictError, FileFormatError, RequestError
@@ -23,9 +25,11 @@ from raters.invitations import enrol_raters
 from raters.payloads import SIDES, Answer, check_payload
 from raters.people import start
 from raters.position import position
+from raters.room import create_app
+from raters.room.texts import catalogue
 from raters.simulated import Look, simulate
 from raters.store import owns, respond
-from raters.study import create, status
+from raters.study import create, invite, status
 from tests.raters.readings import MODELS, readings_config, readings_run, readings_study
 
 SCALES = ("correct", "deep", "well-founded", "terms")
@@ -216,6 +220,32 @@ def test_an_analysis_holds_its_text_as_it_is(study: Path) -> None:
     assert set(section["question"]) == {"zh", "en"}
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_consent_is_to_reading_analyses_and_to_nothing_else(study: Path, language: str) -> None:
+    (link,) = invite(study, 1, base_url="", language=language)
+    with TestClient(create_app(study), base_url="https://testserver") as client:
+        page = client.get(link).text
+        assert client.post(link, data={"consent": "yes"}, follow_redirects=False).is_redirect
+        setup = client.get("/room/setup").json()
+    does = {
+        "zh": ("程序怎样讲画", "讲解", "打分", "说错", "代号", "退出"),
+        "en": ("How programs write about paintings", "two analyses", "rate each", "wrong", "code"),
+    }
+    for said in does[language]:
+        assert said in page
+    of_pictures, own = catalogue()[language], catalogue("understanding")[language]
+    for part in (of_pictures["door"]["title"], of_pictures["door"]["lead"]):
+        assert part not in page
+    for part in re.split(r"[。；;.]", of_pictures["door"]["sections"][0]["text"]):
+        assert not part.strip() or part.strip() not in page
+    assert setup["debriefing"][language] == own["debriefing"] != of_pictures["debriefing"]
+    assert setup["texts"][language]["room"]["help_text"] == own["room"]["help_text"]
+    # what is looked for is not told
+    for stray in ("误读", "misread", "传统", "tradition", "西方", "Western"):
+        assert stray not in page
+        assert stray not in setup["debriefing"][language]
+
+
 def test_the_organisers_view_and_the_report_speak_of_analyses(tmp_path: Path) -> None:
     study = readings_study(tmp_path)
     judge_all(study, 1)
@@ -225,5 +255,11 @@ def test_the_organisers_view_and_the_report_speak_of_analyses(tmp_path: Path) ->
     assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
     report = next((tmp_path / "tables").glob("report.md")).read_text(encoding="utf-8")
     assert "two models' analyses of it, side by side" in report
+    assert "9 analyses of 3 works" in report
+    written = (tmp_path / "tables" / "report.zh.md").read_text(encoding="utf-8")
+    assert "讲解 9 篇，所讲的作品 3 件" in written
+    for text in (report, written):
+        for stray in ("hidden references", "first phase", "per item", "混有参照", "每件", "各属"):
+            assert stray not in text
     with pytest.raises(RequestError, match="cannot read analyses"):
         simulate(study, look=lambda _: Look({}, 0.5), rng=np.random.default_rng(0))

@@ -56,6 +56,11 @@ def test_a_rater_draws_reads_marks_and_judges_and_learns_no_name(
             assert (
                 "<script>alert('x')</script>" in page.locator(".room-analysis").first.inner_text()
             )
+            page.keyboard.press("?")
+            told = page.locator("dialog[data-kind=help]").inner_text()
+            assert "Press a sentence once" in told
+            assert "fault in the picture" not in told
+            page.keyboard.press("Escape")
             passage = page.locator(".room-passage").nth(1)
             passage.focus()
             page.keyboard.press("Enter")

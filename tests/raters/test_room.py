@@ -348,7 +348,7 @@ def test_a_fault_of_the_server_is_told_in_a_sentence(
     assert "failed" in caplog.text
 
 
-@pytest.mark.parametrize("modality", ["image", "video"])
+@pytest.mark.parametrize("modality", ["image", "video", "understanding"])
 def test_both_languages_say_the_same_things(modality: str) -> None:
     def shape(content: Any) -> Any:
         if isinstance(content, dict):
@@ -369,6 +369,7 @@ def test_of_clips_the_room_speaks_as_of_clips() -> None:
 
     clips = read_yaml(HERE / "clips.yaml")
     assert known(clips, catalogue())
+    assert known(read_yaml(HERE / "analyses.yaml"), catalogue())
     texts = catalogue("video")["zh"]
     assert "短片" in texts["door"]["title"]
     assert len(texts["door"]["sections"]) == 4

@@ -19,7 +19,8 @@ export function closeWindow() {
 
 export function openHelp() {
   const clips = room.setup.modality === "video";
-  const { flags, remark } = room.setup.ask;
+  const { remark } = room.setup.ask;
+  const flags = room.setup.ask.flags && !room.setup.marks.length; // of analyses sentences are marked
   const list = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
   const elsewhere = elsewhereOffer({ say, get: getCode });
   openWith("help", help(list, { keys: keysOfOptions(room.setup), say, close: closeWindow, elsewhere }));
