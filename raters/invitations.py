@@ -83,7 +83,14 @@ def invite_all(
                 )
             _refuse_language(one.language, protocol)
             ((_, token),) = enrol_raters(
-                connection, protocol, 1, group=one.group, simulated=False, rng=rng, days=days
+                connection,
+                protocol,
+                1,
+                group=one.group,
+                simulated=False,
+                language=one.language,
+                rng=rng,
+                days=days,
             )
             links.append(_link(base_url, token, one.language))
     return links
@@ -94,7 +101,8 @@ def invite_again(
 ) -> str:
     """Return a new link for a rater who was invited before; earlier links of theirs are void.
 
-    Who lost the browser's session comes in by it and goes on; open sessions stay open. Who was
+    It opens in `language`, else in the one that the rater uses or was invited in. Who lost the
+    browser's session comes in by it and goes on; open sessions stay open. Who was
     revoked after having started may come in again.
 
     Raises:
@@ -118,7 +126,7 @@ def invite_again(
         connection.execute(update(t.rater).where(t.rater.c.id == row.id).values(revoked_at=None))
         add_link(connection, row.id, token, None if days is None else timedelta(days=days))
         note(connection, "invited again", row.id)
-    return _link(base_url, token, language)
+    return _link(base_url, token, language or row.room_language)
 
 
 def enrol_raters(
@@ -128,6 +136,7 @@ def enrol_raters(
     *,
     group: str,
     simulated: bool,
+    language: str = "",
     rng: np.random.Generator,
     days: float | None = None,
 ) -> list[tuple[str, str]]:
@@ -152,6 +161,7 @@ def enrol_raters(
             token=token,
             group=group,
             simulated=simulated,
+            language=language,
             expires_at=ends,
         )
         note(

@@ -61,9 +61,10 @@ def enrol(
     token: str,
     group: str,
     simulated: bool,
+    language: str = "",
     expires_at: str | None = None,
 ) -> str:
-    """Add a rater for a block and return the pseudonym."""
+    """Add a rater for a block and return the pseudonym; `language` is "" until it is known."""
     number = (connection.scalar(select(func.count()).select_from(t.rater)) or 0) + 1
     pseudonym = f"r{number:03}"
     connection.execute(
@@ -73,7 +74,7 @@ def enrol(
             token_hash=hashed(token),
             rater_group=group,
             simulated=simulated,
-            room_language=protocol.languages[0],
+            room_language=language,
             label_order=label_order(protocol, token),
             created_at=now(),
             expires_at=expires_at,

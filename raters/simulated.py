@@ -105,7 +105,13 @@ def simulate(
         for _ in range(number):
             with t.writing(engine) as connection:
                 ((rater, _token),) = enrol_raters(
-                    connection, protocol, 1, group=SIMULATED, simulated=True, rng=rng
+                    connection,
+                    protocol,
+                    1,
+                    group=SIMULATED,
+                    simulated=True,
+                    language=protocol.languages[0],
+                    rng=rng,
                 )
                 given += _do_all(
                     connection, rater, protocol, draw_temper(rng), rng, look_at=look_at

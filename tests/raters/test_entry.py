@@ -121,6 +121,23 @@ def test_codes_expire_are_not_guessed_and_come_from_our_pages_alone(
     assert last.status_code == 429
 
 
+def test_a_new_link_opens_in_the_raters_language(
+    study: Path, browsers: Callable[[], TestClient]
+) -> None:
+    for language in ("zh", "en"):
+        invite(study, 1, base_url="", language=language)
+    (open_one,) = invite(study, 1, base_url="")
+    assert invite_again(study, "r001", base_url="").endswith("?language=zh")
+    assert invite_again(study, "r002", base_url="").endswith("?language=en")
+    assert invite_again(study, "r002", base_url="", language="zh").endswith("?language=zh")
+    # one whose language is not known yet has the browser's, and then what was chosen
+    assert "?" not in invite_again(study, "r003", base_url="")
+    again = invite_again(study, "r003", base_url="")
+    browsers().post(f"{again}?language=en", data=CONSENT)
+    assert invite_again(study, "r003", base_url="").endswith("?language=en")
+    assert browsers().get(open_one).status_code == 410
+
+
 def test_a_new_link_leads_back_and_earlier_ones_are_void(
     study: Path, browsers: Callable[[], TestClient]
 ) -> None:
