@@ -24,7 +24,7 @@ def checked(
     side; `carry_over` how often one model came right after another one, 1 being chance; `twice` how
     often a scene came again within a session; `repeats_apart` how many sessions a hidden repeat
     comes after its first time, at the least; `without_two_raters` the worst that is left when any
-    two raters drop out.
+    two raters drop out, None where the study has no such task.
     """
     by_id = {item.id: item for item in items}
     own = [[by_id[task.stimuli[0]] for task in block if _counts(task)] for block in planned]
@@ -221,17 +221,35 @@ def _without_two(
         judged[list(raters), number[name]] = 1
     makers = sorted(_makers(pairs))
     of = {frozenset((pair.first, pair.second)): pair.makers for pair in pairs}
-    edges = [
-        {of[frozenset(task.stimuli)] for task in block if task.kind == "pair"} for block in planned
+    place = {pair: index for index, pair in enumerate(of)}
+    voted = np.zeros((len(planned), len(of)), int)
+    for rater, block in enumerate(planned):
+        for task in block:
+            if task.kind == "pair":
+                voted[rater, place[frozenset(task.stimuli)]] += 1
+    shown = [[pair for pair, index in place.items() if row[index]] for row in voted]
+    edges = [{of[pair] for pair in own} for own in shown]
+    singles = bool(judged.any())
+    # where nothing is looked at singly, raters meet in what they compare
+    held: list[set[Hashable]] = [
+        set(np.flatnonzero(row)) if singles else {name for pair in own for name in pair}
+        for row, own in zip(judged, shown, strict=True)
     ]
-    held = [set(np.flatnonzero(row)) for row in judged]
-    total, least, whole, linked = judged.sum(axis=0), len(planned), True, True
+    votes = voted.sum(axis=0)
+    total, least, fewest, whole, linked = judged.sum(axis=0), len(planned), len(planned), True, True
     for one, other in combinations(range(len(planned)), 2):
         left = total - judged[one] - judged[other]
         least = min(least, int(left.min(initial=len(planned))))
+        kept = votes - voted[one] - voted[other]
+        fewest = min(fewest, int(kept.min(initial=len(planned))))
         rest = [rater for rater in range(len(planned)) if rater not in {one, other}]
         whole = whole and connected(makers, [edge for rater in rest for edge in edges[rater]])
         linked = linked and connected(
             rest, [pair for pair in combinations(rest, 2) if held[pair[0]] & held[pair[1]]]
         )
-    return {"raters_per_item": least, "pairs_connected": whole, "raters_connected": linked}
+    return {
+        "raters_per_item": least if singles else None,
+        "votes_per_pair": fewest if pairs else None,
+        "pairs_connected": whole,
+        "raters_connected": linked,
+    }

@@ -29,7 +29,7 @@ from raters.plan import PLANNED
 from raters.protocol import CANNOT_TELL, OTHER, Protocol, write_protocol
 from raters.sources import Sources
 from raters.stimuli import SEALED, write_key, write_stimuli
-from raters.summary import plan_summary, summarise, warnings_of
+from raters.summary import plan_summary, plan_warnings, summarise, warnings_of
 from raters.tasks import LONGEST_SESSION, Block, Rules, seconds_of
 from raters.writing import fill_database, study_folder, write_sealed
 
@@ -152,7 +152,7 @@ def _create_of_answers(
             items=readings.items,
             pairs=pairs,
             plan=plan,
-            warnings=material.sources.warnings,
+            warnings=[*material.sources.warnings, *plan_warnings(plan)],
             masked=False,
         )
         write_key(material.candidates, material.names, study, anchors=())

@@ -20,6 +20,9 @@ PICTURE_SECONDS = {"attribution": 15.0, "scale": 10.0, "pair": 20.0, "detection"
 CLIP_SECONDS = {"attribution": 20.0, "scale": 12.0, "pair": 35.0, "detection": 10.0}
 """The same for clips of about five seconds."""
 
+MANY_REFERENCES = 0.8
+"""Share of references in a session above which they are the rule, and outputs stand out."""
+
 
 def seconds_table(
     file: StudyFile, modality: str, observed: Mapping[str, float] | None = None
@@ -134,13 +137,13 @@ def warnings_of(
         )
     found += _other_aspects(candidates)
     check = plan["check"]
-    if not check["pairs_connected"]:
-        found.append("the pairs do not connect all models: their strengths cannot be compared")
-    left = check["without_two_raters"]
-    if left["raters_per_item"] < 1:
-        found.append("if two raters drop out, some items may have no judgement left")
-    elif not (left["pairs_connected"] and left["raters_connected"]):
-        found.append("if two raters drop out, the plan may fall apart into groups without a link")
+    found += plan_warnings(plan)
+    share = check["share_of_references_in_a_session"][1]
+    if share > MANY_REFERENCES:
+        found.append(
+            f"in some session {share:.0%} of the pictures are references: raters may notice what the "
+            "others are; show more outputs, or fewer references (references.per_tradition)"
+        )
     if check["twice"]["singles"]:
         found.append(
             f"a scene comes twice in a session {check['twice']['singles']} times: more scenes, or "
@@ -149,6 +152,54 @@ def warnings_of(
     if not protocol.simulated and not protocol.plan.training:
         found.append("there are no training items: raters begin without an explained example")
     return found
+
+
+def plan_warnings(plan: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each weakness of who judges what, of whatever kind a study is."""
+    check = plan["check"]
+    found = []
+    if not check["pairs_connected"]:
+        found.append("the pairs do not connect all models: their strengths cannot be compared")
+    left = check["without_two_raters"]
+    if left["raters_per_item"] is None:
+        if left["votes_per_pair"] == 0:
+            found.append(
+                "the plan is small: if two raters drop out, some pairs may have no vote left"
+            )
+    elif left["raters_per_item"] < 1:
+        found.append("if two raters drop out, some items may have no judgement left")
+    if not (left["pairs_connected"] and left["raters_connected"]):
+        found.append("if two raters drop out, the plan may fall apart into groups without a link")
+    return found
+
+
+def summary_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Return a summary as lines to read, parts indented; what is empty or unknown is left out."""
+    lines = []
+    for name, value in summary.items():
+        if name == "size":
+            lines.append(f"size: {value[0]} × {value[1]}")
+        elif isinstance(value, Mapping):
+            parts = [f"  {part}: {_said(one)}" for part, one in value.items() if _is_told(one)]
+            lines += [f"{name}:", *parts] if parts else []
+        elif _is_told(value):
+            lines.append(f"{name}: {_said(value)}")
+    return lines
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and value not in ("", {}, [])
+
+
+def _said(value: Any) -> str:
+    """Say a value: spans as `2 to 5`, parts as `name value, name value`, yes and no."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(one)}" for name, one in value.items() if _is_told(one))
+    if isinstance(value, list):
+        return " to ".join(dict.fromkeys(map(_said, value)))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{round(value, 3):g}" if isinstance(value, float) else str(value)
 
 
 def _other_aspects(candidates: Sequence[Candidate]) -> list[str]:

@@ -108,6 +108,7 @@ def _add_plan(actions: Any, command: Adder) -> None:
 
 def _study_new(options: argparse.Namespace) -> int:
     from raters.study import create
+    from raters.summary import summary_lines
 
     made = create(
         options.config,
@@ -120,11 +121,7 @@ def _study_new(options: argparse.Namespace) -> int:
     )
     for warning in made.pop("warnings"):
         print(f"Warning: {warning}.", file=sys.stderr)
-    for name, value in made.items():
-        if isinstance(value, dict):
-            print(f"{name}:", *(f"  {part}: {told}" for part, told in value.items()), sep="\n")
-        else:
-            print(f"{name}: {value}")
+    print("\n".join(summary_lines(made)))
     return 0
 
 

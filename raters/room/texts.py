@@ -21,9 +21,9 @@ OTHERWISE = {"video": "clips.yaml", "understanding": "analyses.yaml"}
 def catalogue(modality: str = "image") -> Mapping[str, Any]:
     """Return language → what the room says in it; of clips and analyses it speaks as of those."""
     content: Mapping[str, Any] = read_yaml(HERE / "texts.yaml")
-    if modality not in OTHERWISE:
-        return content
-    return _over(content, read_yaml(HERE / OTHERWISE[modality]))
+    if modality in OTHERWISE:
+        content = _over(content, read_yaml(HERE / OTHERWISE[modality]))
+    return content
 
 
 def _over(texts: Any, others: Any) -> Any:

@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,32 @@ def test_every_pair_of_models_on_every_work_has_its_votes_and_sides_are_balanced
     assert set(votes.values()) == {2}
     left = Counter(row.first for row in rows)
     assert max(abs(left[row.first] - sum(r.second == row.first for r in rows)) for row in rows) <= 2
+
+
+def test_what_a_new_study_is_like_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, works = readings_run(tmp_path)
+    config = readings_config(tmp_path)
+    command = ["study", "new", str(config), "--run", str(run), "--references", str(works)]
+    assert main([*command, "--out", str(tmp_path / "study")]) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert "  twice: singles 0, pairs 6" in lines
+    assert "simulated: no" in lines
+    assert "pairs_per_rater: 4 to 5" in lines
+    for stray in ("{", "[", "None", "True", "False", "'"):
+        assert stray not in told.out
+    assert not any(
+        line.rstrip().endswith(":") and not after.startswith("  ")
+        for line, after in pairwise([*lines, ""])
+    )
+    small = "the plan is small: if two raters drop out, some pairs may have no vote left"
+    assert f"Warning: {small}." in told.err.splitlines()
+    wide = readings_config(tmp_path, analyses={"questions": ["depicted"], "votes_per_pair": 3})
+    plan = create(wide, [run], references=works, out=tmp_path / "wide")
+    assert plan["check"]["without_two_raters"]["votes_per_pair"] == 1
+    assert small not in plan["warnings"]
 
 
 def test_nothing_that_a_rater_reads_names_a_model(study: Path) -> None:

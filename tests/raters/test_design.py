@@ -14,6 +14,7 @@ from raters.balance import sides, spread
 from raters.checks import checked, connected
 from raters.design import blocks, drawn_anchors, further_block
 from raters.order import CarryOver, dealt_to_sessions, sequence
+from raters.summary import plan_warnings
 from raters.tasks import Block, Item, Pair, Rules, Task, seconds_of
 
 plans = st.fixed_dictionaries(
@@ -320,6 +321,18 @@ def test_a_plan_tells_what_two_losses_cost() -> None:
     lone = checked(made(items, pairs[:1], raters=3, votes_per_pair=1), items, pairs[:1], rules())
     assert lone["pairs_connected"]
     assert not lone["without_two_raters"]["pairs_connected"]
+    assert plan_warnings({"check": strong}) == []
+    assert plan_warnings({"check": lone})[-1].startswith(
+        "if two raters drop out, the plan may fall"
+    )
+
+
+def test_pairs_alone_are_checked_by_their_votes() -> None:
+    items, pairs = material(3, 6, 0)
+    own = checked(made([], pairs, votes_per_pair=3), items, pairs, rules())
+    assert own["without_two_raters"]["raters_per_item"] is None
+    assert own["without_two_raters"]["votes_per_pair"] == 1
+    assert plan_warnings({"check": own}) == []
 
 
 def test_the_share_of_references_is_told_of_short_sessions_where_there_are_no_longer_ones() -> None:

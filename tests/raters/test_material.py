@@ -292,6 +292,17 @@ def test_references_without_captions_are_warned_of(tmp_path: Path, run: Path) ->
     assert warned(summary, "4 of 9 references have no caption")
 
 
+def test_a_session_of_references_is_warned_of(tmp_path: Path, run: Path, references: Path) -> None:
+    few = {"targets": ["chinese"], "languages": ["zh"], "seeds": [0]}
+    for more, many in ((few, True), ({}, False)):
+        select = {"models": ["zebra-diffusion"], "scenes": ["heron"], **more}
+        config = write_config(tmp_path / "config", select=select, pairs=None)
+        summary = create(config, [run], references=references, out=tmp_path / f"study-{many}")
+        share = summary["check"]["share_of_references_in_a_session"][1]
+        assert (share > 0.8) == many
+        assert warned(summary, "% of the pictures are references") == many
+
+
 def test_a_whole_study_is_warned_of_nothing_but_what_it_lacks(
     tmp_path: Path, run: Path, references: Path
 ) -> None:
