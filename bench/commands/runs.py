@@ -331,7 +331,7 @@ def _check(options: argparse.Namespace) -> int:
     from bench.checking import check
     from bench.request import settings
     from leaderboard.compare import is_loss, is_undecided, to_record
-    from leaderboard.gate_page import gate_sentences
+    from leaderboard.gate_page import gate_sentences, headline
 
     done = check(
         options.model,
@@ -352,9 +352,11 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps([to_record(one) for one in done.verdicts], indent=1, allow_nan=False))
     else:
         print("\n".join(gate_sentences(done.verdicts)))
+        print(headline(done.verdicts, done.asked, done.reached))
         print(f"page: {done.page}")
     if is_undecided(done.verdicts):
-        print("pinlu: no verdict: nothing of the two could be compared", file=sys.stderr)
+        said = headline(done.verdicts, done.asked, done.reached)
+        print(f"pinlu: no verdict: {said}", file=sys.stderr)
         return 2
     return int(is_loss(done.verdicts) or bool(done.faults))
 
