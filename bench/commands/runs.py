@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -362,23 +363,35 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from bench.cards import IMPORTED
+    from bench.cards import still_to_make
     from bench.manifest import read_outputs, read_run, verify
 
     content = read_run(options.run)
-    planned = content.get("planned")
     faults = verify(options.run)
-    elsewhere = {one["id"] for one in content["models"] if one.get("pipeline") == IMPORTED}
     rows = read_outputs(options.run)
-    there = sum(row["model"] not in elsewhere for row in rows)
-    if planned is not None and there < planned:
-        faults.append(
-            f"{planned - there} of {planned} planned outputs are not made: generate again"
-        )
+    again = _again(faults, content["models"])
+    if unmade := still_to_make(content, rows):
+        planned = content["planned"]
+        faults.append(f"{unmade} of {planned} planned outputs are not made: generate again")
     for fault in faults:
         print(fault)
-    print(f"{options.run}: {len(rows)} outputs, {'nothing wrong' if not faults else 'see above'}")
+    said = f"see above{again}" if faults else "nothing wrong"
+    print(f"{options.run}: {len(rows)} outputs, {said}")
     return 1 if faults else 0
+
+
+def _again(faults: Sequence[str], models: Sequence[Mapping[str, Any]]) -> str:
+    """Return what to do about files that are lost, changed or torn; "" where there are none."""
+    from bench.cards import IMPORTED
+
+    if not any(fault.startswith(("missing", "changed", "torn")) for fault in faults):
+        return ""
+    imported = [one.get("pipeline") == IMPORTED for one in models]
+    ways = ["generate"] * (not all(imported)) + ["import"] * any(imported)
+    what = "file that is changed or torn"
+    if any("the answer" in fault for fault in faults):
+        what = "changed answer's line in metadata.jsonl"
+    return f": delete each {what}, then {' or '.join(ways)} again"
 
 
 COMMANDS: dict[str, Command] = {
