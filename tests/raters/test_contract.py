@@ -32,7 +32,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
 
 STEP = {
     "assignment", "phase", "training", "session", "stimuli", "caption", "scales", "earlier",
-    "answer", "explanation", "instruction",
+    "answer", "explanation", "instruction", "analyses",
 }  # fmt: skip
 
 
@@ -111,6 +111,7 @@ def test_a_state_is_a_step_with_what_is_around_it(visitor: Visitor) -> None:
     assert len(state["ahead"]) == 8
     assert all(set(step) == STEP for step in state["ahead"])
     assert state["stimuli"][0]["kind"] == "image"
+    assert state["analyses"] == []
     assert not state["stimuli"][0]["play_once"]
     assert state["sessions"]["number"] == 1
     assert state["sessions"]["of"] == 2
