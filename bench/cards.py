@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench import manifest
 from bench.speedups import described
 
 IMPORTED = "imported"
 """What `run.yaml` names as the pipeline class of a model whose outputs were made elsewhere."""
+
+
+def still_to_make(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many planned outputs have no row yet, by `run.yaml` and the manifest."""
+    elsewhere = {one["id"] for one in content["models"] if one.get("pipeline") == IMPORTED}
+    there = sum(row["model"] not in elsewhere for row in rows)
+    return max((content.get("planned") or 0) - there, 0)
 
 
 def write_run_card(run: Path) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from leaderboard.compare import Verdict
 
 MOST_SEEDS = 16
-LEAST_SEEDS = 2
-"""Of one seed per prompt there is no diversity."""
+LEAST_SEEDS = 4
+"""As many as a verdict needs (`leaderboard.resampling.LEAST_SEEDS`): the noise of a seed is shared."""
 SCENE_VARIANCE, SEED_VARIANCE, OUTPUT_VARIANCE = 0.02, 0.02, 0.15
 """Of the difference of two models' leaks, per scene, seed and output: first guesses, for shares near a
 quarter; the page says what was reached."""
@@ -37,9 +37,10 @@ class Checked:
     verdicts: Sequence[Verdict]
     seconds: Mapping[str, float]
     """Device seconds per output by model."""
+    asked: float
     planned: float
     reached: float
-    """Half the width of the leak difference's interval: what was planned and what came."""
+    """Half the width of the leak difference's interval: what was asked, what was planned, what came."""
     faults: Sequence[str]
     page: Path
 
@@ -47,14 +48,16 @@ class Checked:
 def planned_half_width(scenes: int, languages: int, seeds: int) -> float:
     """Return the half-width of a 95 % interval for the leak difference of two models.
 
-    Var = 2 [σ²_scene / S + σ²_seed / K + σ²_output / (S L K)] with S scenes, L languages, K seeds.
+    Var = 2 [σ²_scene / S + σ²_seed / K + σ²_output / (S L K)] with S scenes, L languages, K seeds; the
+    first part has S − 1 degrees of freedom, the rest K − 1, Student's t those of both (Satterthwaite).
     """
-    variance = 2 * (
-        SCENE_VARIANCE / scenes
-        + SEED_VARIANCE / seeds
-        + OUTPUT_VARIANCE / (scenes * languages * seeds)
-    )
-    return 1.96 * math.sqrt(variance)
+    from scipy.stats import t as student
+
+    of_scenes = 2 * SCENE_VARIANCE / scenes
+    of_seeds = 2 * (SEED_VARIANCE / seeds + OUTPUT_VARIANCE / (scenes * languages * seeds))
+    variance = of_scenes + of_seeds
+    free = of_scenes**2 / max(scenes - 1, 1) + of_seeds**2 / max(seeds - 1, 1)
+    return float(student.ppf(0.975, variance**2 / free)) * math.sqrt(variance)
 
 
 def planned_seeds(scenes: int, languages: int, precision: float) -> int:
@@ -152,6 +155,7 @@ def check(
         theirs,
         verdicts,
         _seconds(run),
+        precision,
         planned_half_width(scenes, len(spoken), number),
         half_width(verdicts, "leak"),
         seen.faults,
@@ -191,6 +195,7 @@ def _write(checked: Checked, run: Path, out: Path, suite: str, plan: Mapping[str
             "baseline": checked.baseline,
             "suite": suite,
             "network": report["network"],
+            "asked": checked.asked,
             "planned": checked.planned,
             "reached": checked.reached,
             "seconds": checked.seconds,

@@ -83,7 +83,9 @@ def import_outputs(
     refused += more
     if refused:
         return Imported((), 0, refused, unlisted)
-    new = [entry for entry in entries if entry.job.key not in rows]
+    masters = bool(existing and existing.get("video_master"))
+    lost = set(rows) - manifest.kept(run, masters=masters) if rows else set()
+    new = [entry for entry in entries if entry.job.key not in rows or entry.job.key in lost]
     outputs = _enter(run, asked, model, new, hashes, before=rows.keys()) if new else []
     return Imported(outputs, len(entries) - len(new), (), unlisted)
 
@@ -178,7 +180,11 @@ def _enter(
     *,
     before: Iterable[str],
 ) -> list[Output]:
-    """Enter new outputs: files first, then the model in `run.yaml`, then all rows in one write."""
+    """Enter new outputs: files first, then the model in `run.yaml`, then all rows in one write.
+
+    Those that had a row before lost their file since, and get a new row.
+    """
+    keys = {entry.job.key for entry in entries}
     with manifest.opened(run):
         content = manifest.read_run(run) if (run / "run.yaml").exists() else _new_run(run, suite)
         if {row["key"] for row in manifest.read_outputs(run)} != set(before):
@@ -187,9 +193,10 @@ def _enter(
             outputs = _written(run, suite, entries, hashes, content.get("video_master", ""))
             models = [one for one in content["models"] if one["id"] != model["id"]]
             manifest.write_run(run, {**content, "models": [*models, dict(model)]})
+            manifest.forget_outputs(run, keys.intersection(before))
             manifest.append_outputs(run, outputs)
         except BaseException:
-            manifest.remove_unlisted(run, [entry.job.key for entry in entries], before)
+            manifest.remove_unlisted(run, keys, set(before) - keys)
             raise
         write_run_card(run)
     return outputs

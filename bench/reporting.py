@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,15 +78,34 @@ def score_answer_runs(
         rows = read_outputs(run)
         if not rows:
             raise RequestError(f"{run} has no answers yet: run pinlu generate")
+        missing = missing_answers(run)
         suite = load_suite(str(run / "suite.yaml"))
         held = graded(rows, suite, works_of(run), read_periods(run))
         table = pd.DataFrame(held, columns=pd.Index(Graded._fields))
         name = str(content["run"])
-        scores += score_answers(
+        found = score_answers(
             table, home=suite.home, traditions=suite.traditions, rng=rng, study=name, by=by
         )
-        scores += flag_scores(pd.DataFrame(rows), study=name)
+        found += flag_scores(pd.DataFrame(rows), study=name)
+        if missing:
+            found = [
+                replace(one, method="; ".join(part for part in (one.method, missing) if part))
+                for one in found
+            ]
+        scores += found
     return scores
+
+
+def missing_answers(run: Path) -> str:
+    """Return what to say of a run of answers that is not finished, "" of one that is."""
+    from bench.cards import still_to_make
+    from bench.manifest import read_outputs, read_run
+
+    content = read_run(run)
+    missing = still_to_make(content, read_outputs(run))
+    planned = content.get("planned")
+    verb = "is" if missing == 1 else "are"
+    return f"{missing} of {planned} planned answers {verb} not there yet" if missing else ""
 
 
 def is_run(path: Path) -> bool:

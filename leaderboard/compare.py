@@ -15,7 +15,7 @@ from leaderboard.plots import number
 from leaderboard.tabulate import interval_of
 from leaderboard.words import Words
 
-Outcome = Literal["better", "worse", "no difference shown", "not comparable"]
+Outcome = Literal["better", "worse", "no difference shown", "too few to tell", "not comparable"]
 
 _MORE_IS_BETTER = {"score_difference": True, "strength_difference": True, "leak_difference": False}
 
@@ -76,7 +76,8 @@ def is_loss(verdicts: Sequence[Verdict]) -> bool:
 
 def is_undecided(verdicts: Sequence[Verdict]) -> bool:
     """Say whether nothing could be compared, so that no loss could have been found either."""
-    return all(verdict.outcome == "not comparable" for verdict in verdicts)
+    undecided = {"not comparable", "too few to tell"}
+    return all(verdict.outcome in undecided for verdict in verdicts)
 
 
 def sentence(verdict: Verdict, words: Words) -> str:

@@ -2,7 +2,8 @@
 
 All differences are the model's less the baseline's on the same prompts, languages and seeds. They are
 drawn again over scenes and seeds (each draw gives scenes and seeds whole weights, and an output counts
-with their product: Owen 2007), since the noise of a seed is shared by all prompts.
+with their product: Owen 2007), since the noise of a seed is shared by all prompts. Of few scenes or
+seeds no interval is given, and the verdict is that they are too few to tell.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.compare import Outcome, Verdict
 from leaderboard.multiplicity import holm
 from leaderboard.probes import FAULTS, FROM_PROBE, STYLE
+from leaderboard.resampling import LEAST_SEEDS
 from leaderboard.selection import confirmatory, distinct
 
 Array = NDArray[np.float64]
@@ -28,8 +30,14 @@ Array = NDArray[np.float64]
 PREFERRED = ("linear", "trained", "zero-shot")
 """Which way of telling styles decides, where there are several."""
 RESAMPLES = 2000
+LEAST_SCENES = 6
+"""Where all of five scenes differ the same way, chance does as much in 2 of 2⁵ cases: above .05."""
+TOO_FEW = "too few to tell"
 _MORE_IS_BETTER = {"leak": False, "diversity": True, "language_gap": False, "faults": False}
 _CELL = ["prompt", "language", "seed"]
+
+Tested = tuple[Score, float]
+"""A difference and its two-sided p, NaN where it has no interval."""
 
 
 def gate(
@@ -79,10 +87,10 @@ def gate(
                 scores.append(_gap(own, column, replace(at, criterion="language_gap"), rng))
     scores.append(_diversity(diversity, replace(blank, criterion="diversity"), rng))
     scores.append(_faults(probes, replace(blank, criterion="faults"), rng))
-    p_values = [_p_of(score) for score in scores]
+    p_values = [p for _, p in scores]
     return [
         Verdict(score, p, corrected, _outcome(score, corrected))
-        for score, p, corrected in zip(scores, p_values, holm(p_values), strict=True)
+        for (score, p), corrected in zip(scores, holm(p_values), strict=True)
     ]
 
 
@@ -96,19 +104,19 @@ def deciding(of_style: pd.DataFrame) -> str:
     return there[0] if there else ""
 
 
-def _leak(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator) -> Score:
+def _leak(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator) -> Tested:
     pairs = _pairs(own, column, score)
     if pairs.empty:
-        return replace(score, reason="no common prompts")
+        return replace(score, reason="no common prompts"), math.nan
     return _drawn(score, pairs, lambda weight: _mean(pairs["difference"], weight), rng)
 
 
-def _gap(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator) -> Score:
+def _gap(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator) -> Tested:
     """|leak in one language less that in the other|, the model's less the baseline's."""
     pairs = _pairs(own, column, score)
     languages = distinct(pairs["language"]) if len(pairs) else []
     if len(languages) != 2:
-        return replace(score, reason="not asked in two languages")
+        return replace(score, reason="not asked in two languages"), math.nan
     first = (pairs["language"] == languages[0]).to_numpy()
 
     def wider(weight: Array) -> Array:
@@ -122,20 +130,23 @@ def _gap(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator)
     return _drawn(score, pairs, wider, rng)
 
 
-def _diversity(table: pd.DataFrame | None, score: Score, rng: np.random.Generator) -> Score:
+def _diversity(table: pd.DataFrame | None, score: Score, rng: np.random.Generator) -> Tested:
     if table is None:
-        return replace(score, reason="no network looked")
+        return replace(score, reason="no network looked"), math.nan
     within = table[(table["kind"] == "within") & (table["n"] > 1)].assign(seed="")
     pairs = _pairs(within, "vendi", score) if len(within) else within
     if pairs.empty:
-        return replace(score, reason="one picture per prompt")
-    return _drawn(score, pairs, lambda weight: _mean(pairs["difference"], weight), rng)
+        return replace(score, reason="one picture per prompt"), math.nan
+    number = int(within["n"].max())
+    return _drawn(
+        score, pairs, lambda weight: _mean(pairs["difference"], weight), rng, seeds=number
+    )
 
 
-def _faults(probes: pd.DataFrame, score: Score, rng: np.random.Generator) -> Score:
+def _faults(probes: pd.DataFrame, score: Score, rng: np.random.Generator) -> Tested:
     rows = probes[probes["kind"] == FAULTS]
     if rows.empty:
-        return replace(score, reason="no pictures were looked at")
+        return replace(score, reason="no pictures were looked at"), math.nan
     any_fault = (
         rows["blank"].fillna(value=False).astype(bool)
         | (rows["duplicate_of"].fillna("") != "")
@@ -143,7 +154,7 @@ def _faults(probes: pd.DataFrame, score: Score, rng: np.random.Generator) -> Sco
     )
     pairs = _pairs(rows.assign(fault=any_fault.astype(float)), "fault", score)
     if pairs.empty:
-        return replace(score, reason="no common prompts")
+        return replace(score, reason="no common prompts"), math.nan
     return _drawn(score, pairs, lambda weight: _mean(pairs["difference"], weight), rng)
 
 
@@ -159,42 +170,70 @@ def _pairs(rows: pd.DataFrame, column: str, score: Score) -> pd.DataFrame:
 
 
 def _drawn(
-    score: Score, pairs: pd.DataFrame, value_of: Callable[[Array], Array], rng: np.random.Generator
-) -> Score:
-    """Return the score with value and percentile interval over scenes and seeds.
+    score: Score,
+    pairs: pd.DataFrame,
+    value_of: Callable[[Array], Array],
+    rng: np.random.Generator,
+    *,
+    seeds: int | None = None,
+) -> Tested:
+    """Return the score with value and percentile interval over scenes and seeds, and its p.
 
-    `value_of` maps weights of the pairs, (pairs, draws), to values, (draws,).
+    `value_of` maps weights of the pairs, (pairs, draws), to values, (draws,). `seeds` is how many stand
+    behind each pair where the pairs themselves have none; they are then not drawn.
     """
     scene = pd.factorize(pairs["prompt"].str.partition("/")[0])[0]
     seed = pd.factorize(pairs["seed"])[0]
-    weight = np.ones((len(pairs), 1 + RESAMPLES))
-    facets = []
-    for name, codes in (("scenes", scene), ("seeds", seed)):
-        number = int(codes.max()) + 1
-        if number > 1:
-            drawn = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLES).T
-            weight[:, 1:] *= drawn[codes]
-            facets.append(name)
+    scenes, drawn_seeds = int(scene.max()) + 1, int(seed.max()) + 1
+    number = drawn_seeds if seeds is None else seeds
     score = replace(score, n_items=2 * len(pairs), n_values=len(pairs))
-    if not facets:
-        return replace(
-            score, value=float(value_of(weight[:, :1])[0]), reason="no interval: one output"
-        )
+    if scenes < LEAST_SCENES or number < LEAST_SEEDS:
+        value = float(value_of(np.ones((len(pairs), 1)))[0])
+        reason = f"{TOO_FEW}: {_of(scenes, 'scene')} and {_of(number, 'seed')}"
+        return replace(score, value=value, reason=reason), math.nan
+    tail = (1 - score.confidence) / 2
+    weight = np.ones((len(pairs), 1 + RESAMPLES))
+    parts = []
+    for size, codes in ((scenes, scene), (drawn_seeds, seed)):
+        if size > 1:
+            drawn = rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES).T
+            weight[:, 1:] *= drawn[codes]
+            parts.append((float(np.nanvar(value_of(drawn[codes].astype(np.float64)))), size))
+    facets = "scenes" if seeds is not None else "scenes and seeds"
     draws = value_of(weight)
     known = draws[1:][np.isfinite(draws[1:])]
-    tail = (1 - score.confidence) / 2
     low, high = np.quantile(known, [tail, 1 - tail])
-    # a bootstrap of few units is too narrow: widened as Student's t is beside the normal
-    fewest = min(int(codes.max()) + 1 for codes in (scene, seed) if codes.max() > 0)
-    widen = math.sqrt(fewest / (fewest - 1))
+    larger, freedom = _small_sample(parts)
+    reach = float(student.ppf(1 - tail, freedom))
+    widen = larger * reach / float(student.ppf(1 - tail, math.inf))
     value = float(draws[0])
-    return replace(
+    found = replace(
         score,
         value=value,
         low=value + widen * min(float(low) - value, 0.0),
         high=value + widen * max(float(high) - value, 0.0),
-        method=f"paired by prompt and seed; percentile bootstrap ({RESAMPLES}) over {' and '.join(facets)}",
+        method=f"paired by prompt and seed; percentile bootstrap ({RESAMPLES}) over {facets}, "
+        f"widened to Student's t",
     )
+    return found, _p_of(found, reach, freedom)
+
+
+def _small_sample(parts: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """Return what a bootstrap's standard error is to be multiplied by, and its degrees of freedom.
+
+    Args:
+        parts: of each facet the variance when it alone is drawn, and its number of units n. The variance
+            is too small by (n − 1)/n; degrees of freedom are Satterthwaite's (1946).
+    """
+    whole = [variance * size / (size - 1) for variance, size in parts]
+    if not sum(whole):
+        return 1.0, float(min(size for _, size in parts) - 1)
+    squares = sum(one**2 / (size - 1) for one, (_, size) in zip(whole, parts, strict=True))
+    return math.sqrt(sum(whole) / sum(variance for variance, _ in parts)), sum(whole) ** 2 / squares
+
+
+def _of(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _mean(values: pd.Series, weight: Array, where: NDArray[np.bool_] | None = None) -> Array:
@@ -205,17 +244,17 @@ def _mean(values: pd.Series, weight: Array, where: NDArray[np.bool_] | None = No
     return found
 
 
-def _p_of(score: Score) -> float:
-    """Return the two-sided p from the interval's width; 1 where nothing differs at all."""
-    if not (math.isfinite(score.value) and math.isfinite(score.low)):
-        return math.nan
-    error = (score.high - score.low) / (2 * norm.ppf(0.5 + score.confidence / 2))
+def _p_of(score: Score, reach: float, freedom: float) -> float:
+    """Return the two-sided p from the interval's width, `reach` standard errors; 1 where all is alike."""
+    error = (score.high - score.low) / (2 * reach)
     if error < 1e-12:
         return 1.0 if abs(score.value) < 1e-12 else 0.0
-    return float(2 * norm.sf(abs(score.value) / error))
+    return float(2 * student.sf(abs(score.value) / error, freedom))
 
 
 def _outcome(score: Score, corrected: float) -> Outcome:
+    if score.reason.startswith(TOO_FEW):
+        return "too few to tell"
     if math.isnan(corrected):
         return "not comparable"
     if corrected >= 1 - score.confidence:

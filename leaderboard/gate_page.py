@@ -11,7 +11,9 @@ import jinja2
 
 from leaderboard.compare import Verdict, is_loss, is_undecided
 from leaderboard.files import write_whole
+from leaderboard.gate import LEAST_SCENES, TOO_FEW
 from leaderboard.plots import number
+from leaderboard.resampling import LEAST_SEEDS
 from leaderboard.tabulate import interval_of
 from leaderboard.words import LANGUAGES, Words, words_in
 
@@ -28,8 +30,8 @@ def write_gate_page(
     Args:
         verdicts: of `gate.gate`.
         out: the folder.
-        facts: `model`, `baseline`, `suite`, `network`, `planned`, `reached`, `seconds` by model,
-            `scenes`, `seeds`, `has_references`, `labels` of the traditions.
+        facts: `model`, `baseline`, `suite`, `network`, `asked`, `planned`, `reached`, `seconds` by
+            model, `scenes`, `seeds`, `has_references`, `labels` of the traditions.
         pictures: per prompt its `text`, and `ours` and `theirs` as data URIs.
     """
     environment = jinja2.Environment(
@@ -57,16 +59,16 @@ def write_gate_page(
             words=words,
             facts=facts,
             title=words.say("gate_title", model=facts["model"], baseline=facts["baseline"]),
-            outcome=words.say(outcome_of(verdicts)),
+            outcome=headline(verdicts, facts["asked"], facts["reached"], language),
             lost=is_loss(verdicts),
             lead=words.say(
                 "gate_lead",
                 network=facts["network"] or words.say("gate_no_network"),
                 suite=facts["suite"],
-                scenes=facts["scenes"],
-                seeds=facts["seeds"],
+                scenes=_counted(words, "scene", facts["scenes"]),
+                seeds=_counted(words, "seed", facts["seeds"]),
                 planned=number(facts["planned"]),
-                reached=number(facts["reached"]) if math.isfinite(facts["reached"]) else "–",
+                reached=_reached(words, facts["reached"]),
             ),
             rows=[_row(verdict, words) for verdict in verdicts],
             speed=speed,
@@ -76,18 +78,42 @@ def write_gate_page(
         write_whole(out / name, page.encode())
 
 
-def outcome_of(verdicts: Sequence[Verdict]) -> str:
-    """Return the key of the text that says how the check ended."""
+def headline(
+    verdicts: Sequence[Verdict], asked: float, reached: float, language: str = "en"
+) -> str:
+    """Return how the check ended; `asked` and `reached` are half-widths of the leak's difference."""
+    words = words_in(language)
     if is_loss(verdicts):
-        return "gate_loss"
-    return "gate_undecided" if is_undecided(verdicts) else "gate_passed"
+        return words.say("gate_loss")
+    if is_undecided(verdicts):
+        few = any(one.difference.reason.startswith(TOO_FEW) for one in verdicts)
+        if not few:
+            return words.say("gate_undecided")
+        return words.say("gate_too_few", scenes=LEAST_SCENES, seeds=LEAST_SEEDS)
+    if not math.isfinite(reached):
+        return words.say("gate_unknown", asked=number(asked))
+    if reached > asked:
+        return words.say("gate_coarse", asked=number(asked), reached=number(reached))
+    return words.say("gate_passed")
+
+
+def _counted(words: Words, thing: str, count: int) -> str:
+    return words.say(f"gate_{thing}" if count == 1 else f"gate_{thing}s", count=count)
+
+
+def _reached(words: Words, reached: float) -> str:
+    if not math.isfinite(reached):
+        return words.say("gate_not_reached")
+    return words.say("gate_reached", reached=number(reached))
 
 
 def gate_sentences(verdicts: Sequence[Verdict], language: str = "en") -> list[str]:
     """Return a line per verdict, for a terminal."""
     words = words_in(language)
-    return [": ".join([name, f"{said} ({value}, {p})"]) for name, said, value, p, _ in
-            (_row(verdict, words) for verdict in verdicts)]  # fmt: skip
+    lines = []
+    for name, said, value, p, _ in (_row(verdict, words) for verdict in verdicts):
+        lines.append(f"{name}: {said} ({', '.join(part for part in (value, p) if part)})")
+    return lines
 
 
 def _row(verdict: Verdict, words: Words) -> tuple[str, str, str, str, str]:
@@ -96,8 +122,10 @@ def _row(verdict: Verdict, words: Words) -> tuple[str, str, str, str, str]:
     name = words.say(f"gate_{score.criterion}", tradition=words.tradition(score.group))
     said = words.texts["gate_outcomes"][verdict.outcome]
     if not math.isfinite(score.value):
-        return name, said, f"– {words.reason(score.reason)}", "", "open"
+        return name, said, words.reason(score.reason), "", "open"
     value = f"{number(score.value)} {interval_of(score)}".strip()
+    if score.reason:
+        return name, said, words.listed([value, words.reason(score.reason)]), "", "open"
     p = f"p = {verdict.p_holm:.3f}" if math.isfinite(verdict.p_holm) else ""
     if verdict.p_holm < 0.001:
         p = "p < .001"

@@ -348,4 +348,6 @@ def _mixture(shares: Shares, others: Sequence[str], score: Score) -> Iterator[Sc
 
 
 def _not_asked(score: Score, target: str) -> Score:
+    if target == NEUTRAL:
+        return replace(score, reason="no prompt left the tradition open")
     return replace(score, reason=f"not asked for {target}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -331,7 +332,7 @@ def _check(options: argparse.Namespace) -> int:
     from bench.checking import check
     from bench.request import settings
     from leaderboard.compare import is_loss, is_undecided, to_record
-    from leaderboard.gate_page import gate_sentences
+    from leaderboard.gate_page import gate_sentences, headline
 
     done = check(
         options.model,
@@ -352,31 +353,45 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps([to_record(one) for one in done.verdicts], indent=1, allow_nan=False))
     else:
         print("\n".join(gate_sentences(done.verdicts)))
+        print(headline(done.verdicts, done.asked, done.reached))
         print(f"page: {done.page}")
     if is_undecided(done.verdicts):
-        print("pinlu: no verdict: nothing of the two could be compared", file=sys.stderr)
+        said = headline(done.verdicts, done.asked, done.reached)
+        print(f"pinlu: no verdict: {said}", file=sys.stderr)
         return 2
     return int(is_loss(done.verdicts) or bool(done.faults))
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from bench.cards import IMPORTED
+    from bench.cards import still_to_make
     from bench.manifest import read_outputs, read_run, verify
 
     content = read_run(options.run)
-    planned = content.get("planned")
     faults = verify(options.run)
-    elsewhere = {one["id"] for one in content["models"] if one.get("pipeline") == IMPORTED}
     rows = read_outputs(options.run)
-    there = sum(row["model"] not in elsewhere for row in rows)
-    if planned is not None and there < planned:
-        faults.append(
-            f"{planned - there} of {planned} planned outputs are not made: generate again"
-        )
+    again = _again(faults, content["models"])
+    if unmade := still_to_make(content, rows):
+        planned = content["planned"]
+        faults.append(f"{unmade} of {planned} planned outputs are not made: generate again")
     for fault in faults:
         print(fault)
-    print(f"{options.run}: {len(rows)} outputs, {'nothing wrong' if not faults else 'see above'}")
+    said = f"see above{again}" if faults else "nothing wrong"
+    print(f"{options.run}: {len(rows)} outputs, {said}")
     return 1 if faults else 0
+
+
+def _again(faults: Sequence[str], models: Sequence[Mapping[str, Any]]) -> str:
+    """Return what to do about files that are lost, changed or torn; "" where there are none."""
+    from bench.cards import IMPORTED
+
+    if not any(fault.startswith(("missing", "changed", "torn")) for fault in faults):
+        return ""
+    imported = [one.get("pipeline") == IMPORTED for one in models]
+    ways = ["generate"] * (not all(imported)) + ["import"] * any(imported)
+    what = "file that is changed or torn"
+    if any("the answer" in fault for fault in faults):
+        what = "changed answer's line in metadata.jsonl"
+    return f": delete each {what}, then {' or '.join(ways)} again"
 
 
 COMMANDS: dict[str, Command] = {

@@ -15,6 +15,7 @@ from bench.reporting import (
     combined_with_probe,
     costs_of,
     is_run,
+    missing_answers,
     probes_of,
     score_answer_runs,
     score_studies,
@@ -158,7 +159,7 @@ def _score(options: argparse.Namespace) -> int:
         raise RequestError("give study folders or tables, not both at once")
     if folders:
         scores = score_studies(studies, seed=options.seed, by=options.by)
-        scores += score_answer_runs(answers, seed=options.seed, by=options.by)
+        scores += _score_answers(answers, options)
     else:
         scores = _score_tables(options) if options.inputs else []
     if options.with_probe:
@@ -175,6 +176,14 @@ def _score(options: argparse.Namespace) -> int:
         runs = [*options.run, *answers]
         print(f"report: {write_report(scores, studies, options.out, runs)}", file=sys.stderr)
     return 0
+
+
+def _score_answers(runs: Sequence[Path], options: argparse.Namespace) -> list[Score]:
+    scores = score_answer_runs(runs, seed=options.seed, by=options.by)
+    for run in runs:
+        if missing := missing_answers(run):
+            print(f"pinlu: {run}: {missing}: generate again", file=sys.stderr)
+    return scores
 
 
 def _score_tables(options: argparse.Namespace) -> list[Score]:

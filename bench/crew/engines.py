@@ -70,6 +70,10 @@ def _local(options: argparse.Namespace) -> Engine:
             )
         if numbers.count(number) > 1:
             raise RequestError(f"--devices names GPU {number} twice")
+    if numbers and not gpus:
+        raise RequestError(
+            f"--devices {numbers[0]}: no GPU here: use --workers N or --devices cpu,cpu"
+        )
     if beyond := [number for number in numbers if int(number) >= gpus]:
         raise RequestError(f"--devices {beyond[0]}: GPUs count from 0, and torch sees {gpus} here")
     from bench.crew.driving import drive

@@ -15,7 +15,7 @@ def told(run: Path, done: Probed) -> Iterator[str]:
     forward = f", {share:.0%} of it in forward passes" if done.forward_seconds else ""
     yield (
         f"{run}: {done.outputs} outputs, {done.references} references, {done.new} new, "
-        f"{len(done.faults)} not looked at, in {done.seconds:.0f} s{forward}"
+        f"in {done.seconds:.0f} s{forward}"
     )
     for one in done.report["probes"]:
         line = f"  {one['probe']}"
@@ -35,3 +35,6 @@ def told(run: Path, done: Probed) -> Iterator[str]:
     for method, reason in done.report.get("not_computed", {}).items():
         yield f"  {method}: not computed: {reason}"
     yield f"  written: {PROBES}, {DIVERSITY}, {REPORT}"
+    if done.faults:
+        files = "1 file was" if len(done.faults) == 1 else f"{len(done.faults)} files were"
+        yield f"{files} lost or changed and left out of these tables: see above, or pinlu verify {run}"

@@ -339,6 +339,25 @@ def test_the_command_says_what_it_did_and_what_it_refused(
     assert f"{run}: 4 outputs, nothing wrong" in capsys.readouterr().out
 
 
+def test_a_changed_file_is_deleted_and_imported_again(
+    folder: Path, suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    command = ["import", str(folder), "--model", "closed-one", "--run", str(run)]
+    assert main([*command, "--suite", suite]) == 0
+    changed = run / manifest.read_outputs(run)[1]["file_name"]
+    picture(9).save(changed)
+    capsys.readouterr()
+    assert main(["verify", str(run)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1].endswith("delete each file that is changed or torn, then import again")
+    changed.unlink()
+    assert main(command) == 0
+    assert "1 entered, 3 there before" in capsys.readouterr().out
+    assert main(["verify", str(run)]) == 0
+    assert len(manifest.read_outputs(run)) == 4
+
+
 def test_closed_models_alone_make_a_study(tmp_path: Path) -> None:
     prompts = select(load_suite("first-look"), ("zh",), limit=12)
     run = tmp_path / "run"

@@ -8,7 +8,8 @@ import pytest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, Score
-from leaderboard.gate import gate, half_width
+from leaderboard.compare import is_loss, is_undecided
+from leaderboard.gate import _leak, gate, half_width
 from leaderboard.ppi import combine, ppi
 from leaderboard.probes import check_probes, diversity_scores, probe_scores
 from leaderboard.tables import check_attributions
@@ -259,7 +260,7 @@ def test_the_gate_calls_equal_models_a_loss_no_more_often_than_it_says() -> None
     losses = 0
     for _ in range(30):
         frame = table(
-            rng, {"old": [0.7, 0.2, 0.1], "new": [0.7, 0.2, 0.1]}, scenes=15, seeds=3, references=0
+            rng, {"old": [0.7, 0.2, 0.1], "new": [0.7, 0.2, 0.1]}, scenes=15, seeds=4, references=0
         )
         losses += "worse" in gated(frame).values()
     assert losses <= 3
@@ -271,3 +272,35 @@ def test_the_gate_sees_a_language_gap_that_only_the_new_model_has() -> None:
     other = table(rng, {"old": [0.8, 0.1, 0.1], "new": [0.2, 0.7, 0.1]}, scenes=40, references=0)
     other = other.assign(language="zh", output=other["output"] + "-zh")
     assert gated(pd.concat([frame, other]))["language_gap", "japanese"] == "worse"
+
+
+def test_of_few_scenes_or_seeds_the_gate_says_that_they_are_too_few() -> None:
+    rng = np.random.default_rng(3)
+    mixes = {"old": [0.9, 0.05, 0.05], "new": [0.2, 0.75, 0.05]}
+    for scenes, seeds in ((5, 4), (6, 3), (1, 2), (1, 1)):
+        frame = check_probes(table(rng, mixes, scenes=scenes, seeds=seeds, references=0), "t")
+        drawn = np.random.default_rng(0)
+        found = gate(frame, None, model="new", baseline="old", home="chinese", rng=drawn)
+        leaks = [one for one in found if one.difference.criterion == "leak"]
+        assert {one.outcome for one in leaks} == {"too few to tell"}
+        assert np.isnan([one.difference.low for one in leaks]).all()
+        assert not is_loss(found)
+        assert is_undecided(found)
+
+
+def test_the_gates_interval_of_few_scenes_and_seeds_holds_the_truth() -> None:
+    rng = np.random.default_rng(12)
+    held = []
+    for _ in range(150):
+        scene, seed = rng.normal(0, 0.1, 6), rng.normal(0, 0.1, 4)
+        rows = [
+            {"prompt": f"s{s}/chinese", "language": "en", "seed": k, "probe": "zero-shot:n",
+             "kind": "style", "target": "chinese", "model": model, "p_western":
+             0.3 + (model == "new") * (scene[s] + seed[k]) + rng.normal(0, 0.05)}
+            for s in range(6) for k in range(4) for model in ("old", "new")
+        ]  # fmt: skip
+        pairs = pd.DataFrame(rows)
+        blank = Score(metric="gate", criterion="leak", model="new", against="old")
+        found, _ = _leak(pairs, "p_western", blank, rng)
+        held.append(found.low <= 0 <= found.high)
+    assert np.mean(held) >= 0.92

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from bench.errors import FileFormatError, RequestError
-from bench.records import REFERENCE, SIMULATED, Score
+from bench.records import NEUTRAL, REFERENCE, SIMULATED, Score
 from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.mixture import corrected_mixture
 from leaderboard.style import INDICES, style
 from leaderboard.tables import check_attributions
+from leaderboard.words import words_in
 from tests.leaderboard.simulation import World
 
 
@@ -348,6 +349,10 @@ def test_a_slice_in_which_home_was_not_asked_says_so() -> None:
     scores = scores_of(frame, by=["genre"])
     portraits = [s for s in scores if s.slice == "genre=portrait" and s.metric == "raw_leak"]
     assert {score.reason for score in portraits} == {"not asked for chinese"}
+    named = scores_of(frame[frame["target"] != NEUTRAL])
+    reasons = {score.reason for score in named if score.metric == "neutral_default"}
+    assert reasons == {"no prompt left the tradition open"}
+    assert words_in("zh").reason(reasons.pop()) == "没有未限定传统的提示"
 
 
 def test_repeats_are_set_aside_and_simulated_raters_are_said() -> None:

@@ -112,7 +112,9 @@ def test_an_output_changed_or_removed_since_is_named_and_left_out(
     noise(1).save(run / rows[1]["file_name"])
     capsys.readouterr()
     assert main(["probe", str(run), "--network", "atelier-probe"]) == 1
-    told = capsys.readouterr().err
+    said = capsys.readouterr()
+    told = said.err
+    assert said.out.splitlines()[-1].startswith("2 files were lost or changed and left out")
     assert f"missing: {rows[0]['file_name']}" in told
     assert f"changed or torn: {rows[1]['file_name']}" in told
     table = pd.read_parquet(run / "probes.parquet")

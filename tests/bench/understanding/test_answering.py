@@ -225,6 +225,13 @@ def test_the_command_line_says_what_is_wanted(
     found = json.loads(capsys.readouterr().out)
     assert {"tradition_confusion", "misreading_gap"} <= {score["metric"] for score in found}
     assert {score["source"] for score in found} == {"probe"}
+    assert not any("not there yet" in score["method"] for score in found)
+    rows = tmp_path / "run" / "metadata.jsonl"
+    rows.write_text("".join(rows.read_text("utf-8").splitlines(keepends=True)[:-2]), "utf-8")
+    assert main(["score", str(tmp_path / "run"), "--json"]) == 0
+    told = capsys.readouterr()
+    assert "2 of 7 planned answers are not there yet: generate again" in told.err
+    assert all("2 of 7 planned answers" in score["method"] for score in json.loads(told.out))
 
 
 def test_batches_follow_from_the_jobs_and_hold_little_padding() -> None:
