@@ -48,7 +48,7 @@ def test_every_table_made_from_them_says_simulated(simulated: Simulated) -> None
         "ratings": 39 * 2 * 2,
         "votes": 36 * 2,
         "attributions": 117 * 2 * 2,
-        **dict.fromkeys(("detections", "flags", "remarks", "skips", "passages", "marks"), 0),
+        **dict.fromkeys(("detections", "flags", "marks", "passages", "remarks", "skips"), 0),
     }
     for table in (found["ratings"], found["votes"], found["attributions"]):
         assert set(table["rater_group"]) == {"simulated"}
