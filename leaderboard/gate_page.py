@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,14 @@ def headline(
     return words.say("gate_passed")
 
 
+def _reason(words: Words, reason: str) -> str:
+    if not reason.startswith(TOO_FEW):
+        return words.reason(reason)
+    scenes, seeds = (int(number) for number in re.findall(r"\d+", reason))
+    counts = {"scenes": _counted(words, "scene", scenes), "seeds": _counted(words, "seed", seeds)}
+    return words.say("gate_only", **counts)
+
+
 def _counted(words: Words, thing: str, count: int) -> str:
     return words.say(f"gate_{thing}" if count == 1 else f"gate_{thing}s", count=count)
 
@@ -125,7 +134,7 @@ def _row(verdict: Verdict, words: Words) -> tuple[str, str, str, str, str]:
         return name, said, words.reason(score.reason), "", "open"
     value = f"{number(score.value)} {interval_of(score)}".strip()
     if score.reason:
-        return name, said, words.listed([value, words.reason(score.reason)]), "", "open"
+        return name, said, words.clauses([value, _reason(words, score.reason)]), "", "open"
     p = f"p = {verdict.p_holm:.3f}" if math.isfinite(verdict.p_holm) else ""
     if verdict.p_holm < 0.001:
         p = "p < .001"

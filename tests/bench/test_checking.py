@@ -84,6 +84,8 @@ def test_one_scene_and_two_seeds_pass_nobody(
     assert "(–" not in told.out
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert "(1 scene, 2 seeds each)" in page
+    chinese = (tmp_path / "out" / "index.zh.html").read_text(encoding="utf-8")
+    assert "；只有 1 个场景、2 个种子</td>" in chinese
     assert "how near it came is not known" in page
     assert "No significant loss." not in page
     verdicts = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
