@@ -13,6 +13,7 @@ import errno
 import fcntl
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -31,6 +32,9 @@ BEAT = 2.0
 
 PATIENCE = 10.0
 """Seconds after which a holder on another host whose beat stands still counts as dead."""
+
+HELD_BY_ANOTHER = 70
+"""The exit status of a process that must write no more and cannot be interrupted."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 """What a file system says that knows no locks."""
@@ -141,8 +145,11 @@ def _beat(state: Path, ours: Mapping[str, Any], stop: threading.Event) -> None:
         if found is not None and found.get("token") != ours["token"]:
             # it was held up so long that it counted as dead: two must not write
             sys.stderr.write(f"pinlu: {_refusal(state, found)}\n")
-            _thread.interrupt_main()
-            return
+            if callable(signal.getsignal(signal.SIGINT)):
+                _thread.interrupt_main()
+                return
+            sys.stderr.flush()
+            os._exit(HELD_BY_ANOTHER)  # Ctrl-C is ignored, as in `nohup … &`: nothing else stops it
         beat += 1
         with suppress(OSError):  # a full disk is met, and said, where outputs are written
             _write(state, {**ours, "beat": beat})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -84,9 +85,30 @@ def test_who_was_taken_for_dead_stops_when_it_comes_back(tmp_path: Path) -> None
             elsewhere(tmp_path)
             time.sleep(5)
 
-    with pytest.raises(KeyboardInterrupt):
-        held_up()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            held_up()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (holding.holder(tmp_path) or {})["token"] == "theirs"  # noqa: S105
+
+
+def test_it_stops_too_where_ctrl_c_is_ignored(tmp_path: Path) -> None:
+    script = (
+        "import signal, sys, time\nfrom pathlib import Path\nfrom bench import holding\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "with holding.held(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        elsewhere(tmp_path)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == holding.HELD_BY_ANOTHER
+    assert "4711 on node-7" in said
 
 
 def test_a_worker_follows_its_holder_and_nobody_else(tmp_path: Path) -> None:
