@@ -33,6 +33,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# Mochi asks for autocast to fp32
+@pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")
 @pytest.mark.parametrize("family", tiny_video.FAMILIES)
 def test_the_plain_call_makes_clips_and_a_batch_equals_single_draws(
     checkpoints: Path, family: str
