@@ -76,9 +76,13 @@ def test_workers_that_are_killed_change_nothing(
 def test_a_batch_that_kills_its_workers_is_set_aside_and_the_rest_is_made(
     whole: tuple[Path, Request], tmp_path: Path
 ) -> None:
-    run, request = tmp_path / "run", whole[1]
-    with meanwhile(killer(run, lambda batches: batches[-1:] == [4], most=9)):
-        done = drive(request, run, TWO)
+    request = whole[1]
+    for attempt in range(3):  # on a busy machine the killer may come when the batch is made
+        run = tmp_path / f"run-{attempt}"
+        with meanwhile(killer(run, lambda batches: batches[-1:] == [4], most=9)):
+            done = drive(request, run, TWO)
+        if done.failed:
+            break
     assert (done.made, done.failed) == (61, 3)
     assert {row["model"] for row in manifest.read_failures(run)} == {"tiny-sd"}
     assert (
