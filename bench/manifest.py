@@ -122,11 +122,11 @@ def opened(run: Path) -> Iterator[str]:
     except OSError as error:
         raise RequestError(f"cannot write into {run}: {error.strerror or error}") from error
     with held(run / STATE) as token:
-        for left_over in _scratch(run).iterdir():
-            left_over.unlink()
+        _clear_scratch(run)
         for name in (METADATA, FAILURES):
             cut_torn_line(run / name)
         yield token
+        _clear_scratch(run)  # a worker that was killed could not
 
 
 def kept(run: Path, *, masters: bool) -> set[str]:
@@ -244,6 +244,11 @@ def _faults_of_clip(run: Path, row: Mapping[str, Any], name: str, *, exact: bool
     if exact and content_hash != row["pixel_sha256"]:
         return [f"changed: the pixels of {name} do not have their hash"]
     return []
+
+
+def _clear_scratch(run: Path) -> None:
+    for left_over in _scratch(run).iterdir():
+        left_over.unlink(missing_ok=True)
 
 
 def _scratch(run: Path) -> Path:
