@@ -21,6 +21,12 @@ export function sentences(text) {
   return found;
 }
 
+// In which language a text is read out, where it may not be the page's.
+function tongue(text, language) {
+  if (/[\u3400-\u9fff]/.test(text)) return "zh";
+  return language === "zh" ? "en" : null;
+}
+
 // Nothing, wrong, invented, nothing: what a further press on a sentence makes of it.
 export function pressed(marks, at, kinds, most) {
   const same = (one) => one.side === at.side && one.section === at.section && one.start === at.start;
@@ -39,7 +45,7 @@ export function drawAnalyses(step, { marks, setup, language, say, stacked, toggl
       element("h2", {}, say(names[side])),
       ...sections.flatMap(({ question, text }, section) => [
         sections.length > 1 ? element("h3", {}, question[language] ?? "") : null,
-        element("p", {}, ...passages(text, { side, section })),
+        element("p", { lang: tongue(text, language) }, ...passages(text, { side, section })),
       ]),
     );
   });

@@ -135,6 +135,7 @@ function recount() {
   room.queue = waiting(room.state, pending);
   drawProgress(pending);
   drawSaved(news, pending);
+  drawBack();
 }
 
 function fetchMedia() {
@@ -337,13 +338,21 @@ function redraw() {
   const { view, step } = room;
   part.room.dataset.view = step?.analyses?.length ? "reading" : view === "draw" ? "break" : view;
   part.room.classList.toggle("explained", room.explained);
-  part.back.hidden = room.stopped || !(step || view === "break" || view === "draw");
+  drawBack();
   part.skip.hidden = !step || room.explained;
   if (step) {
     sheet.draw();
     hand.drawFlags();
     if (room.visiting) part.hint.textContent = say("visiting");
   } else sheet.drawView(view);
+}
+
+// Offered where there is something to go back to, by the server's word or the page's own.
+function drawBack() {
+  const { view, step, state, visiting } = room;
+  const session = view === "break" ? room.resting.session - 1 : room.session;
+  const there = visiting || state?.back?.length || before.open(session, room.queue).length;
+  part.back.hidden = room.stopped || !there || !(step || view === "break" || view === "draw");
 }
 
 // The picture alone on the whole window, and back.
