@@ -21,6 +21,7 @@ from raters.study import status
 from tests.browser import chromium
 from tests.raters.browsing import answer, choose, go_on, room, shown, view, watch
 from tests.raters.material import picture, save, write_config, write_rows
+from tests.raters.test_browser_reading import legible
 from tests.raters.test_create import rows_of
 
 FOUND = chromium()
@@ -309,6 +310,9 @@ def test_clips_run_as_one_and_are_judged_once_they_were_seen(
             pass_by(page)
         assert page.locator("video").count() == 2
         watch(page)
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 720})
+            legible(page)
         page.keyboard.press("h")
         page.keyboard.press("p")
         page.wait_for_timeout(300)
