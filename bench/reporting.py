@@ -245,17 +245,47 @@ def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score
     )
 
 
-def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
-    """Return what raters and a run's probes say together (PPI++), study by study."""
+def judges_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score]:
+    """Return what judges said of a run, under the run's name; empty where none has judged it."""
+    import numpy as np
+
+    from bench.judging.names import TABLE
+    from bench.manifest import read_run
+    from leaderboard.judges import judge_scores, read_judgements
+
+    if not (run / TABLE).is_file():
+        return []
+    rng = np.random.default_rng(seed)
+    study = str(read_run(run)["run"])
+    return judge_scores(read_judgements(run / TABLE), study=study, rng=rng, by=by)
+
+
+def combined_with_probe(studies: Sequence[Path], run: Path, *, seed: int = 0) -> list[Score]:
+    """Return what raters and a run's probes and judges say together (PPI++), study by study.
+
+    Of judges also how far they agree with each group of raters.
+    """
+    import numpy as np
+
+    from bench.judging.names import TABLE
     from bench.probing.names import PROBES
+    from leaderboard.judge_agreement import agreement_with_raters
+    from leaderboard.judge_ppi import combine_ratings
+    from leaderboard.judges import read_judgements
     from leaderboard.ppi import combine
     from leaderboard.probes import read_probes
 
-    probes = read_probes(run / PROBES)
+    judged = (run / TABLE).is_file()
     scores: list[Score] = []
     for study in studies:
-        attributions = study_tables(study)["attributions"]
-        scores += combine(attributions, probes)
+        tables = study_tables(study)
+        if (run / PROBES).is_file() or not judged:
+            scores += combine(tables["attributions"], read_probes(run / PROBES))
+        if judged:
+            judgements = read_judgements(run / TABLE)
+            rng = np.random.default_rng(seed)
+            scores += combine_ratings(tables["ratings"], judgements)
+            scores += agreement_with_raters(tables["ratings"], judgements, rng=rng)
     return scores
 
 

@@ -21,9 +21,10 @@ import torch
 
 from bench.demo import paint_references
 from bench.request import Request
-from bench.understanding.answering import answer, batches_by_length
+from bench.understanding.answering import answer
 from bench.understanding.asking import Asking, planned_answers
 from bench.understanding.reader import Reader
+from bench.understanding.working import batches_by_length
 from bench.understanding.works import shown
 
 MODEL = "atelier-reader"

@@ -85,7 +85,7 @@ def boards(scores: Sequence[Score], order: Sequence[str] = (), slice_: str = "")
     ]
     judged = {score.study for score in chosen if score.source != FROM_RUN}
     # of a run that probes alone looked at there is nothing to say of raters
-    probed = {score.study for score in scores if score.source == "probe"} - judged
+    probed = {score.study for score in scores if score.source in {"probe", "judge"}} - judged
     return [
         _board(study, [score for score in chosen if score.study == study], order, slice_)
         for study in sorted({score.study for score in chosen if score.metric != WEIGHT} - probed)

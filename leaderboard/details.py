@@ -78,7 +78,10 @@ def tables_of(board: Board, words: Words) -> list[Table]:
 
 def _marked(board: Board, words: Words) -> Table:
     """Return the passages marked in answers, a row per model."""
-    found = {(score.model, score.criterion): score for score in board.all_of("marked_per_1000")}
+    found = {
+        (score.model, score.criterion): score
+        for score in board.all_of("marked_characters_per_1000")
+    }
     rows = [
         Line(
             [

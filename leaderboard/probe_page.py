@@ -75,6 +75,7 @@ def _combined(scores: Sequence[Score], words: Words) -> Table:
         )
         for score in scores
         if score.metric == "rectifier_p" and math.isfinite(score.value)
+        if any((score.criterion, score.group) == (one.criterion, one.group) for one in own)
     ]
     heads = [words.say("probe"), words.say("model"), words.say("towards")]
     heads += [words.say("index_raw_leak"), words.say("index_excess_leak")]

@@ -21,6 +21,7 @@ from leaderboard.details import Table, tables_of
 from leaderboard.figure import Figure
 from leaderboard.figures import figures_of
 from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
+from leaderboard.judge_page import judge_sections
 from leaderboard.marks import marked
 from leaderboard.pictures import (
     Pictures,
@@ -82,6 +83,7 @@ def write_site(
             words=words,
             sections=sections,
             probed=probe_sections(scores, words),
+            judged=judge_sections(scores, words),
             answered=answer_sections(scores, words),
             simulated=any(section["board"].simulated for section in sections),
             notes=[note.get(language) or next(iter(note.values())) for note in notes],

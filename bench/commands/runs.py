@@ -15,6 +15,7 @@ from bench.commands.answers import (
     asks_for_answers,
     import_command,
 )
+from bench.commands.judges import add_judge_options, judge_command, refuse_judges_options
 from bench.errors import RequestError
 
 if TYPE_CHECKING:
@@ -150,15 +151,14 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
     add("--revision", help="of a network on the hub (its newest)")
     add("--references", type=Path, help="folder of reference works with a metadata.jsonl")
     add("--texts", type=Path, metavar="FILE", help="a probe.yaml in the place of the suite's")
-    add("--languages", type=names, default=(), help="of these texts, what the network reads (all)")
     add(
         "--batch-size",
         type=positive,
         dest="batch_size",
-        default=32,
-        help="pictures per forward pass (32)",
+        help="pictures per forward pass (32; of a judge 8)",
     )
     add("--workers", type=positive, help="threads that read and decode (one per core)")
+    add_judge_options(probe.add_argument_group("judge", "a model that judges in a network's place"))
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:
@@ -317,6 +317,9 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _probe(options: argparse.Namespace) -> int:
+    if options.judge:
+        return judge_command(options)
+    refuse_judges_options(options)
     from bench.probing.run import probe
     from bench.probing.words import told
     from bench.remote import worked_in
@@ -329,7 +332,7 @@ def _probe(options: argparse.Namespace) -> int:
             references=options.references,
             texts=options.texts,
             languages=options.languages,
-            batch_size=options.batch_size,
+            batch_size=options.batch_size or 32,
             workers=options.workers,
         )
     for fault in done.faults:

@@ -20,7 +20,7 @@ from bench.overview import oversee, readable
 from bench.reporting import score_studies
 from raters import tables as t
 from raters.cleaning import GAP, cleaned, names_of
-from raters.export import tables
+from raters.export import marked_characters, tables
 from raters.folder import open_study
 from raters.invitations import enrol_raters
 from raters.payloads import SIDES, Answer, check_payload
@@ -140,10 +140,18 @@ def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
     assert len(found["ratings"]) == 18 * 2 * len(SCALES)
     assert len(found["marks"]) == 18
     assert found["passages"]["wrong"].sum() == 18
+    # nine characters each time
+    assert found["passages"]["wrong_characters"].sum() == 9 * 18
+    assert found["passages"]["invented_characters"].sum() == 0
     assert found["passages"]["characters"].min() > 100
     scores = score_studies([study])
     metrics = {score.metric for score in scores}
     assert {"strength", "mean_score", "alpha", "marked_per_1000"} <= metrics
+    by_kind = {
+        (s.model, s.criterion): s.value for s in scores if s.metric == "marked_characters_per_1000"
+    }
+    assert {kind for _, kind in by_kind} == {"wrong", "invented", "all"}
+    assert all(by_kind[model, "wrong"] == by_kind[model, "all"] > 0 for model in MODELS)
     marked = [s for s in scores if s.metric == "marked_per_1000" and s.criterion == "wrong"]
     assert {score.model for score in marked} == set(MODELS)
     # an analysis that a rater meets in a second pair is a further occasion, not a second judgement
@@ -154,7 +162,7 @@ def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
     assert min(s.value for s in marked) <= every <= max(s.value for s in marked)
     assert main(["score", str(study), "--out", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "index.zh.html").read_text(encoding="utf-8")
-    assert "每千字标出的误处" in page
+    assert "每千字里标出的字数" in page
     assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
     assert status(study)["finished"] == 4
 
@@ -238,6 +246,25 @@ def test_names_are_taken_out_and_words_about_painting_are_not(
 ) -> None:
     names = names_of([{"id": "my-reader", "source": "owner/other-name"}])
     assert cleaned(text, names) == (left or text, found)
+
+
+@pytest.mark.parametrize(
+    ("marks", "count"),
+    [
+        ([], 0),
+        ([(0, 0, 9)], 9),
+        ([(0, 0, 9), (0, 4, 12)], 12),  # an overlap counts once
+        ([(0, 4, 12), (0, 0, 20), (0, 6, 7)], 20),
+        ([(0, 0, 5), (0, 5, 8), (0, 10, 11)], 9),
+        ([(0, 0, 5), (1, 0, 5)], 10),  # other sections are other texts
+        ([(0, 95, 4000)], 5),  # nothing lies beyond the text
+        ([(0, 200, 300), (7, 0, 9)], 0),
+    ],
+)
+def test_marked_characters_are_counted_once(marks: list[tuple[int, int, int]], count: int) -> None:
+    names = ("section", "start", "end")
+    told = [dict(zip(names, mark, strict=True)) for mark in marks]
+    assert marked_characters(told, [100, 50]) == count
 
 
 def test_an_analysis_holds_its_text_as_it_is(study: Path) -> None:

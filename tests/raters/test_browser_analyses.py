@@ -58,7 +58,7 @@ def test_a_rater_draws_reads_marks_and_judges_and_learns_no_name(
             )
             page.keyboard.press("?")
             told = page.locator("dialog[data-kind=help]").inner_text()
-            assert "Press a sentence once" in told
+            assert "Select words with the mouse or a finger" in told
             assert "fault in the picture" not in told
             page.keyboard.press("Escape")
             passage = page.locator(".room-passage").nth(1)

@@ -16,9 +16,10 @@ from bench.errors import ConflictError, RequestError
 from bench.request import Request
 from bench.suites import load_suite
 from bench.understanding import works as works_module
-from bench.understanding.answering import MOST_PADDING, AnswerSummary, answer, batches_by_length
+from bench.understanding.answering import AnswerSummary, answer
 from bench.understanding.asking import Asking
 from bench.understanding.jobs import Asked
+from bench.understanding.working import MOST_PADDING, batches_by_length
 from bench.understanding.works import read_works, shown
 from tests.bench.understanding.material import suite_of_questions, works_folder
 from tests.tiny_readers import make_reader
