@@ -232,7 +232,20 @@ def test_the_command_line_says_what_is_wanted(
     assert main(["score", str(tmp_path / "run"), "--json"]) == 0
     told = capsys.readouterr()
     assert "2 of 7 planned answers are not there yet: generate again" in told.err
-    assert all("2 of 7 planned answers" in score["method"] for score in json.loads(told.out))
+    *others, missing = json.loads(told.out)
+    assert all("2 of 7 planned answers" in score["method"] for score in others)
+    assert (missing["metric"], missing["value"], missing["n_values"]) == ("missing_answers", 2, 7)
+    assert main(["score", str(tmp_path / "run"), "--out", str(tmp_path / "report")]) == 0
+    for name, says in (
+        ("index.html", "2 of 7 planned answers are not there yet"),
+        ("index.zh.html", "计划的 7 个回答里，有 2 个还没有"),
+    ):
+        assert says in (tmp_path / "report" / name).read_text(encoding="utf-8")
+    assert main([*usual, "--works", str(works)]) == 0
+    capsys.readouterr()
+    assert main(["score", str(tmp_path / "run"), "--out", str(tmp_path / "report")]) == 0
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "not there yet" not in page
 
 
 def test_batches_follow_from_the_jobs_and_hold_little_padding() -> None:
