@@ -146,7 +146,9 @@ def _read_here(
             try:
                 lengths[job.key] = reader.length(job)
             except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
-                keeper.fail([job], first_line(error))
+                keeper.fail(
+                    [job], str(error) if isinstance(error, WorkError) else first_line(error)
+                )
         there = [job for job in jobs if job.key in lengths]
         for batch in batches_by_length(there, lengths, batch_size):
             if all(job.key in keeper.finished for job in batch):
