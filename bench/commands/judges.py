@@ -18,8 +18,13 @@ def add_judge_options(group: Any) -> None:
     add = group.add_argument
     add("--judge", metavar="MODEL", help="a vision–language model, named as for generate")
     add("--rubric", help="by whose scales it judges (six-canons)")
-    add("--languages", type=names, default=(), help="in which it is asked: en, zh (en); "
-        "of a network, those of the texts that it reads (all)")  # fmt: skip
+    add(
+        "--languages",
+        type=names,
+        default=(),
+        help="in which it is asked: en, zh (en); "
+        "of a network, those of the texts that it reads (all)",
+    )
     add("--seeds", help="as in 0-2: several want --set temperature=0.7 (0)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="of its decoding")
     add(
@@ -39,6 +44,7 @@ def judge_command(options: argparse.Namespace) -> int:
     from bench.judging.names import REPLIES, REPORT, TABLE
     from bench.judging.run import BATCH_SIZE, Judging, judge
     from bench.plan import parse_seeds
+    from bench.remote import worked_in
     from bench.request import settings
 
     for name in _OF_NETWORKS:
@@ -57,7 +63,8 @@ def judge_command(options: argparse.Namespace) -> int:
         price=options.price,
         batch_size=options.batch_size or BATCH_SIZE,
     )
-    done = judge(options.run, asked)
+    with worked_in(options.run, whole=True) as run:
+        done = judge(run, asked)
     flags = "".join(f", {count} {flag}" for flag, count in sorted(done.flags.items()))
     cost = f", cost {done.cost:.4f}" if options.price else ""
     how = f"sampled at {done.temperature:g}" if done.temperature else "greedy"
@@ -75,10 +82,14 @@ def judge_command(options: argparse.Namespace) -> int:
 def refuse_judges_options(options: argparse.Namespace) -> None:
     """Refuse what means nothing without a judge."""
     given = {
-        "rubric": options.rubric, "seeds": options.seeds, "set": options.set,
-        "pairs": options.pairs is not None, "engine": options.engine, "base-url": options.base_url,
+        "rubric": options.rubric,
+        "seeds": options.seeds,
+        "set": options.set,
+        "pairs": options.pairs is not None,
+        "engine": options.engine,
+        "base-url": options.base_url,
         "price": options.price,
-    }  # fmt: skip
+    }
     for name, value in given.items():
         if value:
             raise RequestError(f"--{name} wants --judge: networks take no such thing")
