@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MISTAKEN = {"atelier-reader": 0.0, "atelier-reader-mistaken": 0.4}
 """The share of Chinese pictures that each reader was told are Japanese."""
 
-OWN = {"atelier-reader": 0.03, "atelier-reader-mistaken": 0.49}
+OWN = {"atelier-reader": 0.06, "atelier-reader-mistaken": 0.49}
 """The probability with which each reader calls a Chinese picture Japanese, mean of both languages: what
 answers must show in the long run (`python benchmarks/misreading.py`)."""
 

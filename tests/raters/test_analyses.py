@@ -166,6 +166,9 @@ def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
     assert main(["score", str(study), "--out", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "index.zh.html").read_text(encoding="utf-8")
     assert "每千字里标出的字数" in page
+    assert "并读 3 个模型所写的讲解" in page
+    assert "看了 3 个模型的画" not in page
+    assert "单幅绝对等级评分" not in page
     assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
     assert status(study)["finished"] == 4
 
