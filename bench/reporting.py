@@ -61,11 +61,12 @@ def score_answer_runs(
     import numpy as np
     import pandas as pd
 
+    from bench.cards import still_to_make
     from bench.manifest import read_outputs, read_run
     from bench.suites import load_suite
     from bench.understanding.facts import Graded, graded, read_periods
     from bench.understanding.works import works_of
-    from leaderboard.answers import flag_scores, score_answers
+    from leaderboard.answers import flag_scores, missing_score, score_answers
 
     rng = np.random.default_rng(seed)
     scores: list[Score] = []
@@ -92,6 +93,7 @@ def score_answer_runs(
                 replace(one, method="; ".join(part for part in (one.method, missing) if part))
                 for one in found
             ]
+            found.append(missing_score(still_to_make(content, rows), content["planned"], name))
         scores += found
     return scores
 
@@ -133,14 +135,16 @@ def _marked(study: Path, rng: Generator) -> list[Score]:
     """Return what was marked in answers, of a study of answers."""
     from bench.join import reveal
     from leaderboard.passages import passages
+    from leaderboard.selection import is_simulated, say_simulated
     from raters.export import tables
     from raters.study import study_id
 
     masked = tables(study)
     if masked["passages"].empty:
         return []
-    named = reveal({"passages": masked["passages"]}, opened_key(study, "score"))
-    return passages(named["passages"], rng=rng, study=study_id(study))
+    named = reveal({"passages": masked["passages"]}, opened_key(study, "score"))["passages"]
+    found = passages(named, rng=rng, study=study_id(study))
+    return say_simulated(found) if is_simulated(named) else found
 
 
 def study_tables(study: Path) -> dict[str, DataFrame]:

@@ -53,6 +53,11 @@ class Board:
         names = ("criterion", "model", "against", "group")
         return self.index.get((metric, *(columns.get(name, "") for name in names)))
 
+    @property
+    def of_answers(self) -> bool:
+        """Whether raters read what models say of works, and looked at no pictures by models."""
+        return any(score.metric == "marked_per_1000" for score in self.scores)
+
     def all_of(self, metric: str) -> list[Score]:
         """Return the scores of one metric in the order of the table."""
         return [score for score in self.scores if score.metric == metric]

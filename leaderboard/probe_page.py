@@ -20,10 +20,11 @@ _FAULTS = ("blank", "near_duplicate", "watermark")
 
 
 class Section(NamedTuple):
-    """The tables of one study or run."""
+    """The tables of one study or run, and what must be said before them."""
 
     study: str
     tables: Sequence[Table]
+    warning: str = ""
 
 
 def probe_sections(scores: Sequence[Score], words: Words) -> list[Section]:

@@ -160,6 +160,8 @@ def _speed(board: Board, words: Words) -> list[Table]:
 
 
 def _lead(board: Board, words: Words) -> str:
+    if board.of_answers:
+        return words.say("lead_of_answers", models=len(board.models))
     if not board.home:
         return words.say("lead_without_style", models=len(board.models))
     return words.say("lead", models=len(board.models), home=words.tradition(board.home))

@@ -10,7 +10,7 @@ from bench.arguments import names, positive, whole
 from bench.commands.answers import price, server_of
 from bench.errors import RequestError
 
-_OF_NETWORKS = ("network", "references", "texts", "revision")
+_OF_NETWORKS = ("network", "references", "texts", "revision", "workers")
 
 
 def add_judge_options(group: Any) -> None:

@@ -101,8 +101,20 @@ class Reader:
         self._at_once: int | None = None
 
     def length(self, job: Question) -> int:
-        """Return how many tokens go in for a job, those of the picture among them."""
-        return int(self._inputs(job)["input_ids"].shape[1])
+        """Return how many tokens go in for a job, those of the picture among them.
+
+        Raises:
+            WorkError: they leave no room for an answer in what the model reads at once.
+        """
+        length = int(self._inputs(job)["input_ids"].shape[1])
+        most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if most is not None and length + job.longest > most:
+            raise WorkError(
+                f"{length} tokens of picture and question and {job.longest} of the answer are more than "
+                f"the {most} that {self.spec.id} reads at once: bring the picture down, or ask for "
+                "shorter answers (--set longest=N)"
+            )
+        return length
 
     def answer(self, jobs: Sequence[Question]) -> list[Drawn]:
         """Answer a batch, at most as many at once as memory takes.

@@ -153,7 +153,8 @@ def _read_here(
                 lengths[job.key] = reader.length(job)
             except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
                 if share[0] == 0:
-                    keeper.fail([job], first_line(error))
+                    told = str(error) if isinstance(error, WorkError) else first_line(error)
+                    keeper.fail([job], told)
         there = [job for job in jobs if job.key in lengths]
         batches = batches_by_length(there, lengths, batch_size)
         for batch in islice(batches, share[0], None, share[1]):

@@ -17,7 +17,7 @@ from bench.request import Request
 from bench.understanding.answering import answer
 from bench.understanding.asking import Asking
 from bench.understanding.served import KEY_VARIABLE, Server
-from tests.bench.serving_model import Model, serving
+from tests.bench.serving_model import Model, serving, text_of
 from tests.bench.understanding.material import suite_of_questions, works_folder
 
 
@@ -125,6 +125,31 @@ def test_a_cut_and_an_empty_answer_are_kept_and_flagged(
         flag for row in manifest.read_outputs(tmp_path / "run") for flag in row["flags"]
     )
     assert (flags["cut"], flags["empty"]) == (1, 1)
+
+
+def test_answers_that_are_none_are_kept_flagged_and_counted(
+    model: Model, suite: str, works: Path, tmp_path: Path
+) -> None:
+    run_on = "云山雾水，" * 200
+    script = "<script>alert(1)</script> <b>mist</b> lies over the water and the pines stand below"
+    model.says = lambda asked: {
+        "画了什么？": "これはとても美しい浮世絵で、海の波が描かれています。",
+        "怎样印成？": run_on,
+        "How was it printed?": script,
+    }.get(text_of(asked), "")
+    run = tmp_path / "run"
+    done = answer(request(suite), asking(works, model), run)
+    assert (done.made, done.failed) == (14, 0)
+    rows = {(row["prompt"], row["language"]): row for row in manifest.read_outputs(run)}
+    assert rows["a-print/printing", "zh"]["flags"] == ["runs on"]
+    assert rows["a-print/printing", "zh"]["answer"] == run_on
+    assert rows["early-spring/depicted", "zh"]["flags"] == ["wrong language"]
+    assert rows["early-spring/tradition", "en"]["flags"] == ["empty"]
+    # markup is text like any other
+    assert rows["a-print/printing", "en"]["answer"] == script
+    assert rows["a-print/printing", "en"]["flags"] == []
+    assert done.flags == {"runs on": 1, "wrong language": 3, "empty": 9}
+    assert manifest.verify(run) == []
 
 
 def test_half_a_sign_in_an_answer_is_no_end_of_the_run(
