@@ -12,7 +12,7 @@ test: .venv/.tools browser postgresql
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 format: .venv/.tools
 	$(BIN)/ruff format .

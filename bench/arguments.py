@@ -39,6 +39,14 @@ def positive(text: str) -> int:
     return value
 
 
+def whole(text: str) -> int:
+    """Read a whole number of 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
 def counts(text: str) -> tuple[int, ...]:
     """Read whole numbers by comma."""
     return tuple(positive(piece) for piece in names(text))

@@ -28,6 +28,8 @@ FAILURES = "failures.jsonl"
 OUTPUTS = "outputs"
 MASTERS = "masters"
 STATE = ".state"
+ELSEWHERE = "elsewhere"
+"""In the state folder: names of files that a store keeps and this folder does not (`bench.remote`)."""
 
 _REQUIRED = {field.name for field in fields(Output)[:16]}
 
@@ -131,8 +133,12 @@ def opened(run: Path) -> Iterator[str]:
 
 def kept(run: Path, *, masters: bool) -> set[str]:
     """Return the keys of which the run has the file, and where it keeps masters that too."""
-    keys = {file.stem for file in (run / OUTPUTS).iterdir()}
-    return keys & {file.stem for file in (run / MASTERS).glob("*")} if masters else keys
+    there = [*(run / OUTPUTS).iterdir(), *(run / MASTERS).glob("*")]
+    if (run / STATE / ELSEWHERE).exists():
+        names = (run / STATE / ELSEWHERE).read_text(encoding="utf-8").split()
+        there += [run / name for name in names]
+    keys = {file.stem for file in there if file.parent.name == OUTPUTS}
+    return keys & {file.stem for file in there if file.parent.name == MASTERS} if masters else keys
 
 
 def forget_failures(run: Path) -> None:

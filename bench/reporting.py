@@ -61,11 +61,12 @@ def score_answer_runs(
     import numpy as np
     import pandas as pd
 
+    from bench.cards import still_to_make
     from bench.manifest import read_outputs, read_run
     from bench.suites import load_suite
     from bench.understanding.facts import Graded, graded, read_periods
     from bench.understanding.works import works_of
-    from leaderboard.answers import flag_scores, score_answers
+    from leaderboard.answers import flag_scores, missing_score, score_answers
 
     rng = np.random.default_rng(seed)
     scores: list[Score] = []
@@ -92,6 +93,7 @@ def score_answer_runs(
                 replace(one, method="; ".join(part for part in (one.method, missing) if part))
                 for one in found
             ]
+            found.append(missing_score(still_to_make(content, rows), content["planned"], name))
         scores += found
     return scores
 
@@ -133,14 +135,16 @@ def _marked(study: Path, rng: Generator) -> list[Score]:
     """Return what was marked in answers, of a study of answers."""
     from bench.join import reveal
     from leaderboard.passages import passages
+    from leaderboard.selection import is_simulated, say_simulated
     from raters.export import tables
     from raters.study import study_id
 
     masked = tables(study)
     if masked["passages"].empty:
         return []
-    named = reveal({"passages": masked["passages"]}, opened_key(study, "score"))
-    return passages(named["passages"], rng=rng, study=study_id(study))
+    named = reveal({"passages": masked["passages"]}, opened_key(study, "score"))["passages"]
+    found = passages(named, rng=rng, study=study_id(study))
+    return say_simulated(found) if is_simulated(named) else found
 
 
 def study_tables(study: Path) -> dict[str, DataFrame]:
@@ -245,17 +249,47 @@ def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score
     )
 
 
-def combined_with_probe(studies: Sequence[Path], run: Path) -> list[Score]:
-    """Return what raters and a run's probes say together (PPI++), study by study."""
+def judges_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score]:
+    """Return what judges said of a run, under the run's name; empty where none has judged it."""
+    import numpy as np
+
+    from bench.judging.names import TABLE
+    from bench.manifest import read_run
+    from leaderboard.judges import judge_scores, read_judgements
+
+    if not (run / TABLE).is_file():
+        return []
+    rng = np.random.default_rng(seed)
+    study = str(read_run(run)["run"])
+    return judge_scores(read_judgements(run / TABLE), study=study, rng=rng, by=by)
+
+
+def combined_with_probe(studies: Sequence[Path], run: Path, *, seed: int = 0) -> list[Score]:
+    """Return what raters and a run's probes and judges say together (PPI++), study by study.
+
+    Of judges also how far they agree with each group of raters.
+    """
+    import numpy as np
+
+    from bench.judging.names import TABLE
     from bench.probing.names import PROBES
+    from leaderboard.judge_agreement import agreement_with_raters
+    from leaderboard.judge_ppi import combine_ratings
+    from leaderboard.judges import read_judgements
     from leaderboard.ppi import combine
     from leaderboard.probes import read_probes
 
-    probes = read_probes(run / PROBES)
+    judged = (run / TABLE).is_file()
     scores: list[Score] = []
     for study in studies:
-        attributions = study_tables(study)["attributions"]
-        scores += combine(attributions, probes)
+        tables = study_tables(study)
+        if (run / PROBES).is_file() or not judged:
+            scores += combine(tables["attributions"], read_probes(run / PROBES))
+        if judged:
+            judgements = read_judgements(run / TABLE)
+            rng = np.random.default_rng(seed)
+            scores += combine_ratings(tables["ratings"], judgements)
+            scores += agreement_with_raters(tables["ratings"], judgements, rng=rng)
     return scores
 
 

@@ -6,7 +6,6 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -59,7 +58,7 @@ class SlurmOptions(FileModel):
 
 
 class RunFile(FileModel):
-    """A YAML in `configs/runs/`. `out` is relative to where the command runs."""
+    """A YAML in `configs/runs/`. `out` is relative to where the command runs, or a URL."""
 
     run: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     suite: str
@@ -72,7 +71,7 @@ class RunFile(FileModel):
     batch_size: int | None = Field(default=None, ge=1)
     video_master: Literal["ffv1"] | None = None
     speedups: dict[str, Any] = Field(default_factory=dict)
-    out: Path | None = None
+    out: str | None = None
     slurm: SlurmOptions = SlurmOptions()
 
 
@@ -84,8 +83,8 @@ def slurm_options(options: argparse.Namespace) -> SlurmOptions:
     return check(read_yaml(path), RunFile, path).slurm
 
 
-def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
-    """Return the request and the run folder that the command line means.
+def request_from(options: argparse.Namespace) -> tuple[Request, str]:
+    """Return the request and the run folder, or its URL, that the command line means.
 
     Flags given beside a run's YAML take precedence over it.
 
@@ -114,10 +113,10 @@ def request_from(options: argparse.Namespace) -> tuple[Request, Path]:
         video_master=asked.get("video_master"),
         speedups={**asked.get("speedups", {}), **settings("speedup", options.speedup)},
     )
-    folder = asked.get("out") or (Path("runs") / asked["run"] if "run" in asked else None)
-    if folder is None:
+    out = asked.get("out") or (f"runs/{asked['run']}" if "run" in asked else None)
+    if out is None:
         raise RequestError("generate wants --out, the run folder")
-    return request, Path(folder)
+    return request, str(out)
 
 
 def settings(option: str, texts: Sequence[str]) -> dict[str, Any]:

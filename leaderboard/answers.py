@@ -26,6 +26,7 @@ CONFUSION, RECALL, WRONG, LANGUAGE_GAP = (
     "fact_language_gap",
 )
 FLAGGED = "flagged_share"
+MISSING = "missing_answers"
 TOO_FEW = "no interval: fewer than two works"
 
 Array = NDArray[np.float64]
@@ -98,6 +99,14 @@ def flag_scores(rows: pd.DataFrame, *, study: str = "") -> list[Score]:
                 )
             )  # fmt: skip
     return scores
+
+
+def missing_score(missing: int, planned: int, study: str) -> Score:
+    """Return `missing_answers`: how many of the planned ones are not there yet."""
+    return Score(
+        study=study, source="probe", metric=MISSING, value=float(missing), n_values=planned,
+        method="planned answers without a row", reason="no interval: a count",
+    )  # fmt: skip
 
 
 def _recalls(

@@ -12,6 +12,7 @@ from leaderboard.answers import (
     FLAGGED,
     GAP,
     LANGUAGE_GAP,
+    MISSING,
     RECALL,
     WRONG,
 )
@@ -35,10 +36,18 @@ def answer_sections(scores: Sequence[Score], words: Words) -> list[Section]:
             if score.study == study
         }
         made = [_misreading(found, words), _recall(found, words), _flags(found, words)]
-        sections.append(Section(study, [table for table in made if table.rows]))
+        tables = [table for table in made if table.rows]
+        sections.append(Section(study, tables, _missing(found, words)))
     both = _both(own, scores, words)
     sections += [Section("", [both])] if both.rows else []
     return [section for section in sections if section.tables]
+
+
+def _missing(found: Mapping[Key, Score], words: Words) -> str:
+    score = found.get((MISSING, "", "", ""))
+    if score is None:
+        return ""
+    return words.say("answers_missing", missing=int(score.value), planned=score.n_values)
 
 
 def _misreading(found: Mapping[Key, Score], words: Words) -> Table:

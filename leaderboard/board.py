@@ -53,6 +53,11 @@ class Board:
         names = ("criterion", "model", "against", "group")
         return self.index.get((metric, *(columns.get(name, "") for name in names)))
 
+    @property
+    def of_answers(self) -> bool:
+        """Whether raters read what models say of works, and looked at no pictures by models."""
+        return any(score.metric == "marked_per_1000" for score in self.scores)
+
     def all_of(self, metric: str) -> list[Score]:
         """Return the scores of one metric in the order of the table."""
         return [score for score in self.scores if score.metric == metric]
@@ -85,7 +90,7 @@ def boards(scores: Sequence[Score], order: Sequence[str] = (), slice_: str = "")
     ]
     judged = {score.study for score in chosen if score.source != FROM_RUN}
     # of a run that probes alone looked at there is nothing to say of raters
-    probed = {score.study for score in scores if score.source == "probe"} - judged
+    probed = {score.study for score in scores if score.source in {"probe", "judge"}} - judged
     return [
         _board(study, [score for score in chosen if score.study == study], order, slice_)
         for study in sorted({score.study for score in chosen if score.metric != WEIGHT} - probed)

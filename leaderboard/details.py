@@ -78,7 +78,10 @@ def tables_of(board: Board, words: Words) -> list[Table]:
 
 def _marked(board: Board, words: Words) -> Table:
     """Return the passages marked in answers, a row per model."""
-    found = {(score.model, score.criterion): score for score in board.all_of("marked_per_1000")}
+    found = {
+        (score.model, score.criterion): score
+        for score in board.all_of("marked_characters_per_1000")
+    }
     rows = [
         Line(
             [
@@ -217,7 +220,12 @@ def _protocol(board: Board, words: Words) -> Table:
         Line([str(words.texts.get(f"protocol_{score.group}", score.group)), f"{score.value:g}"])
         for score in board.all_of(PROTOCOL)
     ]
-    return Table(words.say("protocol_title"), words.say("protocol_note"), ["", ""], rows)
+    return Table(
+        words.say("protocol_title"),
+        words.say("protocol_note_of_answers" if board.of_answers else "protocol_note"),
+        ["", ""],
+        rows,
+    )
 
 
 def _agreement(board: Board, words: Words) -> Table:

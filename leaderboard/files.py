@@ -114,12 +114,17 @@ def to_json(scores: Sequence[Score]) -> str:
     return json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False)
 
 
+_NOT_PEOPLES_ALONE = {"judge", "combined"}
+"""Sources that a line of a terminal names: their metrics have names that raters' have too."""
+
+
 def to_text(scores: Sequence[Score]) -> str:
     """Return one line per score for a terminal; a value that is missing gives its reason."""
     lines = []
     for score in scores:
         named = [
             score.study,
+            f"({score.source})" if score.source in _NOT_PEOPLES_ALONE else "",
             score.slice,
             score.metric,
             score.criterion,

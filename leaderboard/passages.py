@@ -1,4 +1,4 @@
-"""Passages that experts marked in answers as wrong or invented, per 1,000 characters."""
+"""What experts marked in answers as wrong or invented, per 1,000 characters: passages, and their length."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from bench.records import Score
 
 KINDS = ("wrong", "invented")
+_COLUMNS = {
+    "wrong": "wrong_characters", "invented": "invented_characters", "all": "marked_characters",
+}  # fmt: skip
+"""By kind, the column of characters in its marks; `all` is their union."""
 PER = 1000
 TOO_FEW = "no interval: fewer than two works"
 
@@ -24,13 +28,16 @@ def passages(
     confidence: float = 0.95,
     resamples: int = 2000,
 ) -> list[Score]:
-    """Return `marked_per_1000` per model and kind (`criterion`), and `all` of them together.
+    """Return both metrics per model and kind (`criterion`), and of `all` kinds together.
 
-    The ratio of marks to characters read, over raters and works (a ratio estimate: longer answers
-    weigh more); works are drawn anew, with all their raters and models (percentile bootstrap).
+    `marked_per_1000` counts passages, however long; `marked_characters_per_1000` the characters in
+    them, each once where marks overlap. Both are ratios to the characters read, over raters and
+    works (a ratio estimate: longer answers weigh more); works are drawn anew, with all their raters
+    and models (percentile bootstrap).
 
     Args:
-        table: a row per rater and answer: model, prompt (the work), wrong, invented, characters.
+        table: a row per rater and answer: model, prompt (the work), wrong, invented, characters, and
+            the `_COLUMNS` of characters.
         rng: draws the resamples.
         study: what the scores are filed under.
         confidence: of the intervals.
@@ -50,32 +57,47 @@ def passages(
 def _of_models(
     table: pd.DataFrame, works: list[str], drawn: NDArray[np.int64], confidence: float
 ) -> Iterator[Score]:
-    tail = (1 - confidence) / 2
     for model, own in table.groupby("model", sort=True):
-        of_work = own.groupby("prompt")[[*KINDS, "characters"]].sum().reindex(works, fill_value=0)
-        characters = of_work["characters"].to_numpy(dtype=np.float64)
+        of_work = own.groupby("prompt")[[*KINDS, *_COLUMNS.values(), "characters"]].sum()
+        of_work = of_work.reindex(works, fill_value=0)
+        read = of_work["characters"].to_numpy(dtype=np.float64)
+        blank = Score(
+            model=str(model),
+            n_items=int((read > 0).sum()),
+            n_raters=int(own["rater"].nunique()) if "rater" in own else 0,
+            n_values=len(own),
+        )
         for kind in (*KINDS, "all"):
-            marks = of_work[list(KINDS) if kind == "all" else [kind]].sum(axis=1)
-            counts = marks.to_numpy(dtype=np.float64)
-            score = Score(
-                metric="marked_per_1000",
-                criterion=kind,
-                model=str(model),
-                n_items=int((characters > 0).sum()),
-                n_raters=int(own["rater"].nunique()) if "rater" in own else 0,
-                n_values=len(own),
-                method=f"marks per characters read; percentile bootstrap ({len(drawn)}) over works",
-            )
-            if not characters.sum():
-                yield replace(score, reason="its answers are empty")
-                continue
-            value = PER * float(counts.sum() / characters.sum())
-            if score.n_items < 2:
-                yield replace(score, value=value, reason=TOO_FEW)
-                continue
-            read = characters[drawn].sum(axis=1)
-            rates = PER * counts[drawn].sum(axis=1)[read > 0] / read[read > 0]
-            low, high = np.quantile(rates, [tail, 1 - tail])
-            yield replace(
-                score, value=value, low=min(float(low), value), high=max(float(high), value)
-            )
+            at = replace(blank, criterion=kind)
+            passages_ = of_work[list(KINDS) if kind == "all" else [kind]].sum(axis=1)
+            characters = of_work[_COLUMNS[kind]]
+            for score, counts in (
+                (replace(at, metric="marked_per_1000", method="marks"), passages_),
+                (
+                    replace(at, metric="marked_characters_per_1000", method="characters marked"),
+                    characters,
+                ),
+            ):
+                yield _ratio(score, counts.to_numpy(dtype=np.float64), read, drawn, confidence)
+
+
+def _ratio(
+    score: Score,
+    counts: NDArray[np.float64],
+    read: NDArray[np.float64],
+    drawn: NDArray[np.int64],
+    confidence: float,
+) -> Score:
+    """Return a score with counts per 1,000 characters read, both by work."""
+    tail = (1 - confidence) / 2
+    method = f"{score.method} per characters read; percentile bootstrap ({len(drawn)}) over works"
+    score = replace(score, method=method)
+    if not read.sum():
+        return replace(score, reason="its answers are empty")
+    value = PER * float(counts.sum() / read.sum())
+    if score.n_items < 2:
+        return replace(score, value=value, reason=TOO_FEW)
+    of_draw = read[drawn].sum(axis=1)
+    rates = PER * counts[drawn].sum(axis=1)[of_draw > 0] / of_draw[of_draw > 0]
+    low, high = np.quantile(rates, [tail, 1 - tail])
+    return replace(score, value=value, low=min(float(low), value), high=max(float(high), value))

@@ -35,7 +35,7 @@ LEAST_SCENES = 4
 LEAST_LEFT = 0.05
 """A scene that alone decides λ counts twenty times at most."""
 _P = "p_"
-_OF_OUTPUT = ["model", "prompt", "language", "seed"]
+OF_OUTPUT = ["model", "prompt", "language", "seed"]
 """What names an output in both tables."""
 
 
@@ -134,12 +134,12 @@ def _combine(
     home = traditions[0]
     asked = rows[(rows["model"] != REFERENCE) & (rows["target"] == home)]
     outputs = seen[(seen["model"] != REFERENCE) & (seen["target"] == home)]
-    outputs = outputs.drop_duplicates(_OF_OUTPUT).set_index(_OF_OUTPUT)
+    outputs = outputs.drop_duplicates(OF_OUTPUT).set_index(OF_OUTPUT)
     scenes = {
         name: code
-        for code, name in enumerate(sorted(set(outputs.index.get_level_values(1).map(_scene))))
+        for code, name in enumerate(sorted(set(outputs.index.get_level_values(1).map(scene_of))))
     }
-    common = set(map(tuple, asked[_OF_OUTPUT].drop_duplicates().to_numpy())) & set(outputs.index)
+    common = set(map(tuple, asked[OF_OUTPUT].drop_duplicates().to_numpy())) & set(outputs.index)
     if not common:
         raise RequestError(
             "the study and the run have no output in common: --with-probe wants the run that the "
@@ -154,7 +154,8 @@ def _combine(
             own = outputs.xs(model, level="model", drop_level=False)[f"{_P}{other}"]
             judged = asked[asked["model"] == model]
             at = replace(blank, model=model, group=other, n_items=len(own))
-            found = _of_model(judged, own, other, scenes)
+            given = np.asarray(judged["attribution"] == other, dtype=np.float64)
+            found = estimate_of(judged, given, own, scenes)
             if found is None:
                 scores += _probe_only(own, seen, traditions, at)
                 continue
@@ -162,27 +163,33 @@ def _combine(
             estimates[model] = (estimate, labelled)
             at = replace(at, n_raters=raters, n_values=labelled)
             scores += _leaks(rows, estimate, jackknife, at, (home, other))
-        scores += _rectifiers(estimates, replace(blank, group=other))
+        scores += rectifiers(estimates, replace(blank, group=other))
     return scores
 
 
-def _of_model(
-    judged: pd.DataFrame, seen: pd.Series, other: str, scenes: dict[str, int]
+def estimate_of(
+    judged: pd.DataFrame, given: Array, seen: pd.Series, scenes: dict[str, int]
 ) -> tuple[Estimate, int, int, float] | None:
-    """Return the estimate of one model, its raters, its labelled outputs, and the raters' variance."""
-    keys = list(map(tuple, judged[_OF_OUTPUT].to_numpy()))
+    """Return the estimate of one model, its raters, its labelled outputs, and the raters' variance.
+
+    Args:
+        judged: what raters said of one model's outputs: `OF_OUTPUT` and rater.
+        given: what each row says as a number, (rows,).
+        seen: what the probe or judge says of every output, indexed by `OF_OUTPUT`.
+        scenes: their codes.
+    """
+    keys = list(map(tuple, judged[OF_OUTPUT].to_numpy()))
     known = np.array([key in seen.index for key in keys], dtype=bool)
-    judged = judged[known]
+    judged, said = judged[known], given[known]
     if not len(judged):
         return None
-    place = pd.MultiIndex.from_frame(judged[_OF_OUTPUT])
+    place = pd.MultiIndex.from_frame(judged[OF_OUTPUT])
     item, items = pd.factorize(place)
     rater, raters = pd.factorize(judged["rater"])
-    given = (judged["attribution"] == other).to_numpy(dtype=np.float64)
     f_labelled = seen.reindex(items).to_numpy(dtype=np.float64)
     rest = seen[~seen.index.isin(items)]
-    codes = np.array([scenes[_scene(key[1])] for key in items], dtype=np.int64)
-    codes_rest = np.array([scenes[_scene(key[1])] for key in rest.index], dtype=np.int64)
+    codes = np.array([scenes[scene_of(key[1])] for key in items], dtype=np.int64)
+    codes_rest = np.array([scenes[scene_of(key[1])] for key in rest.index], dtype=np.int64)
     left = rest.to_numpy(dtype=np.float64)
 
     def estimate(keep: NDArray[np.bool_]) -> Estimate | None:
@@ -190,10 +197,10 @@ def _of_model(
         there = counts > 0
         if not there.any():
             return None
-        share = np.bincount(item[keep], given[keep], len(items))[there] / counts[there]
+        share = np.bincount(item[keep], said[keep], len(items))[there] / counts[there]
         return ppi(share, f_labelled[there], codes[there], left, codes_rest, n_scenes=len(scenes))
 
-    whole = estimate(np.ones(len(given), dtype=bool))
+    whole = estimate(np.ones(len(said), dtype=bool))
     if whole is None:
         return None
     without = [estimate(rater != one) for one in range(len(raters))] if len(raters) > 2 else []
@@ -218,7 +225,7 @@ def _leaks(
     )
     raw = replace(at, metric="raw_leak", method=method)
     variance = estimate.variance + raters
-    yield _with_normal(raw, estimate.value, variance, estimate.scenes)
+    yield with_normal(raw, estimate.value, variance, estimate.scenes)
     right = _reference_share(rows, other, other)
     wrong = _reference_share(rows, home, other)
     excess = replace(raw, metric="excess_leak")
@@ -229,10 +236,11 @@ def _leaks(
     else:
         excess = replace(excess, method=f"{method}; references by raters alone")
         value = estimate.value - wrong[0]
-        yield _with_normal(excess, value, variance + wrong[1], estimate.scenes)
+        yield with_normal(excess, value, variance + wrong[1], estimate.scenes)
 
 
-def _with_normal(score: Score, value: float, variance: float, scenes: int) -> Score:
+def with_normal(score: Score, value: float, variance: float, scenes: int) -> Score:
+    """Add value and t interval; of fewer than `LEAST_SCENES` the value alone."""
     if scenes < LEAST_SCENES:
         return replace(score, value=value, reason="no interval: fewer than four scenes")
     reach = float(t.ppf(0.5 + score.confidence / 2, scenes - 2)) * float(np.sqrt(variance))
@@ -254,7 +262,7 @@ def _reference_share(rows: pd.DataFrame, target: str, label: str) -> tuple[float
     return float(shares.mean()), max(spread, floor) if shares.mean() in {0.0, 1.0} else spread
 
 
-def _rectifiers(estimates: dict[str, tuple[Estimate, int]], blank: Score) -> Iterator[Score]:
+def rectifiers(estimates: dict[str, tuple[Estimate, int]], blank: Score) -> Iterator[Score]:
     """Yield what the probe is wrong by per model, and the Wald test that it is the same for all."""
     for model, (estimate, labelled) in estimates.items():
         score = replace(blank, metric="rectifier", model=model, n_items=labelled, n_values=labelled)
@@ -262,7 +270,7 @@ def _rectifiers(estimates: dict[str, tuple[Estimate, int]], blank: Score) -> Ite
             score, method="mean of raters' share less the probe's, variance over scenes"
         )
         variance = float(estimate.by_scene @ estimate.by_scene) * _small(estimate.scenes)
-        yield _with_normal(score, estimate.rectifier, variance, estimate.scenes)
+        yield with_normal(score, estimate.rectifier, variance, estimate.scenes)
     test = replace(
         blank,
         metric="rectifier_p",
@@ -305,5 +313,6 @@ def _probe_only(
         yield replace(at, metric="excess_leak", reason=NO_REFERENCES)
 
 
-def _scene(prompt: str) -> str:
+def scene_of(prompt: str) -> str:
+    """Return the scene of a prompt's id."""
     return prompt.partition("/")[0]

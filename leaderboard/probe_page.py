@@ -20,10 +20,11 @@ _FAULTS = ("blank", "near_duplicate", "watermark")
 
 
 class Section(NamedTuple):
-    """The tables of one study or run."""
+    """The tables of one study or run, and what must be said before them."""
 
     study: str
     tables: Sequence[Table]
+    warning: str = ""
 
 
 def probe_sections(scores: Sequence[Score], words: Words) -> list[Section]:
@@ -75,6 +76,7 @@ def _combined(scores: Sequence[Score], words: Words) -> Table:
         )
         for score in scores
         if score.metric == "rectifier_p" and math.isfinite(score.value)
+        if any((score.criterion, score.group) == (one.criterion, one.group) for one in own)
     ]
     heads = [words.say("probe"), words.say("model"), words.say("towards")]
     heads += [words.say("index_raw_leak"), words.say("index_excess_leak")]

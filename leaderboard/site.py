@@ -21,6 +21,7 @@ from leaderboard.details import Table, tables_of
 from leaderboard.figure import Figure
 from leaderboard.figures import figures_of
 from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
+from leaderboard.judge_page import judge_sections
 from leaderboard.marks import marked
 from leaderboard.pictures import (
     Pictures,
@@ -82,6 +83,7 @@ def write_site(
             words=words,
             sections=sections,
             probed=probe_sections(scores, words),
+            judged=judge_sections(scores, words),
             answered=answer_sections(scores, words),
             simulated=any(section["board"].simulated for section in sections),
             notes=[note.get(language) or next(iter(note.values())) for note in notes],
@@ -158,6 +160,8 @@ def _speed(board: Board, words: Words) -> list[Table]:
 
 
 def _lead(board: Board, words: Words) -> str:
+    if board.of_answers:
+        return words.say("lead_of_answers", models=len(board.models))
     if not board.home:
         return words.say("lead_without_style", models=len(board.models))
     return words.say("lead", models=len(board.models), home=words.tradition(board.home))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,17 @@ COLUMNS = {
     ),
     "detections": (*_WHO, "item", "seen_as", "generator_recognised", "generator", *_ABOUT),
     "marks": (*_WHO, "item", "section", "start", "end", "kind", *_ABOUT),
-    "passages": (*_WHO, "item", "wrong", "invented", "characters", *_ABOUT),
+    "passages": (
+        *_WHO, "item", "wrong", "invented", "wrong_characters", "invented_characters",
+        "marked_characters", "characters", *_ABOUT,
+    ),
     "flags": (*_WHO, "item", "kind", "x", "y", "t", *_ABOUT),
     "remarks": (*_WHO, "item", "against", "phase", "remark", *_ABOUT),
     "skips": (*_WHO, "item", "against", "phase", "reason", *_ABOUT),
 }  # fmt: skip
 """`item` and `against` are stimuli; `against` is the right one of a pair, else empty. Of a flag `x`
-and `y` are shares of the picture's sides, and `t` seconds of a clip."""
+and `y` are shares of the picture's sides, and `t` seconds of a clip; a mark's `start` and `end` are characters
+of the section's text, and in passages the characters marked are counted once each."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -150,10 +154,35 @@ def _passages(
         for mark in own:
             place = {name: mark[name] for name in ("section", "start", "end", "kind")}
             yield "marks", {**about, **place}
-        counts = {kind: sum(mark["kind"] == kind for mark in own) for kind in MARKS}
         text = json.loads((study / FOLDER / f"{item}.json").read_text("utf-8"))
-        characters = sum(len(section["text"]) for section in text)
-        yield "passages", {**about, **counts, "characters": characters}
+        lengths = [len(section["text"]) for section in text]
+        counts = {kind: sum(mark["kind"] == kind for mark in own) for kind in MARKS}
+        counts |= {
+            f"{kind}_characters": marked_characters(
+                [mark for mark in own if mark["kind"] == kind], lengths
+            )
+            for kind in MARKS
+        }
+        counts["marked_characters"] = marked_characters(own, lengths)
+        yield "passages", {**about, **counts, "characters": sum(lengths)}
+
+
+def marked_characters(marks: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> int:
+    """Return how many characters lie in any of the marks: what two of them cover counts once.
+
+    Args:
+        marks: with section, start and end, the end left out.
+        lengths: characters of each section; what lies beyond them is nothing.
+    """
+    count = 0
+    for section, length in enumerate(lengths):
+        reached = 0
+        own = [(mark["start"], mark["end"]) for mark in marks if mark["section"] == section]
+        for start, end in sorted(own):
+            reached = max(reached, min(start, length))
+            count += max(min(end, length) - reached, 0)
+            reached = max(reached, min(end, length))
+    return count
 
 
 def _last_events(connection: Connection) -> list[Row[Any]]:

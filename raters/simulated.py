@@ -1,4 +1,4 @@
-"""Simulated raters: they go the same way through the store as people, and look at pixels only."""
+"""Simulated raters: they go the same way through the store as people, and see what people are shown."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from raters.payloads import ATTRIBUTION, DETECTION, NO_TRACE, PAIR, Answer, chec
 from raters.people import start
 from raters.position import Step, position
 from raters.protocol import CANNOT_TELL, OTHER, Protocol
+from raters.simulated_readings import Read, Reader, judge_readings
 from raters.store import respond
 from raters.study import enrol_raters, open_study
 from raters.tables import now
+from raters.temper import Temper, draw_temper, vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,53 +52,36 @@ class Look:
                 raise ValueError(f"{dict(shares)} are no probabilities")
 
 
-@dataclass(frozen=True, slots=True)
-class Temper:
-    """How one simulated rater judges: all in units of a scale's step, or probabilities."""
-
-    severity: float
-    noise: float
-    confusion: float
-    doubt: float
-    ties: float
-
-
-def draw_temper(rng: np.random.Generator) -> Temper:
-    """Draw a rater from the population that the demo assumes."""
-    return Temper(
-        severity=float(rng.normal(0, 0.4)),
-        noise=float(rng.lognormal(np.log(0.55), 0.25)),
-        confusion=float(rng.beta(2, 22)),
-        doubt=float(rng.beta(2, 38)),
-        ties=float(rng.lognormal(np.log(0.5), 0.3)),
-    )
-
-
 def simulate(
     study: Path,
     *,
-    look: Callable[[Image.Image], Look],
+    look: Callable[[Image.Image], Look] | None = None,
+    read: Read | None = None,
     rng: np.random.Generator,
     count: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Let simulated raters do a study and return how many answers they gave.
 
-    `look` sees a picture's pixels and nothing else, once per picture. `count` is by default the
-    number of raters planned. `advance` hears of every rater that has finished.
+    `look` sees a picture's pixels and nothing else, once per picture; of a study of answers `read`
+    sees a picture and a text about it, once per text. `count` is by default the number of raters
+    planned. `advance` hears of every rater that has finished.
 
     Raises:
         ConflictError: the study is closed.
-        RequestError: the study is of answers.
+        RequestError: the study is of answers and there is no `read`, or of pictures and no `look`.
     """
     given = 0
     seen: dict[str, Look] = {}
     with open_study(study) as (protocol, engine):
-        if protocol.modality == "understanding":
-            raise RequestError("simulated raters look at pixels, and cannot read analyses")
+        of_answers = protocol.modality == "understanding"
+        if (read if of_answers else look) is None:
+            wanted = "what reads analyses" if of_answers else "what looks at pictures"
+            raise RequestError(f"simulated raters of this study want {wanted}")
+        reader = Reader(study, read) if read else None
 
         def look_at(stimulus: Stimulus) -> Look:
-            if stimulus.id not in seen:
+            if stimulus.id not in seen and look:
                 with Image.open(study / stimulus.file) as image:
                     seen[stimulus.id] = look(image.convert("RGB"))
             return seen[stimulus.id]
@@ -114,7 +99,13 @@ def simulate(
                     rng=rng,
                 )
                 given += _do_all(
-                    connection, rater, protocol, draw_temper(rng), rng, look_at=look_at
+                    connection,
+                    rater,
+                    protocol,
+                    draw_temper(rng),
+                    rng,
+                    look_at=look_at,
+                    reader=reader,
                 )
             advance(1)
     return given
@@ -128,13 +119,18 @@ def _do_all(
     rng: np.random.Generator,
     *,
     look_at: Callable[[Stimulus], Look],
+    reader: Reader | None,
 ) -> int:
     """Answer one assignment after the other, as the room shows them, until there is none left."""
     language = protocol.languages[int(rng.integers(len(protocol.languages)))]
     start(connection, rater, protocol)
     given = 0
     while here := position(connection, rater, ahead=0).here:
-        payload = _judge(here, protocol, temper, look_at, rng)
+        payload = (
+            judge_readings(here, protocol, temper, reader, rng)
+            if reader and here.picture
+            else _judge(here, protocol, temper, look_at, rng)
+        )
         answer = Answer(
             assignment=here.assignment.id,
             event_id=str(uuid.UUID(bytes=rng.bytes(16), version=4)),
@@ -242,15 +238,3 @@ def rate(
         value += temper.noise * float(rng.normal())
         scores[scale.id] = int(np.clip(round(value), scale.low, scale.high))
     return scores
-
-
-def vote(left: float, right: float, temper: Temper, rng: np.random.Generator) -> str:
-    """Vote as Davidson's model has it: P(tie) ∝ ν √(π_left π_right), log π = 4 × merit.
-
-    Two pictures that are both poor are called so with a probability that falls with the better.
-    """
-    if rng.random() < 0.5 * max(0.0, 1 - 3 * max(left, right)):
-        return "both_bad"
-    strength = np.exp(4 * np.array([left, right]))
-    weights = np.array([*strength, temper.ties * np.sqrt(strength.prod())])
-    return str(rng.choice(["left", "right", "tie"], p=weights / weights.sum()))

@@ -26,8 +26,14 @@ MAY_IMPORT_HEAVY = {
 }
 MAY_IMPORT_GRADIO = {"leaderboard/serve.py"}
 """Beside the rooms; nobody in its own package imports it, so that scoring stays light."""
-JOINERS = {"bench/checking.py", "bench/demo.py", "bench/overview.py", "bench/reporting.py"}
-"""Beside `bench/commands/`, whose functions import what they need."""
+JOINERS = {
+    "bench/checking.py",
+    "bench/demo.py",
+    "bench/demo_understanding.py",
+    "bench/overview.py",
+    "bench/reporting.py",
+}
+"""Beside `bench/commands/`, whose functions import what they need; both demos have a study rated."""
 
 
 def imports(file: Path) -> set[str]:

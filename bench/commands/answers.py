@@ -13,6 +13,7 @@ from bench.errors import RequestError
 if TYPE_CHECKING:
     from bench.records import ModelSpec
     from bench.request import Request
+    from bench.understanding.served import Server
 
 
 def add_answer_options(generate: argparse.ArgumentParser) -> None:
@@ -24,10 +25,11 @@ def add_answer_options(generate: argparse.ArgumentParser) -> None:
     add("--base-url", metavar="URL", help="with --engine openai: where the server answers")
     add("--concurrency", type=positive, default=8, help="requests under way at once (8)")
     add("--timeout", type=positive, default=120, help="seconds that a request may take (120)")
-    add("--price", type=_price, metavar="IN,OUT", help="of a million tokens in and out: adds cost")
+    add("--price", type=price, metavar="IN,OUT", help="of a million tokens in and out: adds cost")
 
 
-def _price(text: str) -> tuple[float, float]:
+def price(text: str) -> tuple[float, float]:
+    """Read IN,OUT: the prices of a million tokens."""
     pieces = [float(piece) for piece in text.split(",")]
     if len(pieces) != 2 or min(pieces) < 0:
         raise argparse.ArgumentTypeError(f"{text}: write two prices, as in 0.15,0.60")
@@ -43,25 +45,18 @@ def asks_for_answers(suite: str | None) -> bool:
 
 def answer_command(options: argparse.Namespace, request: Request, folder: Path) -> int:
     """Have the questions of a suite of understanding answered."""
+    from bench.crew.engines import workers_of
     from bench.understanding.answering import answer, refuse_other_modality
     from bench.understanding.asking import Asking, planned_answers
-    from bench.understanding.served import Server
 
     refuse_other_modality(request, "understanding")
     if options.works is None:
         raise RequestError(
             "what is the model to look at? give --works, a folder that pinlu references add made"
         )
-    if options.engine in {"ray", "slurm"} or options.devices or options.workers:
-        raise RequestError(
-            "answers come from this process or from a server: leave out --devices and --workers, and "
-            "choose --engine local or openai"
-        )
-    if (options.engine == "openai") != bool(options.base_url):
-        raise RequestError("--engine openai and --base-url belong together")
-    server = None
-    if options.base_url:
-        server = Server(options.base_url, options.concurrency, float(options.timeout))
+    server = server_of(options)
+    if server and (options.devices or options.workers):
+        raise RequestError("a server has its own workers: leave out --devices and --workers")
     asking = Asking(options.works, options.questions, server, options.price)
     if options.dry_run:
         run = planned_answers(request, asking, folder)
@@ -70,7 +65,13 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
             f"{jobs} answers of {len(run.models)} models on {len(run.here)} works; nothing was written"
         )
         return 0
-    done = answer(request, asking, folder, allow_mixed=options.allow_mixed)
+    workers = None if server else workers_of(options)
+    if workers:
+        from bench.understanding.shares import answer_by_workers
+
+        done = answer_by_workers(request, asking, folder, workers, allow_mixed=options.allow_mixed)
+    else:
+        done = answer(request, asking, folder, allow_mixed=options.allow_mixed)
     flagged = "".join(f", {count} {flag}" for flag, count in sorted(done.flags.items()))
     cost = f", cost {done.cost:.4f}" if options.price else ""
     padding = "" if server else f", padding {done.padding_share:.1%}"
@@ -84,6 +85,17 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
         print(f"pinlu: {lost} failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
         return 1
     return 0
+
+
+def server_of(options: argparse.Namespace) -> Server | None:
+    """Return the server that the options name, None where models run here."""
+    from bench.understanding.served import Server
+
+    if (options.engine == "openai") != bool(options.base_url):
+        raise RequestError("--engine openai and --base-url belong together")
+    if not options.base_url:
+        return None
+    return Server(options.base_url, options.concurrency, float(options.timeout))
 
 
 def import_command(options: argparse.Namespace, spec: ModelSpec) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.arguments import Adder, Command, counts, names, positive, switches
 from bench.commands.answers import (
@@ -15,7 +15,11 @@ from bench.commands.answers import (
     asks_for_answers,
     import_command,
 )
+from bench.commands.judges import add_judge_options, judge_command, refuse_judges_options
 from bench.errors import RequestError
+
+if TYPE_CHECKING:
+    from bench.request import Request
 
 
 def add(command: Adder, commands: Any) -> None:
@@ -44,7 +48,7 @@ def add(command: Adder, commands: Any) -> None:
     _add_check(command("check", "a release gate: a model against a baseline, exit 1 on a loss"))
     _add_probe(command("probe", "look at a run's outputs by networks: style, diversity, faults"))
     verify = command("verify", "check every file of a run against its hashes")
-    verify.add_argument("run", type=Path, metavar="RUN")
+    verify.add_argument("run", metavar="RUN", help="the run folder, or its URL")
 
 
 def _add_generate(generate: argparse.ArgumentParser) -> None:
@@ -71,7 +75,7 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="what changes pictures to be faster: cache=first_block, threshold=0.1, weights=fp8",
     )
-    add("--out", type=Path, help="the run folder")
+    add("--out", help="the run folder, or its URL: s3://BUCKET/RUN, hf://…")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
     add("--allow-mixed", action="store_true", help="resume under other versions or devices")
     add("--json", action="store_true", help="show the state of all workers as JSON lines")
@@ -138,7 +142,7 @@ def _add_profile(profile: argparse.ArgumentParser) -> None:
 
 def _add_probe(probe: argparse.ArgumentParser) -> None:
     add = probe.add_argument
-    add("run", type=Path, metavar="RUN")
+    add("run", metavar="RUN", help="the run folder, or its URL")
     add(
         "--network",
         metavar="NAME",
@@ -147,15 +151,14 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
     add("--revision", help="of a network on the hub (its newest)")
     add("--references", type=Path, help="folder of reference works with a metadata.jsonl")
     add("--texts", type=Path, metavar="FILE", help="a probe.yaml in the place of the suite's")
-    add("--languages", type=names, default=(), help="of these texts, what the network reads (all)")
     add(
         "--batch-size",
         type=positive,
         dest="batch_size",
-        default=32,
-        help="pictures per forward pass (32)",
+        help="pictures per forward pass (32; of a judge 8)",
     )
     add("--workers", type=positive, help="threads that read and decode (one per core)")
+    add_judge_options(probe.add_argument_group("judge", "a model that judges in a network's place"))
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:
@@ -216,9 +219,16 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    from bench.remote import worked_in
     from bench.request import request_from
 
-    request, folder = request_from(options)
+    request, out = request_from(options)
+    with worked_in(out, write=not options.dry_run) as folder:
+        return _generated(options, request, folder, out)
+
+
+def _generated(options: argparse.Namespace, request: Request, folder: Path, name: str) -> int:
+    """Generate into a folder that people know by its `name`."""
     if asks_for_answers(request.suite):
         return answer_command(options, request, folder)
     if options.engine == "openai" or options.base_url or options.works:
@@ -243,7 +253,7 @@ def _generate(options: argparse.Namespace) -> int:
     done = engine(request, folder, allow_mixed=options.allow_mixed)
     out = sys.stderr if options.json else sys.stdout
     print(
-        f"{folder}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
+        f"{name}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
         f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
         f"in {done.seconds:.0f} s",
         file=out,
@@ -252,7 +262,7 @@ def _generate(options: argparse.Namespace) -> int:
         print(speed_line(row), file=out)
     if done.failed:
         lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"
-        print(f"pinlu: {lost} failed, see {folder / 'failures.jsonl'}", file=sys.stderr)
+        print(f"pinlu: {lost} failed, see {name}/failures.jsonl", file=sys.stderr)
         return 1
     return 0
 
@@ -307,22 +317,27 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _probe(options: argparse.Namespace) -> int:
+    if options.judge:
+        return judge_command(options)
+    refuse_judges_options(options)
     from bench.probing.run import probe
     from bench.probing.words import told
+    from bench.remote import worked_in
 
-    done = probe(
-        options.run,
-        network=options.network,
-        revision=options.revision,
-        references=options.references,
-        texts=options.texts,
-        languages=options.languages,
-        batch_size=options.batch_size,
-        workers=options.workers,
-    )
+    with worked_in(options.run, whole=True) as run:
+        done = probe(
+            run,
+            network=options.network,
+            revision=options.revision,
+            references=options.references,
+            texts=options.texts,
+            languages=options.languages,
+            batch_size=options.batch_size or 32,
+            workers=options.workers,
+        )
     for fault in done.faults:
         print(fault, file=sys.stderr)
-    print("\n".join(told(options.run, done)))
+    print("\n".join(told(Path(options.run), done)))
     return 1 if done.faults else 0
 
 
@@ -365,10 +380,12 @@ def _check(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from bench.cards import still_to_make
     from bench.manifest import read_outputs, read_run, verify
+    from bench.remote import worked_in
 
-    content = read_run(options.run)
-    faults = verify(options.run)
-    rows = read_outputs(options.run)
+    with worked_in(options.run, whole=True, write=False) as run:
+        content = read_run(run)
+        faults = verify(run)
+        rows = read_outputs(run)
     again = _again(faults, content["models"])
     if unmade := still_to_make(content, rows):
         planned = content["planned"]

@@ -15,6 +15,7 @@ from bench.reporting import (
     combined_with_probe,
     costs_of,
     is_run,
+    judges_of,
     missing_answers,
     probes_of,
     score_answer_runs,
@@ -70,7 +71,7 @@ def _add_scoring(command: Adder) -> None:
         type=Path,
         action="append",
         default=[],
-        help="a run folder: what its outputs cost, and what probes saw in them; or a table"
+        help="a run folder: what its outputs cost, what probes saw in them and judges said; or a table"
         " model,seconds,status",
     )
     score.add_argument(
@@ -78,7 +79,8 @@ def _add_scoring(command: Adder) -> None:
         type=Path,
         dest="with_probe",
         metavar="RUN",
-        help="a probed run that the study drew on: judged outputs correct its probes on the rest",
+        help="a probed run that the study drew on: judged outputs correct its probes on the rest, "
+        "and its judges",
     )
     score.add_argument("--level", default="ordinal", choices=_LEVELS, help="of tables (ordinal)")
     score.add_argument("--home", help="of tables: the tradition under test")
@@ -163,9 +165,10 @@ def _score(options: argparse.Namespace) -> int:
     else:
         scores = _score_tables(options) if options.inputs else []
     if options.with_probe:
-        scores += combined_with_probe(studies, options.with_probe)
+        scores += combined_with_probe(studies, options.with_probe, seed=options.seed)
     for source in options.run:
         seen = probes_of(source, seed=options.seed, by=options.by)
+        seen += judges_of(source, seed=options.seed, by=options.by)
         if not options.inputs and not seen:
             raise RequestError(f"{source} was not probed: run pinlu probe {source} first")
         scores += seen + costs_of(source, scores + seen)

@@ -1,6 +1,6 @@
 """Answers: a run of understanding is worked off batch by batch; running again resumes.
 
-Imports torch through `bench.understanding.reader` where models run here.
+Imports torch through `bench.understanding.working` where models run here.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
-from bench import manifest
+from bench import manifest, parts
 from bench.cards import write_run_card
-from bench.errors import DeviceLostError, RequestError, WorkError
+from bench.errors import RequestError, WorkError
 from bench.files import append_rows
 from bench.progress import Progress, progress
 from bench.records import Answer, ModelSpec
@@ -28,24 +29,10 @@ from bench.understanding.asking import (
 )
 from bench.understanding.flags import flags_of
 from bench.understanding.jobs import Asked
+from bench.understanding.working import Text, work_off
 from bench.understanding.works import Work, shown
 
-MOST_PADDING = 0.15
-"""Of a batch's tokens, the share that may be padding; a batch is closed before it is exceeded."""
-
 SPEED = "speed.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """What came back for a job, from whichever engine."""
-
-    text: str
-    asked_tokens: int | None
-    tokens: int | None
-    cut: bool
-    seconds: float
-    batch_size: int
 
 
 @dataclass
@@ -89,6 +76,7 @@ def answer(
     environment = None if asking.server else environment_here()
     began = time.monotonic()
     with manifest.opened(folder):
+        parts.gather(folder)
         run = settle_answers(run, environment, allow_mixed=allow_mixed)
         finished = {row["key"] for row in manifest.read_outputs(folder)}
         manifest.forget_failures(folder)
@@ -96,19 +84,38 @@ def answer(
         planned = [job for jobs in run.jobs.values() for job in jobs]
         done = AnswerSummary(len(planned), sum(job.key in finished for job in planned))
         left = [
-            job
-            for parts in asked.values()
-            for jobs in parts
-            for job in jobs
-            if job.key not in finished
+            job for own in asked.values() for jobs in own for job in jobs if job.key not in finished
         ]
         with progress("answer", "answers", len(left)) as bar:
             writer = Writer(run, asking, finished, done, bar)
-            for model, parts in asked.items():
-                _work_off(asking, run.models[model], parts, writer)
+            for model, jobs in asked.items():
+                worked = answer_parts(asking, run.models[model], jobs, writer)
+                if worked and not asking.server:
+                    append_rows(folder / SPEED, [worked])
         write_run_card(folder)
     done.seconds = time.monotonic() - began
     return done
+
+
+class Place(Protocol):
+    """Where rows are entered: a run's manifest, or a worker's part."""
+
+    def outputs(self, outputs: Sequence[Answer]) -> None:
+        """Enter answers in one write."""
+
+    def failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Enter jobs that failed, each with its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    run: Path
+
+    def outputs(self, outputs: Sequence[Answer]) -> None:
+        append_rows(self.run / manifest.METADATA, map(asdict, outputs))
+
+    def failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        manifest.append_failures(self.run, rows)
 
 
 class Writer:
@@ -121,9 +128,12 @@ class Writer:
         finished: set[str],
         done: AnswerSummary,
         bar: Progress,
+        *,
+        place: Place | None = None,
     ) -> None:
-        """Write into `run`; jobs that are `finished` have their row."""
+        """Write into `run`, or into another place; jobs that are `finished` have their row."""
         self.run, self.asking, self.finished, self.done = run, asking, finished, done
+        self.place = place or _Manifest(run.folder)
         self.bar = bar
         self.say = bar.say
 
@@ -134,7 +144,7 @@ class Writer:
             for job, text in zip(jobs, texts, strict=True)
             if job.key not in self.finished
         ]
-        self._to_disk(lambda: append_rows(self.run.folder / manifest.METADATA, map(asdict, rows)))
+        self._to_disk(lambda: self.place.outputs(rows))
         for row in rows:
             self.finished.add(row.key)
             self.done.made += 1
@@ -148,7 +158,7 @@ class Writer:
         """Enter jobs that failed."""
         mine = [job for job in jobs if job.key not in self.finished]
         rows = [{**asdict(job), "error": error} for job in mine]
-        self._to_disk(lambda: manifest.append_failures(self.run.folder, rows))
+        self._to_disk(lambda: self.place.failures(rows))
         self.done.failed += len(mine)
         if mine:
             self.bar.advance(len(mine), mine[0].model)
@@ -206,113 +216,53 @@ class Writer:
             ) from error
 
 
-def _work_off(
-    asking: Asking, spec: ModelSpec, parts: Sequence[Sequence[Asked]], writer: Writer
-) -> None:
-    """Work off one model's jobs, part by part; of works without a picture they fail."""
-    works = writer.run.here
-    for jobs in parts:
-        for job in jobs:
-            if not job.picture:
-                writer.fail([job], works[job.work].fault)
-    shown_jobs = [[job for job in jobs if job.picture] for jobs in parts]
-    if all(job.key in writer.finished for jobs in shown_jobs for job in jobs):
-        return
-    if asking.server:
-        from bench.understanding.asked_server import ask_server  # noqa: PLC0415 - only where asked
-
-        ask_server(asking, spec, [job for jobs in shown_jobs for job in jobs], writer)
-    else:
-        _read_here(asking, spec, shown_jobs, writer)
-
-
-def _read_here(
+def answer_parts(
     asking: Asking,
     spec: ModelSpec,
-    parts: Sequence[Sequence[Asked]],
+    asked: Sequence[Sequence[Asked]],
     writer: Writer,
-) -> None:
-    """Load a model and have it answer; batches follow from all jobs of a part, not from what is left."""
-    from bench.pipelines import first_line  # noqa: PLC0415 - torch
-    from bench.understanding.reader import Reader  # noqa: PLC0415 - torch
+    *,
+    share: tuple[int, int] = (0, 1),
+) -> dict[str, Any]:
+    """Work off one model's jobs, part by part; of works without a picture they fail.
 
+    Args:
+        asking: works, and by whom models are run.
+        spec: the model.
+        asked: its jobs, part by part.
+        writer: keeps what comes.
+        share: which of how many shares of the batches.
+
+    Returns:
+        How fast that was, as `speed.jsonl` keeps it; empty where nothing was left to do.
+    """
     works = writer.run.here
-    began = time.perf_counter()
+    for job in (job for jobs in asked for job in jobs if not job.picture):
+        if share[0] == 0:
+            writer.fail([job], works[job.work].fault)
     before = (writer.done.made, writer.done.tokens)
-    try:
-        reader = Reader(spec, spec.arguments, lambda work: shown(asking.works, works[work]))
-    except WorkError as error:
-        writer.fail([job for jobs in parts for job in jobs], str(error))
-        return
-    loaded = time.perf_counter()
-    size = writer.run.content["batch_size"]
-    for jobs in parts:
-        lengths: dict[str, int] = {}
-        for job in jobs:
-            try:
-                lengths[job.key] = reader.length(job)
-            except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
-                writer.fail([job], first_line(error))
-        for batch in batches_by_length([job for job in jobs if job.key in lengths], lengths, size):
-            if all(job.key in writer.finished for job in batch):
-                continue
-            started = time.perf_counter()
-            try:
-                drawn = reader.answer(batch)
-            except DeviceLostError:
-                raise
-            except Exception as error:  # noqa: BLE001 - its sentence is entered for these jobs
-                told = str(error) if isinstance(error, WorkError) else first_line(error)
-                writer.fail(batch, told)
-                continue
-            each = (time.perf_counter() - started) / len(batch)
-            writer.done.padding += _padding([lengths[job.key] for job in batch])
-            texts = [
-                Text(one.text, one.asked_tokens, one.tokens, one.cut, each, len(batch))
-                for one in drawn
-            ]
-            writer.keep(batch, texts)
-    seconds = time.perf_counter() - loaded
+    worked = work_off(
+        spec,
+        [[job for job in jobs if job.picture] for jobs in asked],
+        lambda work: shown(asking.works, works[work]),
+        writer,
+        server=asking.server,
+        batch_size=writer.run.content["batch_size"],
+        share=share,
+    )
+    writer.done.padding += worked.padding
     tokens = writer.done.tokens - before[1]
-    row = {
+    if not worked.seconds:
+        return {}
+    return {
         "model": spec.id,
         "answers": writer.done.made - before[0],
         "tokens": tokens,
-        "seconds": round(seconds, 3),
-        "load_seconds": round(loaded - began, 3),
-        "tokens_per_second": round(tokens / max(seconds, 1e-9), 3),
-        "padding": round(writer.done.padding_share, 4),
+        "seconds": round(worked.seconds, 3),
+        "load_seconds": round(worked.load_seconds, 3),
+        "tokens_per_second": round(tokens / worked.seconds, 3),
+        "padding": round(worked.padding_share, 4),
     }
-    append_rows(writer.run.folder / SPEED, [row])
-    reader.close()
-
-
-def batches_by_length(
-    jobs: Sequence[Asked], lengths: Mapping[str, int], size: int
-) -> Iterator[list[Asked]]:
-    """Cut jobs into batches of at most `size`, alike in how long answers may be and in tokens in.
-
-    The cut follows from the jobs alone, and not from what is left of them: resume makes the same
-    batches. No batch has more than `MOST_PADDING` of padding.
-    """
-    order = sorted(jobs, key=lambda job: (job.longest, lengths[job.key], job.work, job.key))
-    batch: list[Asked] = []
-    for job in order:
-        own = [lengths[one.key] for one in [*batch, job]]
-        if batch and (
-            len(batch) == size
-            or job.longest != batch[0].longest
-            or _padding(own) > MOST_PADDING * max(own) * len(own)
-        ):
-            yield batch
-            batch = []
-        batch.append(job)
-    if batch:
-        yield batch
-
-
-def _padding(lengths: Sequence[int]) -> int:
-    return max(lengths) * len(lengths) - sum(lengths)
 
 
 def refuse_other_modality(request: Request, modality: str) -> None:

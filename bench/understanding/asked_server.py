@@ -10,47 +10,42 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.errors import WorkError
+from bench.errors import PinluError
 from bench.media import encode_png
 from bench.records import ModelSpec
-from bench.understanding.answering import Text, Writer
-from bench.understanding.asking import Asking
-from bench.understanding.jobs import Asked
-from bench.understanding.served import Served, ask
-from bench.understanding.works import shown
+from bench.understanding.served import Served, Server, ask
+from bench.understanding.working import Asked, Keeper, Picture, Text
 
 _PICTURES_HELD = 32
 
 
 def ask_server(
-    asking: Asking,
+    server: Server,
     spec: ModelSpec,
     jobs: Sequence[Asked],
-    writer: Writer,
+    picture: Picture,
+    keeper: Keeper[Asked],
 ) -> None:
-    """Ask a server for the answers that have no row yet; each is entered as soon as it is there.
+    """Ask a server for the answers that are not there yet; each is entered as soon as it is there.
 
     Broken off by a signal or a full disk, it waits for no further try; what was answered is kept.
     """
-    server = asking.server
-    if server is None:
-        raise WorkError("no server was named")
-    stop, works = threading.Event(), writer.run.here
+    stop = threading.Event()
 
     @lru_cache(maxsize=_PICTURES_HELD)
-    def picture(work: str) -> bytes:
-        return encode_png(np.asarray(shown(asking.works, works[work])))
+    def encoded(name: str) -> bytes:
+        return encode_png(np.asarray(picture(name)))
 
     def one(job: Asked) -> tuple[Served, float]:
         began = time.perf_counter()
-        shown_as = picture(job.work)
-        answered = ask(server, spec.source, job, shown_as, arguments=spec.arguments, stop=stop)
+        shown = [encoded(name) for name in job.pictures]
+        answered = ask(server, spec.source, job, shown, arguments=spec.arguments, stop=stop)
         return answered, time.perf_counter() - began
 
-    left = [job for job in jobs if job.key not in writer.finished]
+    left = [job for job in jobs if job.key not in keeper.finished]
     pool = ThreadPoolExecutor(server.concurrency)
     try:
-        # works one after the other, so that few pictures are held
+        # in their order, so that few pictures are held
         asked: dict[Future[tuple[Served, float]], Asked] = {
             pool.submit(one, job): job for job in left
         }
@@ -58,11 +53,11 @@ def ask_server(
             job = asked[future]
             try:
                 found, seconds = future.result()
-            except WorkError as error:
-                writer.fail([job], str(error))
+            except PinluError as error:
+                keeper.fail([job], str(error))
                 continue
             text = Text(found.text, found.asked_tokens, found.tokens, found.cut, seconds, 1)
-            writer.keep([job], [text])
+            keeper.keep([job], [text])
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)

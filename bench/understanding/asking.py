@@ -97,7 +97,13 @@ def planned_answers(request: Request, asking: Asking, folder: Path) -> AskedRun:
                 f"suite {suite.name} has no questions in {language!r}; it has: "
                 f"{', '.join(suite.languages)}"
             )
-    models, classes = _models(request, asking, existing)
+    models, classes = settled_models(
+        request.models,
+        asking.server,
+        request.arguments or {},
+        request.seeds,
+        before=(existing or {}).get("models", ()),
+    )
     entries = {entry["id"]: entry for entry in (existing or {}).get("models", ())}
     for name, spec in models.items():
         entry = {**_entry(spec), "pipeline": classes[name]}
@@ -165,24 +171,40 @@ def settle_answers(
     return replace(run, content=content)
 
 
-def environment_here() -> dict[str, Any]:
-    """Return what answers depend on beside the plan: device, threads and versions."""
+def environment_here(threads: int | None = None) -> dict[str, Any]:
+    """Return what answers depend on beside the plan: device, threads (as asked) and versions."""
     from bench import pipelines  # noqa: PLC0415 - torch, only where models run here
 
     return {
         "device": pipelines.device_kind(),
-        "threads": pipelines.settle_threads(None),
+        "threads": pipelines.settle_threads(threads),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in ("torch", "transformers", "numpy")},
     }
 
 
-def _models(
-    request: Request, asking: Asking, existing: Mapping[str, Any] | None
+def settled_models(
+    names: Sequence[str],
+    server: Server | None,
+    arguments: Mapping[str, Any],
+    seeds: Sequence[int],
+    *,
+    before: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, ModelSpec], dict[str, str]]:
-    before = (existing or {}).get("models", ())
-    if asking.server:
-        specs = [served_spec(name) for name in request.models]
+    """Return vision–language models by id, arguments and dtype settled, and the class of each.
+
+    Args:
+        names: as the command line takes them; with a server its own names.
+        server: who runs them; None: they run here.
+        arguments: over those of the specs.
+        seeds: several are refused where decoding is greedy.
+        before: entries of `run.yaml`: a model of the hub keeps its revision.
+
+    Raises:
+        RequestError: a model is unknown or turns no pictures into text; a wrong argument.
+    """
+    if server:
+        specs = [served_spec(name) for name in names]
         classes = dict.fromkeys((spec.id for spec in specs), SERVED)
     else:
         from bench import pipelines  # noqa: PLC0415 - torch, only where models run here
@@ -191,14 +213,14 @@ def _models(
         pinned = {entry["source"]: entry["revision"] for entry in before}
         specs = [
             replace(spec, dtype=pipelines.settle_dtype(spec))
-            for spec in load_models(list(request.models), pinned)
+            for spec in load_models(list(names), pinned)
         ]
         classes = {spec.id: architecture(spec) for spec in specs}
     settled = {}
     for spec in specs:
-        arguments = settled_arguments(spec, request.arguments or {})
-        refuse_idle_seeds(spec, arguments, request.seeds)
-        settled[spec.id] = replace(spec, modality="understanding", arguments=arguments)
+        own = settled_arguments(spec, arguments)
+        refuse_idle_seeds(spec, own, seeds)
+        settled[spec.id] = replace(spec, modality="understanding", arguments=own)
     return settled, classes
 
 

@@ -50,11 +50,12 @@ def runs_on(answer: str) -> bool:
 def _is_in(answer: str, language: str) -> bool:
     """A Chinese answer is mostly Han, an English one mostly Latin; terms of the other may occur."""
     han, latin = len(HAN.findall(answer)), len(_LATIN_WORD.findall(answer))
-    if han + latin < _LEAST_WORDS or language not in {"zh", "en"}:
+    kana = len(_KANA.findall(answer))
+    if han + latin + kana < _LEAST_WORDS or language not in {"zh", "en"}:
         return True
     if language == "zh":
-        return han > latin and len(_KANA.findall(answer)) <= han // 4
-    return latin > han
+        return han > latin and kana <= han // 4
+    return latin > han + kana
 
 
 def told(flags: Sequence[str]) -> str:

@@ -31,6 +31,11 @@ class Asked:
     question: str
     longest: int
 
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The ids of what is shown with the question."""
+        return (self.work,)
+
 
 @dataclass(frozen=True, slots=True)
 class AskedPart:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from bench import pipelines
 from bench.engine import is_out_of_memory
 from bench.errors import RequestError, WorkError
 from bench.records import ModelSpec
-from bench.understanding.jobs import Asked
+from bench.understanding.working import Picture, Question
 
 HELD_BYTES = 2 << 30
 """Prepared pictures that are kept for further questions, in bytes of host memory."""
@@ -63,14 +63,14 @@ def architecture(spec: ModelSpec) -> str:
 class Reader:
     """One loaded model. Call it from one thread.
 
-    `picture` gives a work's picture by its id; it is asked for when its tensors are not held.
+    `picture` gives a picture by its id; it is asked for when its tensors are not held.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
         arguments: Mapping[str, Any],
-        picture: Callable[[str], Image.Image],
+        picture: Picture,
     ) -> None:
         """Load model and processor; the model goes to the GPU where there is one.
 
@@ -100,11 +100,23 @@ class Reader:
         self.processor.image_processor = self._looks = _Once(self.processor.image_processor)
         self._at_once: int | None = None
 
-    def length(self, job: Asked) -> int:
-        """Return how many tokens go in for a job, those of the picture among them."""
-        return int(self._inputs(job)["input_ids"].shape[1])
+    def length(self, job: Question) -> int:
+        """Return how many tokens go in for a job, those of the picture among them.
 
-    def answer(self, jobs: Sequence[Asked]) -> list[Drawn]:
+        Raises:
+            WorkError: they leave no room for an answer in what the model reads at once.
+        """
+        length = int(self._inputs(job)["input_ids"].shape[1])
+        most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if most is not None and length + job.longest > most:
+            raise WorkError(
+                f"{length} tokens of picture and question and {job.longest} of the answer are more than "
+                f"the {most} that {self.spec.id} reads at once: bring the picture down, or ask for "
+                "shorter answers (--set longest=N)"
+            )
+        return length
+
+    def answer(self, jobs: Sequence[Question]) -> list[Drawn]:
         """Answer a batch, at most as many at once as memory takes.
 
         Raises:
@@ -126,7 +138,7 @@ class Reader:
                 raise WorkError("out of memory with a single answer: bring the picture down")
             self._at_once = (at_once + 1) // 2
 
-    def _answered(self, jobs: Sequence[Asked]) -> list[Drawn]:
+    def _answered(self, jobs: Sequence[Question]) -> list[Drawn]:
         inputs = [self._inputs(job) for job in jobs]
         batch = {name: value.to(self.device) for name, value in collated(inputs, self.pad).items()}
         for name, value in batch.items():
@@ -155,7 +167,7 @@ class Reader:
             for row, one, job in zip(ids.cpu(), inputs, jobs, strict=True)
         ]
 
-    def _draws(self, jobs: Sequence[Asked]) -> transformers.LogitsProcessorList:
+    def _draws(self, jobs: Sequence[Question]) -> transformers.LogitsProcessorList:
         temperature = float(self.arguments["temperature"])
         if not temperature:
             return transformers.LogitsProcessorList()
@@ -171,21 +183,25 @@ class Reader:
         text = self.tokenizer.decode(own, skip_special_tokens=True).strip()
         return Drawn(text, asked, len(own), cut=ended is None or ended > longest)
 
-    def _inputs(self, job: Asked) -> dict[str, Tensor]:
-        """Return one job's tensors; what concerns the picture is prepared once per work."""
-        self._looks.next_is(job.work)
-        with_picture = self._looks.held.get(job.work) is None
-        image = self._picture(job.work) if with_picture else _BLANK
-        made = self.processor(text=[self._prompt(job.text)], images=[image], return_tensors="pt")
+    def _inputs(self, job: Question) -> dict[str, Tensor]:
+        """Return one job's tensors; what concerns its pictures is prepared once for all questions."""
+        self._looks.next_is(job.pictures)
+        held = job.pictures in self._looks.held
+        images = [_BLANK if held else self._picture(name) for name in job.pictures]
+        made = self.processor(
+            text=[self._prompt(job.text, len(images))],
+            images=[images] if len(images) > 1 else images,
+            return_tensors="pt",
+        )
         return {name: value for name, value in made.items() if isinstance(value, Tensor)}
 
-    def _prompt(self, text: str) -> str:
-        """Return a question as the model's chat template has it; without one, after the picture."""
+    def _prompt(self, text: str, pictures: int) -> str:
+        """Return a question as the model's chat template has it; without one, after its pictures."""
         template = getattr(self.processor, "chat_template", None)
         if not template:
             mark = getattr(self.processor, "image_token", None) or ""
-            return f"{mark}{text}" if mark else text
-        content = [{"type": "image"}, {"type": "text", "text": text}]
+            return f"{mark * pictures}{text}"
+        content = [*([{"type": "image"}] * pictures), {"type": "text", "text": text}]
         told: str = self.processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,
@@ -207,25 +223,25 @@ _BLANK = Image.new("RGB", (8, 8))
 
 
 class _Once:
-    """An image processor that prepares each work once, and is asked everything else as it is."""
+    """An image processor that prepares what is shown once, and is asked everything else as it is."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
-        self.held: OrderedDict[str, Any] = OrderedDict()
+        self.held: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self.prepared = 0
-        self._work = ""
+        self._shown: tuple[str, ...] = ()
 
-    def next_is(self, work: str) -> None:
-        self._work = work
+    def next_is(self, pictures: tuple[str, ...]) -> None:
+        self._shown = pictures
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if self._work not in self.held:
-            self.held[self._work] = self._inner(*args, **options)
+        if self._shown not in self.held:
+            self.held[self._shown] = self._inner(*args, **options)
             self.prepared += 1
             while len(self.held) > 1 and self._bytes() > HELD_BYTES:
                 self.held.popitem(last=False)
-        self.held.move_to_end(self._work)
-        held = self.held[self._work]
+        self.held.move_to_end(self._shown)
+        held = self.held[self._shown]
         # the processor may take things out of what it is given
         return type(held)(dict(held))
 

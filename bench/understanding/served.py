@@ -13,13 +13,15 @@ import json
 import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bench.errors import RequestError, WorkError
-from bench.understanding.jobs import Asked
+
+if TYPE_CHECKING:
+    from bench.understanding.working import Question
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 """The environment variable that holds the server's key, where it wants one; it is kept nowhere."""
@@ -73,26 +75,26 @@ class _AgainError(Exception):
 def ask(
     server: Server,
     name: str,
-    job: Asked,
-    picture: bytes,
+    job: Question,
+    pictures: Sequence[bytes],
     *,
     arguments: Mapping[str, Any],
     stop: threading.Event,
 ) -> Served:
-    """Ask one question about one picture, again where that may help.
+    """Ask one question about one picture or more, again where that may help.
 
     Args:
         server: whom.
         name: what the server calls the model.
         job: the question.
-        picture: a PNG.
+        pictures: PNGs, in the order in which they are shown.
         arguments: the decoding.
         stop: set where the work is broken off: no further try is made.
 
     Raises:
         WorkError: the server refuses the request, or every try failed; says how the last one did.
     """
-    body = json.dumps(_request(name, job, picture, arguments)).encode()
+    body = json.dumps(_request(name, job, pictures, arguments)).encode()
     pause = server.pause
     for attempt in range(1, server.tries + 1):
         try:
@@ -107,12 +109,14 @@ def ask(
     raise WorkError("no try was made")
 
 
-def _request(name: str, job: Asked, picture: bytes, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-    content = [
-        {"type": "image_url", "image_url": {"url": address}},
-        {"type": "text", "text": job.text},
-    ]
+def _request(
+    name: str, job: Question, pictures: Sequence[bytes], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    content: list[dict[str, Any]] = []
+    for picture in pictures:
+        address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        content.append({"type": "image_url", "image_url": {"url": address}})
+    content.append({"type": "text", "text": job.text})
     told = {key: arguments[key] for key in ("top_p", "repetition_penalty") if key in arguments}
     return {
         "model": name,
@@ -175,8 +179,10 @@ def _reply(content: Any, name: str) -> Served:
         raise _AgainError("the reply's content is no text")
     usage = content.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    # half of a pair of UTF-16 is no sign, and no file takes it
+    text = (text or "").encode("utf-8", "replace").decode()
     return Served(
-        (text or "").strip(),
+        text.strip(),
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
         cut=choice.get("finish_reason") == "length",

@@ -93,6 +93,11 @@ def shown(folder: Path, work: Work) -> Image.Image:
             image = plain_srgb(ImageOps.exif_transpose(opened))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise RequestError(f"{work.id} has no picture: {path.name}: {error}") from error
+    return brought_down(image)
+
+
+def brought_down(image: Image.Image) -> Image.Image:
+    """Return a picture that is at most `LONGEST_SIDE` pixels long."""
     longest = max(image.size)
     if longest <= LONGEST_SIDE:
         return image

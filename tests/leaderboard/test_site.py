@@ -231,7 +231,7 @@ def test_every_text_is_used() -> None:
         "not-applicable",
     }
     families = (
-        "as_ranks_", "by_", "fact_", "fault_", "flag_", "gate_", "index_", "protocol_", "video_",
+        "as_ranks_", "by_", "fact_", "fault_", "flag_", "gate_", "index_", "judge_", "protocol_", "video_",
     )  # fmt: skip
     for key in words_in("en").texts:
         assert (

@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from bench.cli import main
 from bench.errors import ConflictError, FileFormatError, RequestError
@@ -20,7 +22,7 @@ from bench.overview import oversee, readable
 from bench.reporting import score_studies
 from raters import tables as t
 from raters.cleaning import GAP, cleaned, names_of
-from raters.export import tables
+from raters.export import marked_characters, tables
 from raters.folder import open_study
 from raters.invitations import enrol_raters
 from raters.payloads import SIDES, Answer, check_payload
@@ -29,6 +31,7 @@ from raters.position import position
 from raters.room import create_app
 from raters.room.texts import catalogue
 from raters.simulated import Look, simulate
+from raters.simulated_readings import Fault, Reading
 from raters.store import owns, respond
 from raters.study import create, invite, status
 from tests.raters.readings import MODELS, readings_config, readings_run, readings_study
@@ -143,10 +146,18 @@ def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
     assert len(found["ratings"]) == 18 * 2 * len(SCALES)
     assert len(found["marks"]) == 18
     assert found["passages"]["wrong"].sum() == 18
+    # nine characters each time
+    assert found["passages"]["wrong_characters"].sum() == 9 * 18
+    assert found["passages"]["invented_characters"].sum() == 0
     assert found["passages"]["characters"].min() > 100
     scores = score_studies([study])
     metrics = {score.metric for score in scores}
     assert {"strength", "mean_score", "alpha", "marked_per_1000"} <= metrics
+    by_kind = {
+        (s.model, s.criterion): s.value for s in scores if s.metric == "marked_characters_per_1000"
+    }
+    assert {kind for _, kind in by_kind} == {"wrong", "invented", "all"}
+    assert all(by_kind[model, "wrong"] == by_kind[model, "all"] > 0 for model in MODELS)
     marked = [s for s in scores if s.metric == "marked_per_1000" and s.criterion == "wrong"]
     assert {score.model for score in marked} == set(MODELS)
     # an analysis that a rater meets in a second pair is a further occasion, not a second judgement
@@ -157,7 +168,10 @@ def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
     assert min(s.value for s in marked) <= every <= max(s.value for s in marked)
     assert main(["score", str(study), "--out", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "index.zh.html").read_text(encoding="utf-8")
-    assert "每千字标出的误处" in page
+    assert "每千字里标出的字数" in page
+    assert "并读 3 个模型所写的讲解" in page
+    assert "看了 3 个模型的画" not in page
+    assert "单幅绝对等级评分" not in page
     assert main(["study", "export", str(study), "--out", str(tmp_path / "tables")]) == 0
     assert status(study)["finished"] == 4
 
@@ -243,6 +257,25 @@ def test_names_are_taken_out_and_words_about_painting_are_not(
     assert cleaned(text, names) == (left or text, found)
 
 
+@pytest.mark.parametrize(
+    ("marks", "count"),
+    [
+        ([], 0),
+        ([(0, 0, 9)], 9),
+        ([(0, 0, 9), (0, 4, 12)], 12),  # an overlap counts once
+        ([(0, 4, 12), (0, 0, 20), (0, 6, 7)], 20),
+        ([(0, 0, 5), (0, 5, 8), (0, 10, 11)], 9),
+        ([(0, 0, 5), (1, 0, 5)], 10),  # other sections are other texts
+        ([(0, 95, 4000)], 5),  # nothing lies beyond the text
+        ([(0, 200, 300), (7, 0, 9)], 0),
+    ],
+)
+def test_marked_characters_are_counted_once(marks: list[tuple[int, int, int]], count: int) -> None:
+    names = ("section", "start", "end")
+    told = [dict(zip(names, mark, strict=True)) for mark in marks]
+    assert marked_characters(told, [100, 50]) == count
+
+
 def test_an_analysis_holds_its_text_as_it_is(study: Path) -> None:
     file = next((study / "stimuli").glob("*.json"))
     (section,) = json.loads(file.read_text(encoding="utf-8"))
@@ -291,5 +324,59 @@ def test_the_organisers_view_and_the_report_speak_of_analyses(tmp_path: Path) ->
     for text in (report, written):
         for stray in ("hidden references", "first phase", "per item", "混有参照", "每件", "各属"):
             assert stray not in text
-    with pytest.raises(RequestError, match="cannot read analyses"):
+
+
+def test_simulated_raters_read_what_is_shown_and_say_that_they_are_simulated(
+    tmp_path: Path,
+) -> None:
+    study = readings_study(tmp_path)
+    with pytest.raises(RequestError, match="want what reads analyses"):
         simulate(study, look=lambda _: Look({}, 0.5), rng=np.random.default_rng(0))
+    read_texts: list[str] = []
+
+    def read(image: Image.Image, sections: Sequence[Mapping[str, Any]]) -> Reading:
+        (section,) = sections
+        read_texts.append(section["text"])
+        assert image.mode == "RGB"
+        assert set(section["question"]) == {"zh", "en"}
+        poor = section["text"].endswith("2")  # the third model's
+        fault = (Fault(0, 5, 25), Fault(0, 10, 30, "invented")) if poor else ()
+        return Reading(0.1 if poor else 0.8, fault)
+
+    given = simulate(study, read=read, rng=np.random.default_rng(0))
+    assert given == 18
+    assert len(read_texts) == 9  # each analysis once
+    found = tables(study)
+    for name in ("votes", "ratings", "passages", "marks"):
+        assert set(found[name]["rater_group"]) == {"simulated"}
+    scores = {
+        (s.metric, s.criterion, s.model): s for s in score_studies([study]) if s.source == "raters"
+    }
+    of = {model: scores["strength", "", model].value for model in MODELS}
+    assert min(of, key=lambda model: of[model]) == MODELS[2]
+    rates = {
+        model: scores["marked_characters_per_1000", "invented", model].value for model in MODELS
+    }
+    assert rates[MODELS[2]] > 10 > max(rates[model] for model in MODELS[:2])
+    # both faults together cover 25 characters, not 40
+    both = found["passages"][found["passages"]["invented"] + found["passages"]["wrong"] == 2]
+    assert set(both["marked_characters"]) == {25}
+    correct = {model: scores["mean_score", "correct", model].value for model in MODELS}
+    assert correct[MODELS[2]] < 2.5 < min(correct[model] for model in MODELS[:2])
+    assert all("simulated raters" in s.method for s in scores.values() if s.metric == "strength")
+    marked = scores["marked_characters_per_1000", "all", MODELS[0]]
+    assert "simulated raters" in marked.method
+
+
+@pytest.mark.parametrize(
+    ("merit", "fault", "says"),
+    [
+        (1.2, (0, 0, 4), "outside 0 to 1"),
+        (0.5, (0, 4, 4), "no passage"),
+        (0.5, (-1, 0, 4), "no passage"),
+        (0.5, (0, 0, 4, "dull"), "no passage"),
+    ],
+)
+def test_a_reading_that_is_none_is_refused(merit: float, fault: tuple[Any, ...], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Reading(merit, (Fault(*fault),))

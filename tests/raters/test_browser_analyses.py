@@ -49,10 +49,17 @@ def mark(page: Page) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     assert page.locator(".room-passage[data-mark=invented]").count() == 1
-    page.locator(".room-passage").first.click()
+    other = page.locator(".room-passage").first
+    other.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".room-passage[data-mark=wrong]").count() == 1
     legible(page)
-    page.locator(".room-passage").first.click()
-    page.locator(".room-passage").first.click()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    other.click()
+    page.locator(".room-marking").wait_for()
+    legible(page)
+    page.keyboard.press("Escape")
     page.reload()
     draw(page, DRAW["en-GB"])
     assert page.locator(".room-passage[data-mark=invented]").count() == 1, "a draft is kept"
@@ -91,7 +98,7 @@ def test_a_rater_draws_reads_marks_and_judges_and_learns_no_name(
             )
             page.keyboard.press("?")
             told = page.locator("dialog[data-kind=help]").inner_text()
-            assert "Press a sentence once" in told
+            assert "Select words with the mouse or a finger" in told
             assert "fault in the picture" not in told
             page.keyboard.press("Escape")
             # the keyboard goes back to the questions once the window is gone

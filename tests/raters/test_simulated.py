@@ -9,8 +9,9 @@ from PIL import Image
 
 from bench.join import read_key
 from raters.export import tables
-from raters.simulated import Look, draw_temper, simulate, vote
+from raters.simulated import Look, simulate
 from raters.study import create, invite, status
+from raters.temper import draw_temper, vote
 from tests.raters.material import look, write_config
 
 Simulated = tuple[Path, int, list[int], list[tuple[int, int]]]

@@ -1,8 +1,9 @@
 // The panel: what stands above the questions and stays in sight, the questions, and what follows.
 
-import { drawAnalyses, drawOffer, pressed } from "/room/page/analyses.js";
+import { drawAnalyses, drawOffer } from "/room/page/analyses.js";
 import { asked } from "/room/page/asked.js";
 import { flagPanel } from "/room/page/flags.js";
+import { painted, pressed } from "/room/page/marking.js";
 import { drawQuestion, focusQuestion, markChosen } from "/room/page/questions.js";
 import {
   ending, explanation, instruction, pauseOffer, remarkField, sceneText, settled, stepLine,
@@ -50,17 +51,25 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
     else part.questions.append(made);
   }
 
-  // the texts of two analyses, where there are any: a press on a sentence marks it
+  // the texts of two analyses, where there are any, and marks on their passages
   function reading() {
     const { step, draft, setup, language } = room;
     if (!step.analyses?.length) return [];
-    const toggle = (at) => {
-      const place = `[data-at="${at.side}-${at.section}-${at.start}"]`;
-      write("flags", pressed(draft.flags, at, setup.marks, setup.marks_most));
+    const most = setup.marks_most;
+    const become = (marks, { side, section, start }) => {
+      write("flags", marks);
+      getSelection().removeAllRanges();
       draw();
-      part.questions.querySelector(place)?.focus({ preventScroll: true });
+      // where the passage begins, so that a screen reader says what it is now
+      const texts = [...part.questions.querySelectorAll(`p[data-side="${side}"][data-section="${section}"] .room-passage`)];
+      const here = texts.findLast((one) => Number(one.dataset.at.split("-").at(-1)) <= start);
+      here?.focus({ preventScroll: true });
     };
-    const shown = { marks: draft.flags, setup, language, say, stacked: stacked(), toggle, fixed: room.busy };
+    const press = (at) => become(pressed(draft.flags, at, setup.marks, most), at);
+    const mark = (places, kind) => become(
+      places.reduce((marks, place) => painted(marks, place, kind, most), draft.flags), places[0],
+    );
+    const shown = { marks: draft.flags, setup, language, say, stacked: stacked(), press, mark, fixed: room.busy };
     return [drawAnalyses(step, shown)];
   }
 

@@ -21,6 +21,7 @@ from bench.cli import main
 from bench.crew import driving
 from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
+from bench.crew.trust import distrust
 from bench.crew.worker import Worker, code_hash
 from bench.errors import RequestError, WorkError
 from bench.generate import generate
@@ -53,15 +54,19 @@ def whole(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
 def test_workers_that_are_killed_change_nothing(
     whole: tuple[Path, Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, request = tmp_path / "run", whole[1]
-    with meanwhile(killer(run, lambda batches: len(batches) >= 2, most=2)):
-        done = drive(request, run, TWO, as_json=True)
-    assert (done.made, done.failed) == (64, 0)
-    assert pixels_of(run) == pixels_of(whole[0])
-    assert manifest.verify(run) == []
-    assert left_over(run) == []
+    for attempt in range(3):  # on a busy machine the killer may come when all is made
+        run = tmp_path / f"run-{attempt}"
+        capsys.readouterr()
+        with meanwhile(killer(run, lambda batches: len(batches) >= 2, most=2)):
+            done = drive(whole[1], run, TWO, as_json=True)
+        assert (done.made, done.failed) == (64, 0)
+        assert pixels_of(run) == pixels_of(whole[0])
+        assert manifest.verify(run) == []
+        assert left_over(run) == []
+        printed = capsys.readouterr()
+        if printed.err.count("is lost (killed by SIGKILL)") == 2:
+            break
     assert {row["model"] for row in done.speed} == {"tiny-sd", "other-sd"}
-    printed = capsys.readouterr()
     assert printed.err.count("is lost (killed by SIGKILL)") == 2
     lines = [json.loads(line) for line in printed.out.splitlines()]
     assert [line["event"] for line in lines].count("last") == 1
@@ -70,7 +75,7 @@ def test_workers_that_are_killed_change_nothing(
         2,
         32,
     )
-    assert generate(request, run).made == 0  # another engine finds nothing left to do
+    assert generate(whole[1], run).made == 0  # another engine finds nothing left to do
 
 
 def test_a_batch_that_kills_its_workers_is_set_aside_and_the_rest_is_made(
@@ -120,21 +125,26 @@ def test_a_full_disk_stops_one_worker_and_a_broken_model_fails_alone(
     broken = Path(shutil.copytree(whole[1].models[0], tmp_path / "broken-sd"))
     weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    run, request = tmp_path / "run", asked(tmp_path, broken, *map(Path, whole[1].models))
+    request = asked(tmp_path, broken, *map(Path, whole[1].models))
+    for attempt in range(3):  # on a busy machine the disk may be full when all is made
+        run = tmp_path / f"run-{attempt}"
+        with meanwhile(partial(fill_a_disk, run)):
+            done = drive(request, run, TWO)
+        assert (done.made, done.failed) == (64, 32)
+        assert {row["model"] for row in manifest.read_failures(run)} == {"broken-sd"}
+        assert "does not load" in manifest.read_failures(run)[0]["error"]
+        assert pixels_of(run) == pixels_of(whole[0])
+        if "cannot write into" in (told := capsys.readouterr().err):
+            break
+    assert "cannot write into" in told
 
-    def fill_a_disk(stop: threading.Event) -> None:
-        while not stop.wait(0.005):
-            for pid in pids_of(run).values():
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (600, 600))
-                return
 
-    with meanwhile(fill_a_disk):
-        done = drive(request, run, TWO)
-    assert (done.made, done.failed) == (64, 32)
-    assert {row["model"] for row in manifest.read_failures(run)} == {"broken-sd"}
-    assert "does not load" in manifest.read_failures(run)[0]["error"]
-    assert pixels_of(run) == pixels_of(whole[0])
-    assert "cannot write into" in capsys.readouterr().err
+def fill_a_disk(run: Path, stop: threading.Event) -> None:
+    """Have one worker find that nothing beyond 600 bytes can be written."""
+    while not stop.wait(0.005):
+        for pid in pids_of(run).values():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (600, 600))
+            return
 
 
 def test_a_worker_that_hangs_is_ended_and_its_work_done_again(
@@ -172,15 +182,13 @@ def test_what_a_probe_finds_wrong_is_named(tmp_path: Path) -> None:
     found = Worker("w").probe(marker)
     assert found["marker"] is None
     assert found["code"] == code_hash()
-    crew = LocalCrew([], tmp_path)
-    request = Request("s", ("m",), ("zh",), (0,))
-    driver = driving._Driver(request, tmp_path, crew, "token", allow_mixed=False)
-    assert "must lie on a file system that all share" in driver.distrust(found)
+    here = (tmp_path, "token", code_hash())
+    assert "must lie on a file system that all share" in distrust(found, *here)
     marker.write_text("token")
     found = Worker("w").probe(marker)
-    assert driver.distrust(found) == ""
+    assert distrust(found, *here) == ""
     other = {**found, "versions": {**found["versions"], "torch": "2.0.0"}}
-    assert f"{found['host']} has torch 2.0.0, here are" in driver.distrust(other)
+    assert f"{found['host']} has torch 2.0.0, here are" in distrust(other, *here)
 
 
 def test_wrong_requests_are_refused_by_the_worker_that_settles_and_leave_nothing(

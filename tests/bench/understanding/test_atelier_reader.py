@@ -17,6 +17,7 @@ from bench.records import Score
 from bench.suites import load_suite
 from bench.understanding.facts import chosen
 from bench.understanding.reader import architecture
+from leaderboard.files import read_scores
 
 CHECKPOINTS = ROOT / "bench" / "atelier" / "checkpoints"
 SUITE = load_suite("painting-understanding")
@@ -82,9 +83,18 @@ def test_the_demo_finds_the_planted_misreading(
     assert main(["demo", "--understanding", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "atelier-reader-mistaken misreads the home tradition most, as it should" in said
+    # the simulated raters, who read both answers beside the picture, find it too
+    assert "atelier-reader-mistaken is marked most, as it should" in said
+    assert "told in training; by the reader's own odds" in said
     page = (tmp_path / "understanding" / "index.html").read_text(encoding="utf-8")
     assert "Whose work is it?" in page
     chinese = (tmp_path / "understanding" / "index.zh.html").read_text("utf-8")
     assert "这是谁家的画？" in chinese
     assert "说成日本" in chinese
+    assert "模拟评者" in chinese
+    judged = [
+        score for score in read_scores(tmp_path / "understanding") if score.source == "raters"
+    ]
+    assert judged
+    assert all("simulated raters" in score.method for score in judged)
     assert demo_understanding(tmp_path) == 0  # again: nothing is asked twice

@@ -91,6 +91,9 @@ def test_what_is_not_known_of_a_work_is_not_asked_of_an_answer() -> None:
         ("A mountain stands behind the mist and a stream falls.", "en", False, []),
         ("A mountain stands behind the mist and a", "en", True, ["cut"]),
         ("远山在雾后，一条溪水落下，岸边有人家。", "en", False, ["wrong language"]),
+        ("これはとても美しい浮世絵で、海の波が描かれています。", "zh", False, ["wrong language"]),
+        ("これはとてもうつくしいえです。", "en", False, ["wrong language"]),
+        ("葛饰北斋《神奈川沖浪裏》，日文作“なみうら”，富士山在浪后，极小。", "zh", False, []),
         ("A mountain stands behind the mist and a stream falls.", "zh", False, ["wrong language"]),
         ("远处的山（distant mountains）隐在雾里，用披麻皴画成。", "zh", False, []),
         (

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import re
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,103 +17,14 @@ from bench.request import Request
 from bench.understanding.answering import answer
 from bench.understanding.asking import Asking
 from bench.understanding.served import KEY_VARIABLE, Server
+from tests.bench.serving_model import Model, serving, text_of
 from tests.bench.understanding.material import suite_of_questions, works_folder
-
-
-class Model(http.server.ThreadingHTTPServer):
-    """Answers each request well, but for the faults that it is told to show first."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.faults: list[str] = []
-        self.always = ""
-        self.asked: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.at_once = self.most_at_once = 0
-        self.guard = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: connections are cut on purpose."""
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Model
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.server.guard:
-            self.server.asked.append(asked)
-            self.server.headers.append(dict(self.headers))
-            self.server.at_once += 1
-            self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
-            fault = self.server.faults.pop() if self.server.faults else self.server.always
-        try:
-            time.sleep(0.02)
-            self._show(fault, asked)
-        finally:
-            with self.server.guard:
-                self.server.at_once -= 1
-
-    def _show(self, fault: str, asked: dict[str, Any]) -> None:  # noqa: C901 - a fault per branch
-        said = asked["messages"][0]["content"][1]["text"]
-        reply = {
-            "model": asked["model"],
-            "choices": [
-                {
-                    "message": {"role": "assistant", "content": f"I see it: {said[:20]}"},
-                    "finish_reason": "stop",
-                }
-            ],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 10},
-        }
-        echo = self.headers["X-Request-Id"]
-        status, more = 200, {}
-        choices: list[dict[str, Any]] = reply["choices"]  # type: ignore[assignment]
-        if fault == "slow":
-            time.sleep(1.5)
-        elif fault == "cut":
-            self.connection.close()
-            return
-        elif fault in {"429", "500", "503"}:
-            status, more = int(fault), {"Retry-After": "0"}
-        elif fault == "400":
-            status, reply = 400, {"error": "this model sees no pictures"}
-        elif fault == "another":
-            echo = "pinlu-" + "0" * 64
-        elif fault == "other model":
-            reply["model"] = "somebody-else"
-        elif fault == "no choice":
-            reply = {"choices": []}
-        elif fault == "length":
-            choices[0]["finish_reason"] = "length"
-        elif fault == "empty":
-            choices[0]["message"]["content"] = None
-        body = b'{"choices": [' if fault == "no json" else json.dumps(reply).encode()
-        self.send_response(status)
-        for name, value in ({"X-Request-Id": echo} | more).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 @pytest.fixture
 def model() -> Iterator[Model]:
-    with Model() as served:
-        thread = threading.Thread(target=served.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with serving() as served:
         yield served
-        served.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -218,6 +125,41 @@ def test_a_cut_and_an_empty_answer_are_kept_and_flagged(
         flag for row in manifest.read_outputs(tmp_path / "run") for flag in row["flags"]
     )
     assert (flags["cut"], flags["empty"]) == (1, 1)
+
+
+def test_answers_that_are_none_are_kept_flagged_and_counted(
+    model: Model, suite: str, works: Path, tmp_path: Path
+) -> None:
+    run_on = "云山雾水，" * 200
+    script = "<script>alert(1)</script> <b>mist</b> lies over the water and the pines stand below"
+    model.says = lambda asked: {
+        "画了什么？": "これはとても美しい浮世絵で、海の波が描かれています。",
+        "怎样印成？": run_on,
+        "How was it printed?": script,
+    }.get(text_of(asked), "")
+    run = tmp_path / "run"
+    done = answer(request(suite), asking(works, model), run)
+    assert (done.made, done.failed) == (14, 0)
+    rows = {(row["prompt"], row["language"]): row for row in manifest.read_outputs(run)}
+    assert rows["a-print/printing", "zh"]["flags"] == ["runs on"]
+    assert rows["a-print/printing", "zh"]["answer"] == run_on
+    assert rows["early-spring/depicted", "zh"]["flags"] == ["wrong language"]
+    assert rows["early-spring/tradition", "en"]["flags"] == ["empty"]
+    # markup is text like any other
+    assert rows["a-print/printing", "en"]["answer"] == script
+    assert rows["a-print/printing", "en"]["flags"] == []
+    assert done.flags == {"runs on": 1, "wrong language": 3, "empty": 9}
+    assert manifest.verify(run) == []
+
+
+def test_half_a_sign_in_an_answer_is_no_end_of_the_run(
+    model: Model, suite: str, works: Path, tmp_path: Path
+) -> None:
+    model.says = lambda _: "mist \ud83d over water"
+    done = answer(request(suite), asking(works, model), tmp_path / "run")
+    assert (done.made, done.failed) == (14, 0)
+    assert manifest.read_outputs(tmp_path / "run")[0]["answer"] == "mist ? over water"
+    assert manifest.verify(tmp_path / "run") == []
 
 
 def test_nobody_at_the_address(works: Path, suite: str, tmp_path: Path) -> None:

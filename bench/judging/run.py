@@ -1,0 +1,285 @@
+"""`pinlu probe RUN --judge MODEL`: a vision–language model judges a run's pictures by a rubric.
+
+Replies are kept as they come, in `judgements.jsonl`; a second call asks about new outputs alone, and
+the table is made anew from all replies. Imports torch where the model runs here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bench import manifest
+from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.files import append_rows, cut_torn_line, read_rows, write_whole, written_whole
+from bench.judging.names import REPLIES, REPORT, TABLE
+from bench.judging.questions import LANGUAGES, SCALES, How, Judged, questions_of
+from bench.judging.replies import read_pair, read_scales
+from bench.judging.rows import judgement, table_of
+from bench.probing.items import Item, hold_to_hash, items_of_run, read_picture
+from bench.progress import Progress, progress
+from bench.records import ModelSpec, Rubric
+from bench.rubrics import load_rubric
+from bench.suites import load_suite
+from bench.understanding.asking import environment_here, settled_models
+from bench.understanding.served import Server
+from bench.understanding.working import Text, work_off
+from bench.understanding.works import brought_down
+
+BATCH_SIZE = 8
+_SETTLED = ("revision", "pipeline", "dtype", "arguments", "rubric", "rubric_hash")
+"""What of a judge may not change within a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What is asked of a judge.
+
+    `model` is named as for generate, or with a `server` by what that calls it; `pairs` of each two
+    models are shown at most, None for all. `price` is that of a million tokens in and out.
+    """
+
+    model: str
+    rubric: str
+    languages: tuple[str, ...] = ("en",)
+    seeds: tuple[int, ...] = (0,)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    pairs: int | None = None
+    server: Server | None = None
+    price: tuple[float, float] | None = None
+    batch_size: int = BATCH_SIZE
+
+
+@dataclass
+class JudgeSummary:
+    """What a call of `judge` did; `faults` has a sentence per question or file that failed."""
+
+    judge: str
+    temperature: float
+    planned: int
+    there_before: int
+    made: int = 0
+    failed: int = 0
+    unread: int = 0
+    """Replies of which something could not be read."""
+    tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    padding_share: float = 0.0
+    flags: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+
+def judge(run: Path, asked: Judging) -> JudgeSummary:
+    """Have a model judge every picture of a run that it has not judged yet, and pairs of them.
+
+    Args:
+        run: the run folder, of pictures.
+        asked: by whom, and how.
+
+    Raises:
+        RequestError: no such model, rubric or language; the run holds no pictures.
+        ConflictError: the judge has judged this run by another rubric, revision or decoding.
+        WorkError: the disk is full; what was judged is kept.
+    """
+    began = time.monotonic()
+    content = manifest.read_run(run)
+    if content["modality"] != "image":
+        raise RequestError(f"judges look at pictures, and {run} holds {content['modality']}")
+    suite = load_suite(str(run / "suite.yaml"))
+    outputs = items_of_run(run, suite)
+    rubric = load_rubric(asked.rubric)
+    for language in asked.languages:
+        if language not in LANGUAGES:
+            raise RequestError(f"judges are asked in {' or '.join(LANGUAGES)}, not in {language!r}")
+    models, classes = settled_models([asked.model], asked.server, asked.arguments, asked.seeds)
+    ((name, spec),) = models.items()
+    entry = {
+        "judge": name,
+        "source": spec.source,
+        "revision": spec.revision,
+        "pipeline": classes[name],
+        "dtype": dict(spec.dtype),
+        "arguments": dict(spec.arguments),
+        "rubric": rubric.id,
+        "rubric_hash": rubric.hash,
+    }
+    decides = {key: entry[key] for key in ("judge", "revision", "pipeline", "dtype", "arguments")}
+    how = How(rubric, asked.languages, asked.seeds, asked.pairs, decides)
+    environment = None if asked.server else environment_here()
+    with manifest.opened(run):
+        cut_torn_line(run / REPLIES)
+        report = _settled(run, entry)
+        outputs, lost = _whole(outputs)
+        questions = questions_of(outputs, suite, how)
+        there = {str(row["key"]) for row in read_rows(run / REPLIES)}
+        done = JudgeSummary(
+            name, float(spec.arguments["temperature"]), len(questions),
+            sum(job.key in there for job in questions), faults=lost,
+        )  # fmt: skip
+        with progress("judge", "replies", len(questions) - done.there_before) as bar:
+            keeper = Keeper(run, asked, spec, rubric, there, done, bar)
+            paths = {item.sha256: item for item in outputs}
+            worked = work_off(
+                spec,
+                [[job for job in questions if job.kind == SCALES],
+                 [job for job in questions if job.kind != SCALES]],
+                lambda picture: _shown(paths[picture]),
+                keeper,
+                server=asked.server,
+                batch_size=asked.batch_size,
+            )  # fmt: skip
+        done.padding_share = worked.padding_share
+        report["judges"][name] |= {
+            "pairs": "all" if asked.pairs is None else asked.pairs,
+            "environment": environment and dict(environment),
+        }
+        _write(run, report, done, outputs)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+@dataclass
+class Keeper:
+    """Turns replies into rows of `judgements.jsonl`, and counts; `finished` have their row."""
+
+    run: Path
+    asked: Judging
+    spec: ModelSpec
+    rubric: Rubric
+    finished: set[str]
+    done: JudgeSummary
+    bar: Progress
+
+    def keep(self, jobs: Sequence[Judged], texts: Sequence[Text]) -> None:
+        """Enter replies that have no row yet, in one write."""
+        rows = [
+            self._row(job, text)
+            for job, text in zip(jobs, texts, strict=True)
+            if job.key not in self.finished
+        ]
+        try:
+            append_rows(self.run / REPLIES, rows)
+        except OSError as error:
+            raise WorkError(
+                f"stopped: cannot write into {self.run}: {error.strerror or error}; what was judged "
+                "is kept, run again"
+            ) from error
+        self.finished |= {row["key"] for row in rows}
+        self.done.made += len(rows)
+        self.bar.advance(len(rows), self.spec.id)
+
+    def fail(self, jobs: Sequence[Judged], error: str) -> None:
+        """Count questions without a reply; they are asked again by the next call."""
+        mine = [job for job in jobs if job.key not in self.finished]
+        self.done.failed += len(mine)
+        if mine:
+            said = f"{len(mine)} times: {error}" if len(mine) > 1 else error
+            self.done.faults.append(f"not judged: {said}")
+            self.bar.advance(len(mine), self.spec.id)
+
+    def _row(self, job: Judged, text: Text) -> dict[str, Any]:
+        if job.kind == SCALES:
+            read = read_scales(text.text, self.rubric, job.criteria, cut=text.cut)
+            unread = bool(set(read.scores.values()) & {None})
+        else:
+            read = read_pair(text.text, cut=text.cut)
+            unread = not read.winner
+        cost = None
+        if self.asked.price and text.asked_tokens is not None and text.tokens is not None:
+            into, out = self.asked.price
+            cost = round((into * text.asked_tokens + out * text.tokens) / 1e6, 9)
+        self.done.unread += unread
+        self.done.flags.update(read.flags)
+        self.done.tokens += text.tokens or 0
+        self.done.cost += cost or 0.0
+        return asdict(
+            judgement(
+                job,
+                read,
+                text.text,
+                judge=self.spec.id,
+                rubric=self.rubric.id,
+                rubric_hash=self.rubric.hash,
+                temperature=self.done.temperature,
+                asked_tokens=text.asked_tokens,
+                tokens=text.tokens,
+                seconds=round(text.seconds, 6),
+                batch_size=text.batch_size,
+                device="server" if self.asked.server else "",
+                cost=cost,
+            )
+        )
+
+
+def _settled(run: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `judge.json` holds, after refusing a judge that is not what it was."""
+    path = run / REPORT
+    report: dict[str, Any] = {"schema": 1, "judges": {}}
+    if path.is_file():
+        try:
+            report |= json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError) as error:
+            raise FileFormatError(f"{path} is no JSON object: {error}") from error
+    before = report["judges"].get(entry["judge"])
+    for name in _SETTLED:
+        if before and before[name] != entry[name]:
+            raise ConflictError(
+                f"{entry['judge']} has judged {run} with {name} {before[name]!r}, now {entry[name]!r} "
+                f"is asked: give the judge another name, or move {REPLIES} and {REPORT} aside"
+            )
+    report["judges"][entry["judge"]] = {**(before or {}), **entry}
+    _write_report(run, report)
+    return report
+
+
+def _whole(outputs: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """Return the outputs whose files are what they were, and a sentence for each of the others."""
+    whole, lost = [], []
+    for item in outputs:
+        try:
+            hold_to_hash(item)
+        except WorkError as error:
+            lost.append(str(error))
+        else:
+            whole.append(item)
+    return whole, lost
+
+
+def _shown(item: Item) -> Image.Image:
+    """Return what a judge sees: pixels alone, at most as long as models are shown works."""
+    return brought_down(Image.fromarray(read_picture(item)))
+
+
+def _write(run: Path, report: dict[str, Any], done: JudgeSummary, outputs: Sequence[Item]) -> None:
+    """Write the table of all judges, and what there is to say of this one."""
+    rows = list(read_rows(run / REPLIES))
+    table = table_of(rows, outputs)
+    scratch = run / manifest.STATE / "tmp"
+    if table.empty:  # a table without rows would be no table to whoever reads it
+        (run / TABLE).unlink(missing_ok=True)
+    else:
+        with written_whole(run / TABLE, scratch) as temporary:
+            table.to_parquet(temporary, index=False)
+    mine = [row for row in rows if row["judge"] == done.judge]
+    report["judges"][done.judge] |= {
+        "temperature": done.temperature,
+        "languages": sorted({row["language"] for row in mine}),
+        "seeds": sorted({row["seed"] for row in mine}),
+        "replies": len(mine),
+        "flags": dict(sorted(Counter(flag for row in mine for flag in row["flags"]).items())),
+        "faults": done.faults,
+    }
+    _write_report(run, report)
+
+
+def _write_report(run: Path, report: Mapping[str, Any]) -> None:
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    write_whole(run / REPORT, text.encode(), run / manifest.STATE / "tmp")

@@ -1,0 +1,281 @@
+"""Runs behind a URL, on a real S3 server: what a manifest names is there, whole, and nothing is made twice."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from bench import manifest, remote
+from bench.cli import main
+from bench.errors import ConflictError
+from bench.remote import staging_of, worked_in
+from tests.bench.crew.crews import asked, pixels_of, wait_for
+
+_NUMBERS = itertools.count()
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Boto3 will no longer support:Warning",
+    "ignore:datetime.datetime.utc:DeprecationWarning",
+)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """The address of an S3 server on this host, with one empty bucket."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in {
+        "AWS_ENDPOINT_URL": store,
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PINLU_STAGING": str(tmp_path / "here"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    fsspec.filesystem("s3").clear_instance_cache()  # it remembers who was asked before
+    name = f"bucket-{next(_NUMBERS)}"
+    fsspec.filesystem("s3").mkdir(name)
+    return name
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Go on as another host would, with nothing in its staging folder."""
+
+    def go(number: int) -> None:
+        monkeypatch.setenv("PINLU_STAGING", str(tmp_path / f"elsewhere-{number}"))
+
+    return go
+
+
+def names_at(url: str) -> list[str]:
+    files, root = fsspec.url_to_fs(url)
+    files.invalidate_cache()
+    found: list[str] = files.find(root)
+    return found
+
+
+def kept_at(url: str) -> dict[str, bytes]:
+    """What lies behind a URL, by name; what begins with a dot is left out."""
+    files, root = fsspec.url_to_fs(url)
+    found = {name.removeprefix(root).lstrip("/"): name for name in names_at(url)}
+    return {
+        name: files.cat_file(place) for name, place in found.items() if not name.startswith(".")
+    }
+
+
+def rows_at(url: str) -> list[dict[str, Any]]:
+    files, root = fsspec.url_to_fs(url)
+    if f"{root}/metadata.jsonl" not in names_at(url):
+        return []
+    return [json.loads(line) for line in files.cat_file(f"{root}/metadata.jsonl").splitlines()]
+
+
+def consistent(url: str) -> int:
+    """Hold every row behind a URL to its file; return how many rows there are."""
+    rows, found = rows_at(url), kept_at(url)
+    for row in rows:
+        assert hashlib.sha256(found[row["file_name"]]).hexdigest() == row["sha256"]
+    return len(rows)
+
+
+@pytest.fixture
+def generating(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """What to type to generate 16 pictures a seed behind a URL."""
+    suite = asked(tmp_path, tiny_checkpoint).suite
+    arguments = ["num_inference_steps=1", "height=32", "width=32"]
+    words = ["generate", "--suite", suite, "--models", str(tiny_checkpoint), "--languages", "zh,en"]
+    words += [word for one in arguments for word in ("--set", one)]
+
+    def typed(url: str, seeds: int = 2) -> list[str]:
+        return [*words, "--batch-size", "3", "--seeds", f"0-{seeds - 1}", "--out", url]
+
+    return typed
+
+
+@pytest.fixture(params=["s3", "file"])
+def place(request: pytest.FixtureRequest, bucket: str, tmp_path: Path) -> str:
+    """A store whose objects are whole by themselves, and one that shows what is half there."""
+    return f"s3://{bucket}" if request.param == "s3" else f"file://{tmp_path}/store"
+
+
+def test_a_run_behind_a_url_is_the_run_of_a_folder(
+    place: str,
+    elsewhere: Any,
+    generating: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = f"{place}/first"
+    asked_for = generating(url)
+    assert main(asked_for) == 0
+    assert "made, 0 there before" in capsys.readouterr().out
+    there = consistent(url)
+    assert main(generating(str(tmp_path / "plain"))) == 0
+    plain = pixels_of(tmp_path / "plain")
+    assert there == len(plain)
+    names = {name for name in kept_at(url) if "/" not in name}
+    assert {"run.yaml", "suite.yaml", "metadata.jsonl", "README.md"} <= names
+    assert list((staging_of(url) / "outputs").iterdir()) == []  # all of it has arrived
+
+    elsewhere(1)
+    capsys.readouterr()
+    assert main(asked_for) == 0
+    assert f"0 made, {there} there before" in capsys.readouterr().out
+    more = generating(url, seeds=3)
+    assert main(more) == 0
+    assert f"{there // 2} made, {there} there before" in capsys.readouterr().out
+    assert consistent(url) == there * 3 // 2
+
+    assert main(["verify", url]) == 0
+    assert "nothing wrong" in capsys.readouterr().out
+    assert main(["probe", url, "--network", "none"]) == 0
+    assert "probes.parquet" in kept_at(url)
+    rows = {row["key"]: row["pixel_sha256"] for row in manifest.read_outputs(staging_of(url))}
+    assert {key: rows[key] for key in plain} == plain
+
+
+def started(arguments: list[str]) -> subprocess.Popen[str]:
+    """The command, sending five times a second."""
+    script = (
+        "import sys; from bench import remote; remote.EVERY = 0.2; "
+        "from bench.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_run_is_consistent_where_it_lies_and_goes_on_from_another_host(
+    bucket: str,
+    elsewhere: Any,
+    generating: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = f"s3://{bucket}/killed"
+    asked_for = generating(url, seeds=20)
+    process = started(asked_for)
+    try:
+        wait_for(lambda: rows_at(url))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    there = consistent(url)
+    assert 0 < there < 320, "the kill came too early or too late"
+    elsewhere(1)
+    monkeypatch.setattr(remote, "PATIENCE", 0.5)  # whoever was killed raises no beat
+    assert main(asked_for) == 0
+    told = capsys.readouterr()
+    assert f"{320 - there} made, {there} there before" in told.out
+    assert "was at work on" in told.err
+    assert consistent(url) == 320
+
+
+def test_what_could_not_be_sent_is_sent_by_the_next_call(
+    bucket: str,
+    generating: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = f"s3://{bucket}/cut"
+    asked_for = generating(url)
+
+    def cut(*_: Any) -> None:
+        raise ConnectionError("the line is cut")
+
+    with monkeypatch.context() as without:
+        without.setattr(remote._Mirror, "put", cut)
+        assert main(asked_for) == 1
+    told = capsys.readouterr().err
+    assert "the line is cut" in told
+    assert "run again to send it" in told
+    assert consistent(url) == 0  # no row without its file
+    assert main(asked_for) == 0
+    assert "0 made, 32 there before" in capsys.readouterr().out
+    assert consistent(url) == 32
+
+
+def test_one_host_at_a_time_and_the_next_when_it_is_dead(
+    bucket: str, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "EVERY", 0.05)
+    monkeypatch.setattr(remote, "PATIENCE", 5.0)
+    url = f"s3://{bucket}/held"
+    with worked_in(url) as folder:
+        (folder / "run.yaml").write_text("run: held\n")
+        with pytest.raises(ConflictError, match="is working on"), worked_in(url):
+            pass  # the same host
+        elsewhere(1)
+        with pytest.raises(ConflictError, match="one at a time"), worked_in(url):
+            pass
+        left = remote._Mirror(url, keep=False)
+        left.raise_beat()  # of one who was killed
+    monkeypatch.setattr(remote, "PATIENCE", 0.2)
+    elsewhere(2)
+    with worked_in(url) as folder:
+        assert (folder / "run.yaml").read_text() == "run: held\n"
+    assert left.holder() is None
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("s3://nobodys-bucket/run", "nobodys-bucket"),
+        ("s3://", "names no folder"),
+        ("s3://bucket-alone", "names no folder"),
+        ("what://bucket/run", "Protocol not known"),
+        ("sftp://host/run", "wants a package more"),
+    ],
+)
+@pytest.mark.usefixtures("bucket")
+def test_a_url_that_means_nothing_is_refused_in_one_sentence(
+    url: str,
+    told: str,
+    generating: Callable[..., list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(generating(url)) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+
+
+def test_nobody_answers(
+    bucket: str,
+    generating: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    fsspec.filesystem("s3").clear_instance_cache()
+    assert main(generating(f"s3://{bucket}/run")) == 2
+    assert "127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_dry_run_sends_nothing(
+    bucket: str, generating: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"s3://{bucket}/dry"
+    assert main([*generating(url), "--dry-run"]) == 0
+    assert "32 jobs" in capsys.readouterr().out
+    assert kept_at(url) == {}
