@@ -19,8 +19,9 @@ from leaderboard.ppi import (
     FROM_BOTH,
     OF_OUTPUT,
     estimate_of,
+    in_suites,
     rectifiers,
-    scene_of,
+    scenes_of,
     with_normal,
 )
 from leaderboard.selection import distinct, first_time, is_simulated, say_simulated
@@ -73,11 +74,11 @@ def _of_judge(rows: pd.DataFrame, means: pd.DataFrame, how: str, blank: Score) -
             asked["value"].to_numpy(dtype=np.float64),
             index=pd.MultiIndex.from_frame(asked[OF_OUTPUT]),
         )
+        rated = in_suites(rated, asked)
         rated = rated[pd.MultiIndex.from_frame(rated[OF_OUTPUT]).isin(seen.index)]
         if rated.empty:
             continue
-        prompts = sorted(set(seen.index.get_level_values("prompt").map(scene_of)))
-        scenes = {name: code for code, name in enumerate(prompts)}
+        scenes = scenes_of(seen.index)
         estimates = {}
         for model in distinct(asked["model"]):
             by_model = seen[seen.index.get_level_values("model") == model]

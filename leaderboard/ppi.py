@@ -27,6 +27,8 @@ from leaderboard.shares import find_home, find_traditions
 from leaderboard.tables import ASPECTS
 
 Array = NDArray[np.float64]
+Scene = tuple[str, str]
+"""Suite and scene."""
 
 FROM_BOTH = "combined"
 PROBE_ONLY = "probe only: no output of it was judged"
@@ -35,7 +37,7 @@ LEAST_SCENES = 4
 LEAST_LEFT = 0.05
 """A scene that alone decides λ counts twenty times at most."""
 _P = "p_"
-OF_OUTPUT = ["model", "prompt", "language", "seed"]
+OF_OUTPUT = ["suite", "model", "prompt", "language", "seed"]
 """What names an output in both tables."""
 
 
@@ -134,11 +136,10 @@ def _combine(
     home = traditions[0]
     asked = rows[(rows["model"] != REFERENCE) & (rows["target"] == home)]
     outputs = seen[(seen["model"] != REFERENCE) & (seen["target"] == home)]
-    outputs = outputs.drop_duplicates(OF_OUTPUT).set_index(OF_OUTPUT)
-    scenes = {
-        name: code
-        for code, name in enumerate(sorted(set(outputs.index.get_level_values(1).map(scene_of))))
-    }
+    refuse_twice(outputs)
+    asked = in_suites(asked, outputs)
+    outputs = outputs.set_index(OF_OUTPUT)
+    scenes = scenes_of(outputs.index)
     common = set(map(tuple, asked[OF_OUTPUT].drop_duplicates().to_numpy())) & set(outputs.index)
     if not common:
         raise RequestError(
@@ -168,7 +169,7 @@ def _combine(
 
 
 def estimate_of(
-    judged: pd.DataFrame, given: Array, seen: pd.Series, scenes: dict[str, int]
+    judged: pd.DataFrame, given: Array, seen: pd.Series, scenes: dict[Scene, int]
 ) -> tuple[Estimate, int, int, float] | None:
     """Return the estimate of one model, its raters, its labelled outputs, and the raters' variance.
 
@@ -188,8 +189,8 @@ def estimate_of(
     rater, raters = pd.factorize(judged["rater"])
     f_labelled = seen.reindex(items).to_numpy(dtype=np.float64)
     rest = seen[~seen.index.isin(items)]
-    codes = np.array([scenes[scene_of(key[1])] for key in items], dtype=np.int64)
-    codes_rest = np.array([scenes[scene_of(key[1])] for key in rest.index], dtype=np.int64)
+    codes = np.array([scenes[scene_of(key[0], key[2])] for key in items], dtype=np.int64)
+    codes_rest = np.array([scenes[scene_of(key[0], key[2])] for key in rest.index], dtype=np.int64)
     left = rest.to_numpy(dtype=np.float64)
 
     def estimate(keep: NDArray[np.bool_]) -> Estimate | None:
@@ -313,6 +314,38 @@ def _probe_only(
         yield replace(at, metric="excess_leak", reason=NO_REFERENCES)
 
 
-def scene_of(prompt: str) -> str:
-    """Return the scene of a prompt's id."""
-    return prompt.partition("/")[0]
+def scene_of(suite: str, prompt: str) -> Scene:
+    """Return the scene of a prompt's id, with its suite: another suite may have one of that name."""
+    return suite, prompt.partition("/")[0]
+
+
+def scenes_of(outputs: pd.Index) -> dict[Scene, int]:
+    """Return codes from 0 of the scenes of outputs, indexed by `OF_OUTPUT`."""
+    found = sorted({scene_of(key[0], key[2]) for key in outputs})
+    return {scene: code for code, scene in enumerate(found)}
+
+
+def in_suites(rows: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of raters; those that name no suite take the only one of the run.
+
+    Raises:
+        RequestError: the run has several.
+    """
+    suites = distinct(outputs["suite"])
+    if len(suites) == 1:
+        return rows.assign(suite=rows["suite"].where(rows["suite"] != "", suites[0]))
+    if len(suites) > 1 and (rows["suite"] == "").any():
+        raise RequestError(
+            f"rows of the study name no suite, and the run has several ({', '.join(suites)}): give"
+            " the table a column 'suite'"
+        )
+    return rows
+
+
+def refuse_twice(outputs: pd.DataFrame) -> None:
+    """Raise a RequestError where two outputs have one name."""
+    twice = outputs.duplicated(OF_OUTPUT)
+    if twice.any():
+        row = outputs[twice].iloc[0]
+        said = ", ".join(f"{column} {row[column]!r}" for column in OF_OUTPUT)
+        raise RequestError(f"the run has two outputs of {said}: the study's could be either")

@@ -304,3 +304,48 @@ def test_the_gates_interval_of_few_scenes_and_seeds_holds_the_truth() -> None:
         found, _ = _leak(pairs, "p_western", blank, rng)
         held.append(found.low <= 0 <= found.high)
     assert np.mean(held) >= 0.92
+
+
+def test_two_suites_with_prompts_of_one_name_are_not_mixed() -> None:
+    """A probe that is right in both was said to be wrong, each suite's labels meeting the other's."""
+    rng = np.random.default_rng(11)
+    found = []
+    for suite, mix in (("s", [1.0, 0.0, 0.0]), ("t", [0.0, 1.0, 0.0])):
+        frame = table(rng, {"a": mix}).assign(suite=suite)
+        frame[COLUMNS] = np.eye(3)[frame["true"].to_numpy()]
+        frame["output"] = suite + frame["output"]
+        frame.loc[frame["model"] == REFERENCE, "work"] = frame["output"]
+        found.append(frame)
+    both = pd.concat(found, ignore_index=True)
+    labels = both.assign(
+        rater="r", item=both["output"], attribution=np.array(TRADITIONS)[both["true"].to_numpy()]
+    )
+    told = [
+        "rater",
+        "item",
+        "suite",
+        "model",
+        "prompt",
+        "target",
+        "attribution",
+        "seed",
+        "language",
+    ]
+    ratings = check_attributions(labels[[*told, "home"]], "t")
+    scores = combine(ratings, check_probes(both, "t"))
+    for other in ("japanese", "western"):
+        assert pick(scores, "rectifier", "a", other).value == pytest.approx(0, abs=1e-9)
+    assert pick(scores, "raw_leak", "a", "japanese").value == pytest.approx(0.5)
+    with pytest.raises(RequestError, match="name no suite, and the run has several"):
+        combine(ratings.assign(suite=""), check_probes(both, "t"))
+    alone = both[both["suite"] == "s"]
+    of_one = combine(ratings[ratings["suite"] == "s"].assign(suite=""), check_probes(alone, "t"))
+    assert pick(of_one, "rectifier", "a", "japanese").value == pytest.approx(0, abs=1e-9)
+
+
+def test_two_outputs_of_one_name_are_refused() -> None:
+    frame = table(np.random.default_rng(1), {"a": [1, 0, 0]})
+    ratings = judged(np.random.default_rng(2), frame, 0.5)
+    again = frame.head(1).assign(output="again")
+    with pytest.raises(RequestError, match="two outputs of suite 's', model 'a'"):
+        combine(ratings, check_probes(pd.concat([frame, again]), "t"))
