@@ -20,6 +20,7 @@ from leaderboard.ppi import (
     OF_OUTPUT,
     estimate_of,
     in_suites,
+    over_raters,
     rectifiers,
     scenes_of,
     with_normal,
@@ -96,8 +97,9 @@ def _of_judge(rows: pd.DataFrame, means: pd.DataFrame, how: str, blank: Score) -
             estimates[model] = (estimate, labelled)
             method = (
                 f"PPI++, λ {estimate.weight:.2f}, {labelled} of {len(by_model)} outputs rated; variance "
-                f"over {estimate.scenes} scenes and by jackknife over raters; severity not removed; {how}"
+                f"over {estimate.scenes} scenes{over_raters(raters)}; severity not removed; {how}"
             )
             at = replace(at, n_raters=raters, n_values=labelled, method=method)
-            yield with_normal(at, estimate.value, estimate.variance + spread, estimate.scenes)
+            found_over = (estimate.variance, estimate.scenes, (spread, raters))
+            yield with_normal(at, estimate.value, *found_over)
         yield from rectifiers(estimates, replace(blank, criterion=criterion))

@@ -22,6 +22,7 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERENCES
 from leaderboard.probes import STYLE
+from leaderboard.resampling import LEAST_RATERS
 from leaderboard.selection import confirmatory, distinct, first_time, is_simulated, say_simulated
 from leaderboard.shares import find_home, find_traditions
 from leaderboard.tables import ASPECTS
@@ -204,7 +205,11 @@ def estimate_of(
     whole = estimate(np.ones(len(said), dtype=bool))
     if whole is None:
         return None
-    without = [estimate(rater != one) for one in range(len(raters))] if len(raters) > 2 else []
+    without = (
+        [estimate(rater != one) for one in range(len(raters))]
+        if len(raters) >= LEAST_RATERS
+        else []
+    )
     values = np.array([one.value for one in without if one is not None])
     spread = 0.0
     if len(values) > 1:
@@ -222,11 +227,11 @@ def _leaks(
     home, other = pair
     method = (
         f"PPI++, λ {estimate.weight:.2f}, {at.n_values} of {at.n_items} outputs judged; variance over "
-        f"{estimate.scenes} scenes and by jackknife over raters"
+        f"{estimate.scenes} scenes{over_raters(at.n_raters)}"
     )
     raw = replace(at, metric="raw_leak", method=method)
-    variance = estimate.variance + raters
-    yield with_normal(raw, estimate.value, variance, estimate.scenes)
+    found = (estimate.variance, estimate.scenes, (raters, at.n_raters))
+    yield with_normal(raw, estimate.value, *found)
     right = _reference_share(rows, other, other)
     wrong = _reference_share(rows, home, other)
     excess = replace(raw, metric="excess_leak")
@@ -237,19 +242,41 @@ def _leaks(
     else:
         excess = replace(excess, method=f"{method}; references by raters alone")
         value = estimate.value - wrong[0]
-        yield with_normal(excess, value, variance + wrong[1], estimate.scenes)
+        yield with_normal(excess, value, *found, wrong[1:])
 
 
-def with_normal(score: Score, value: float, variance: float, scenes: int) -> Score:
-    """Add value and t interval; of fewer than `LEAST_SCENES` the value alone."""
+def with_normal(
+    score: Score, value: float, of_scenes: float, scenes: int, *others: tuple[float, int]
+) -> Score:
+    """Add value and t interval; of fewer than `LEAST_SCENES` the value alone.
+
+    Args:
+        score: carries the confidence.
+        value: the estimate.
+        of_scenes: its variance over scenes.
+        scenes: how many; a mean and λ were fitted to them.
+        others: further parts of the variance and how many units each rests on, at least two. The
+            degrees of freedom are Satterthwaite's.
+    """
     if scenes < LEAST_SCENES:
         return replace(score, value=value, reason="no interval: fewer than four scenes")
-    reach = float(t.ppf(0.5 + score.confidence / 2, scenes - 2)) * float(np.sqrt(variance))
+    parts = [(of_scenes, scenes - 2), *((part, units - 1) for part, units in others if part > 0)]
+    variance = sum(part for part, _ in parts)
+    uncertain = sum(part**2 / freedom for part, freedom in parts)
+    freedom = variance**2 / uncertain if uncertain > 0 else scenes - 2
+    reach = float(t.ppf(0.5 + score.confidence / 2, freedom)) * float(np.sqrt(variance))
     return replace(score, value=value, low=value - reach, high=value + reach)
 
 
-def _reference_share(rows: pd.DataFrame, target: str, label: str) -> tuple[float, float] | None:
-    """Return M(target, label) over works and its variance over works; None without any."""
+def over_raters(raters: int) -> str:
+    """Say of what raters a variance speaks: of fewer than three nothing is said of another."""
+    return " and by jackknife over raters" if raters >= LEAST_RATERS else "; for these raters alone"
+
+
+def _reference_share(
+    rows: pd.DataFrame, target: str, label: str
+) -> tuple[float, float, int] | None:
+    """Return M(target, label) over works, its variance and their number; None without any."""
     own = rows[(rows["model"] == REFERENCE) & (rows["target"] == target)]
     if not len(own):
         return None
@@ -260,7 +287,8 @@ def _reference_share(rows: pd.DataFrame, target: str, label: str) -> tuple[float
     shrunk = (shares.sum() + 1) / (n + 2)
     floor = shrunk * (1 - shrunk) / (n + 2)
     spread = float(shares.var(ddof=1)) / n if n > 1 else floor
-    return float(shares.mean()), max(spread, floor) if shares.mean() in {0.0, 1.0} else spread
+    variance = max(spread, floor) if shares.mean() in {0.0, 1.0} else spread
+    return float(shares.mean()), variance, max(n, 2)
 
 
 def rectifiers(estimates: dict[str, tuple[Estimate, int]], blank: Score) -> Iterator[Score]:
