@@ -24,7 +24,7 @@ from leaderboard.contrasts import NOTHING_VARIES, Contrasts, simultaneous_interv
 from leaderboard.gathering import Gathered, Weights, gather
 from leaderboard.quality import Means, means_of
 from leaderboard.ranking import BOTH_BAD, Fitted, fit_votes
-from leaderboard.resampling import Array, draw_raters, draw_weights, with_interval
+from leaderboard.resampling import SCALED, Array, draw_raters, draw_weights, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
 from leaderboard.variance import Influences, Matrix, expansion
 from leaderboard.votes import Draws, Votes, votes_of
@@ -342,6 +342,7 @@ def _moved(of: Array, both: Array, spread: Spread) -> Contrasts:
 
 def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) -> Iterator[Score]:
     method = f"{METHOD}; percentile bootstrap ({resamples}) over scenes and raters, seeds not drawn"
+    method += f"; {SCALED}"
     blank = replace(blank, method=method)
     low, high = simultaneous_intervals(fusion.gaps, confidence=blank.confidence)
     for place, model in enumerate(readings.models):
