@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import manifest
 from bench.files import append_rows, cut_torn_line, read_rows
-from bench.records import Output
+from bench.records import Answer, Output
 from bench.speed import write_speed
 
 Wanted = Mapping[int, Sequence[str] | None]
@@ -51,7 +51,7 @@ class Part:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def outputs(self, outputs: Iterable[Output]) -> None:
+    def outputs(self, outputs: Iterable[Output | Answer]) -> None:
         """Enter a batch's outputs in one write."""
         append_rows(self.path, ({"output": asdict(output)} for output in outputs))
 

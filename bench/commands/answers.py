@@ -45,6 +45,7 @@ def asks_for_answers(suite: str | None) -> bool:
 
 def answer_command(options: argparse.Namespace, request: Request, folder: Path) -> int:
     """Have the questions of a suite of understanding answered."""
+    from bench.crew.engines import workers_of
     from bench.understanding.answering import answer, refuse_other_modality
     from bench.understanding.asking import Asking, planned_answers
 
@@ -53,12 +54,9 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
         raise RequestError(
             "what is the model to look at? give --works, a folder that pinlu references add made"
         )
-    if options.engine in {"ray", "slurm"} or options.devices or options.workers:
-        raise RequestError(
-            "answers come from this process or from a server: leave out --devices and --workers, and "
-            "choose --engine local or openai"
-        )
     server = server_of(options)
+    if server and (options.devices or options.workers):
+        raise RequestError("a server has its own workers: leave out --devices and --workers")
     asking = Asking(options.works, options.questions, server, options.price)
     if options.dry_run:
         run = planned_answers(request, asking, folder)
@@ -67,7 +65,13 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
             f"{jobs} answers of {len(run.models)} models on {len(run.here)} works; nothing was written"
         )
         return 0
-    done = answer(request, asking, folder, allow_mixed=options.allow_mixed)
+    workers = None if server else workers_of(options)
+    if workers:
+        from bench.understanding.shares import answer_by_workers
+
+        done = answer_by_workers(request, asking, folder, workers, allow_mixed=options.allow_mixed)
+    else:
+        done = answer(request, asking, folder, allow_mixed=options.allow_mixed)
     flagged = "".join(f", {count} {flag}" for flag, count in sorted(done.flags.items()))
     cost = f", cost {done.cost:.4f}" if options.price else ""
     padding = "" if server else f", padding {done.padding_share:.1%}"

@@ -25,6 +25,9 @@ class Crew(Protocol):
     def hire(self) -> None:
         """Have a worker come for every place that has none."""
 
+    def places(self) -> int:
+        """Return how many workers there is room for now."""
+
     def coming(self) -> int:
         """Return how many are on their way, or may still find a place."""
 

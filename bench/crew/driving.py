@@ -21,12 +21,13 @@ from bench.crew import slurm_tasks
 from bench.crew.crews import Crew, News
 from bench.crew.ledger import Ledger
 from bench.crew.scheduling import Share
+from bench.crew.trust import distrust
 from bench.crew.view import View, share_line, view
 from bench.crew.worker import code_hash
 from bench.errors import PinluError, RequestError, WorkError
 from bench.generate import Summary, warnings_of_languages, what_is_due
 from bench.request import Request
-from bench.run import differs, run_on_disk, versions, with_environment
+from bench.run import differs, run_on_disk, with_environment
 
 HUNG = 600.0
 """Seconds without a sign of life after which a worker may count as hung; see `patience`."""
@@ -159,7 +160,7 @@ class _Driver:
         """Go on with a worker that answered what it was asked last."""
         if hand.state == "probed":
             hand.host, hand.state = found["host"], "waiting"
-            if wrong := self.distrust(found):
+            if wrong := distrust(found, self.folder, self.token, self.code):
                 self.refuse(worker, wrong)
             elif self.ledger is None:
                 self.settle_by_one()
@@ -175,26 +176,6 @@ class _Driver:
             self.begun(worker, hand, found)
         elif hand.state == "trusted":
             self.shared(worker, hand, found)
-
-    def distrust(self, found: Mapping[str, Any]) -> str:
-        """Say why a worker that was probed must not work; "" where nothing is wrong."""
-        host, ours = found["host"], versions()
-        if found["marker"] != self.token:
-            return f"{host} does not see {self.folder}: it must lie on a file system that all share"
-        other = [
-            f"{name} {found['versions'][name]}"
-            for name in ours
-            if found["versions"][name] != ours[name]
-        ]
-        if other:
-            mine = ", ".join(f"{name} {ours[name]}" for name in ours)
-            return f"{host} has {', '.join(other)}, here are {mine}: install the same on every node"
-        if found["code"] != self.code:
-            return (
-                f"{host} has another version of Pinlu's code ({found['code'][:12]}, here "
-                f"{self.code[:12]}): install the same on every node"
-            )
-        return ""
 
     def settle_by_one(self) -> None:
         """Have one worker settle the run, on the device that will make the pixels.

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 
+from bench.crew.crews import Crew
+from bench.crew.shares import Hands
 from bench.errors import RequestError
 from bench.generate import Summary
+from bench.request import SlurmOptions
 
 Engine = Callable[..., Summary]
 """Called like `bench.generate.generate`: request, folder, allow_mixed."""
+
+
+By = Callable[[Path, str], AbstractContextManager[Hands]]
+"""Gives workers for a folder and the token of who holds it."""
 
 
 def engine_of(options: argparse.Namespace) -> Engine:
@@ -19,34 +28,58 @@ def engine_of(options: argparse.Namespace) -> Engine:
     Raises:
         RequestError: options that do not go together.
     """
+    _check(options)
+    if options.engine == "slurm":
+        from bench.crew.slurm import drive_by_slurm
+
+        return partial(drive_by_slurm, options=_slurm(options), as_json=options.json)
+    crew = _crew(options)
+    if crew is None:
+        from bench.generate import generate
+
+        return generate
+    from bench.crew.driving import drive
+
+    return partial(drive, crew_of=crew, as_json=options.json)
+
+
+def workers_of(options: argparse.Namespace) -> By | None:
+    """Return the workers that the command line means for work in shares; None: this process.
+
+    Raises:
+        RequestError: options that do not go together.
+    """
+    from bench.crew.shares import by_crew, by_slurm
+
+    _check(options)
+    if options.engine == "slurm":
+        return partial(by_slurm, _slurm(options))
+    crew = _crew(options)
+    return partial(by_crew, crew) if crew else None
+
+
+def _check(options: argparse.Namespace) -> None:
     if options.devices and options.engine != "local":
         raise RequestError(
             f"--devices is for this host's devices, not for --engine {options.engine}"
         )
     if options.engine != "ray" and (options.address or options.gpus is not None):
         raise RequestError("--address and --gpus-per-worker are for --engine ray")
-    return {"local": _local, "ray": _ray, "slurm": _slurm}[options.engine](options)
 
 
-def _ray(options: argparse.Namespace) -> Engine:
-    from bench.crew.driving import drive
-    from bench.crew.ray_actors import RayCrew
-
-    crew = partial(RayCrew, options.address, options.workers, options.gpus)
-    return partial(drive, crew_of=crew, as_json=options.json)
-
-
-def _slurm(options: argparse.Namespace) -> Engine:
-    from bench.crew.slurm import drive_by_slurm
+def _slurm(options: argparse.Namespace) -> SlurmOptions:
     from bench.request import slurm_options
 
     asked = slurm_options(options)
-    if options.workers:
-        asked = asked.model_copy(update={"jobs": options.workers})
-    return partial(drive_by_slurm, options=asked, as_json=options.json)
+    return asked.model_copy(update={"jobs": options.workers}) if options.workers else asked
 
 
-def _local(options: argparse.Namespace) -> Engine:
+def _crew(options: argparse.Namespace) -> Callable[[Path], Crew] | None:
+    """Return what makes the crew; None where this process is to work alone."""
+    if options.engine == "ray":
+        from bench.crew.ray_actors import RayCrew
+
+        return partial(RayCrew, options.address, options.workers, options.gpus)
     if options.devices and options.workers:
         raise RequestError("--devices says where the workers are: leave out --workers")
     from bench.pipelines import count_gpus
@@ -54,9 +87,7 @@ def _local(options: argparse.Namespace) -> Engine:
     gpus = count_gpus()
     places = list(options.devices or ["cpu"] * (options.workers or 0))
     if not places and not options.json:
-        from bench.generate import generate
-
-        return generate
+        return None
     places = places or ["0" if gpus else "cpu"]
     if len({place == "cpu" for place in places}) > 1:
         raise RequestError(
@@ -76,7 +107,6 @@ def _local(options: argparse.Namespace) -> Engine:
         )
     if beyond := [number for number in numbers if int(number) >= gpus]:
         raise RequestError(f"--devices {beyond[0]}: GPUs count from 0, and torch sees {gpus} here")
-    from bench.crew.driving import drive
     from bench.crew.local import LocalCrew
 
-    return partial(drive, crew_of=partial(LocalCrew, places), as_json=options.json)
+    return partial(LocalCrew, places)

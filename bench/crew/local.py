@@ -63,6 +63,10 @@ class LocalCrew:
             )
         return Connection(ours.detach()), process
 
+    def places(self) -> int:
+        """Return how many places there are."""
+        return len(self._places)
+
     def coming(self) -> int:
         """Return how many have not come yet."""
         return len(self._crew.keys() - self._came)

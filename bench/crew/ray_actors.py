@@ -52,7 +52,7 @@ class RayCrew:
         self._counted = (float("-inf"), 0)
         self._here = uuid.uuid4().hex[:6]
         self._hired = 0
-        if not self._places():
+        if not self.places():
             what = self._ray.cluster_resources()
             self.close()
             raise RequestError(
@@ -62,7 +62,7 @@ class RayCrew:
 
     def hire(self) -> None:
         """Have an actor for every place; those that find none any more are given up."""
-        places = self._places() - self._refused
+        places = self.places() - self._refused
         waiting = [name for name in self._actors if name not in self._came]
         for name in waiting[: max(0, len(self._actors) - places)]:
             self.dismiss(name, for_good=False)
@@ -129,7 +129,8 @@ class RayCrew:
             return 1.0 if self._ray.cluster_resources().get("GPU", 0) else 0.0
         return self._gpus
 
-    def _places(self) -> int:
+    def places(self) -> int:
+        """Return how many workers the cluster has room for, counted now and then."""
         when, places = self._counted
         if time.monotonic() - when > COUNTED_EVERY:
             resources: Mapping[str, float] = self._ray.cluster_resources()

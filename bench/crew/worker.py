@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bench
 from bench import errors, holding, manifest
@@ -27,6 +27,9 @@ from bench.records import ModelSpec
 from bench.request import Request
 from bench.run import Run, environment_of, planned_run, run_on_disk, settle, versions
 
+if TYPE_CHECKING:
+    from bench.crew.shares import Share
+
 
 class Worker:
     """One worker, on one device. `name` is that of its part. Call it from one thread."""
@@ -37,6 +40,7 @@ class Worker:
         self._run: Run | None = None
         self._work: ModelWork | None = None
         self._part: Part | None = None
+        self._followed = False
 
     def probe(self, marker: Path) -> dict[str, Any]:
         """Say who and where this is, what it runs, and what the marker file says that it sees."""
@@ -106,6 +110,17 @@ class Worker:
             return {"stopped": str(error), "again": isinstance(error, errors.DeviceLostError)}
         except OSError as error:  # of the part itself
             return {"stopped": f"cannot write into {self._part.path}: {error}", "again": False}
+
+    def do(self, share: Share, folder: Path, token: str) -> dict[str, Any]:
+        """Do a share of work that needs no schedule (`bench.crew.shares`).
+
+        `token` is as for `begin`.
+        """
+        if token and not self._followed:
+            state = folder / manifest.STATE
+            threading.Thread(target=_end_with, args=(state, token), daemon=True).start()
+            self._followed = True
+        return share.work(self.name)
 
     def end(self) -> None:
         """Put the model away, and enter how fast it was."""

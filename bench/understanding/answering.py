@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
-from bench import manifest
+from bench import manifest, parts
 from bench.cards import write_run_card
 from bench.errors import RequestError, WorkError
 from bench.files import append_rows
@@ -75,6 +76,7 @@ def answer(
     environment = None if asking.server else environment_here()
     began = time.monotonic()
     with manifest.opened(folder):
+        parts.gather(folder)
         run = settle_answers(run, environment, allow_mixed=allow_mixed)
         finished = {row["key"] for row in manifest.read_outputs(folder)}
         manifest.forget_failures(folder)
@@ -82,19 +84,38 @@ def answer(
         planned = [job for jobs in run.jobs.values() for job in jobs]
         done = AnswerSummary(len(planned), sum(job.key in finished for job in planned))
         left = [
-            job
-            for parts in asked.values()
-            for jobs in parts
-            for job in jobs
-            if job.key not in finished
+            job for own in asked.values() for jobs in own for job in jobs if job.key not in finished
         ]
         with progress("answer", "answers", len(left)) as bar:
             writer = Writer(run, asking, finished, done, bar)
-            for model, parts in asked.items():
-                _work_off(asking, run.models[model], parts, writer)
+            for model, jobs in asked.items():
+                worked = answer_parts(asking, run.models[model], jobs, writer)
+                if worked and not asking.server:
+                    append_rows(folder / SPEED, [worked])
         write_run_card(folder)
     done.seconds = time.monotonic() - began
     return done
+
+
+class Place(Protocol):
+    """Where rows are entered: a run's manifest, or a worker's part."""
+
+    def outputs(self, outputs: Sequence[Answer]) -> None:
+        """Enter answers in one write."""
+
+    def failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Enter jobs that failed, each with its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    run: Path
+
+    def outputs(self, outputs: Sequence[Answer]) -> None:
+        append_rows(self.run / manifest.METADATA, map(asdict, outputs))
+
+    def failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        manifest.append_failures(self.run, rows)
 
 
 class Writer:
@@ -107,9 +128,12 @@ class Writer:
         finished: set[str],
         done: AnswerSummary,
         bar: Progress,
+        *,
+        place: Place | None = None,
     ) -> None:
-        """Write into `run`; jobs that are `finished` have their row."""
+        """Write into `run`, or into another place; jobs that are `finished` have their row."""
         self.run, self.asking, self.finished, self.done = run, asking, finished, done
+        self.place = place or _Manifest(run.folder)
         self.bar = bar
         self.say = bar.say
 
@@ -120,7 +144,7 @@ class Writer:
             for job, text in zip(jobs, texts, strict=True)
             if job.key not in self.finished
         ]
-        self._to_disk(lambda: append_rows(self.run.folder / manifest.METADATA, map(asdict, rows)))
+        self._to_disk(lambda: self.place.outputs(rows))
         for row in rows:
             self.finished.add(row.key)
             self.done.made += 1
@@ -134,7 +158,7 @@ class Writer:
         """Enter jobs that failed."""
         mine = [job for job in jobs if job.key not in self.finished]
         rows = [{**asdict(job), "error": error} for job in mine]
-        self._to_disk(lambda: manifest.append_failures(self.run.folder, rows))
+        self._to_disk(lambda: self.place.failures(rows))
         self.done.failed += len(mine)
         if mine:
             self.bar.advance(len(mine), mine[0].model)
@@ -192,32 +216,45 @@ class Writer:
             ) from error
 
 
-def _work_off(
-    asking: Asking, spec: ModelSpec, parts: Sequence[Sequence[Asked]], writer: Writer
-) -> None:
-    """Work off one model's jobs, part by part; of works without a picture they fail."""
+def answer_parts(
+    asking: Asking,
+    spec: ModelSpec,
+    asked: Sequence[Sequence[Asked]],
+    writer: Writer,
+    *,
+    share: tuple[int, int] = (0, 1),
+) -> dict[str, Any]:
+    """Work off one model's jobs, part by part; of works without a picture they fail.
+
+    Args:
+        asking: works, and by whom models are run.
+        spec: the model.
+        asked: its jobs, part by part.
+        writer: keeps what comes.
+        share: which of how many shares of the batches.
+
+    Returns:
+        How fast that was, as `speed.jsonl` keeps it; empty where nothing was left to do.
+    """
     works = writer.run.here
-    for jobs in parts:
-        for job in jobs:
-            if not job.picture:
-                writer.fail([job], works[job.work].fault)
-    shown_jobs = [[job for job in jobs if job.picture] for jobs in parts]
-    if all(job.key in writer.finished for jobs in shown_jobs for job in jobs):
-        return
+    for job in (job for jobs in asked for job in jobs if not job.picture):
+        if share[0] == 0:
+            writer.fail([job], works[job.work].fault)
     before = (writer.done.made, writer.done.tokens)
     worked = work_off(
         spec,
-        shown_jobs,
+        [[job for job in jobs if job.picture] for jobs in asked],
         lambda work: shown(asking.works, works[work]),
         writer,
         server=asking.server,
         batch_size=writer.run.content["batch_size"],
+        share=share,
     )
     writer.done.padding += worked.padding
-    if asking.server or not worked.seconds:
-        return
     tokens = writer.done.tokens - before[1]
-    row = {
+    if not worked.seconds:
+        return {}
+    return {
         "model": spec.id,
         "answers": writer.done.made - before[0],
         "tokens": tokens,
@@ -226,7 +263,6 @@ def _work_off(
         "tokens_per_second": round(tokens / worked.seconds, 3),
         "padding": round(worked.padding_share, 4),
     }
-    append_rows(writer.run.folder / SPEED, [row])
 
 
 def refuse_other_modality(request: Request, modality: str) -> None:

@@ -171,13 +171,13 @@ def settle_answers(
     return replace(run, content=content)
 
 
-def environment_here() -> dict[str, Any]:
-    """Return what answers depend on beside the plan: device, threads and versions."""
+def environment_here(threads: int | None = None) -> dict[str, Any]:
+    """Return what answers depend on beside the plan: device, threads (as asked) and versions."""
     from bench import pipelines  # noqa: PLC0415 - torch, only where models run here
 
     return {
         "device": pipelines.device_kind(),
-        "threads": pipelines.settle_threads(None),
+        "threads": pipelines.settle_threads(threads),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in ("torch", "transformers", "numpy")},
     }

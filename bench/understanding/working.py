@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from PIL import Image
@@ -100,6 +101,7 @@ def work_off(
     *,
     server: Server | None,
     batch_size: int,
+    share: tuple[int, int] = (0, 1),
 ) -> Worked:
     """Have one model answer whatever of the parts has no answer yet.
 
@@ -110,11 +112,12 @@ def work_off(
         keeper: takes each answer as soon as it is there.
         server: who runs the model; None: it is loaded here.
         batch_size: questions at once, where it is loaded here.
+        share: which of how many shares of the batches, where it is loaded here.
     """
     if all(job.key in keeper.finished for jobs in parts for job in jobs):
         return Worked()
     if server is None:
-        return _read_here(spec, parts, picture, keeper, batch_size)
+        return _read_here(spec, parts, picture, keeper, batch_size=batch_size, share=share)
     from bench.understanding.asked_server import ask_server  # noqa: PLC0415 - only where asked
 
     ask_server(server, spec, [job for jobs in parts for job in jobs], picture, keeper)
@@ -126,9 +129,11 @@ def _read_here(
     parts: Sequence[Sequence[Asked]],
     picture: Picture,
     keeper: Keeper[Asked],
+    *,
     batch_size: int,
+    share: tuple[int, int],
 ) -> Worked:
-    """Load a model and have it answer."""
+    """Load a model and have it answer its share of the batches; all shares together are all jobs."""
     from bench.pipelines import first_line  # noqa: PLC0415 - torch
     from bench.understanding.reader import Reader  # noqa: PLC0415 - torch
 
@@ -136,7 +141,8 @@ def _read_here(
     try:
         reader = Reader(spec, spec.arguments, picture)
     except WorkError as error:
-        keeper.fail([job for jobs in parts for job in jobs], str(error))
+        every = [job for jobs in parts for job in jobs]
+        keeper.fail(every[share[0] :: share[1]], str(error))
         return Worked()
     loaded = time.perf_counter()
     padding = asked = 0
@@ -146,11 +152,12 @@ def _read_here(
             try:
                 lengths[job.key] = reader.length(job)
             except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
-                keeper.fail(
-                    [job], str(error) if isinstance(error, WorkError) else first_line(error)
-                )
+                if share[0] == 0:
+                    told = str(error) if isinstance(error, WorkError) else first_line(error)
+                    keeper.fail([job], told)
         there = [job for job in jobs if job.key in lengths]
-        for batch in batches_by_length(there, lengths, batch_size):
+        batches = batches_by_length(there, lengths, batch_size)
+        for batch in islice(batches, share[0], None, share[1]):
             if all(job.key in keeper.finished for job in batch):
                 continue
             started = time.perf_counter()

@@ -21,6 +21,7 @@ from bench.cli import main
 from bench.crew import driving
 from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
+from bench.crew.trust import distrust
 from bench.crew.worker import Worker, code_hash
 from bench.errors import RequestError, WorkError
 from bench.generate import generate
@@ -181,15 +182,13 @@ def test_what_a_probe_finds_wrong_is_named(tmp_path: Path) -> None:
     found = Worker("w").probe(marker)
     assert found["marker"] is None
     assert found["code"] == code_hash()
-    crew = LocalCrew([], tmp_path)
-    request = Request("s", ("m",), ("zh",), (0,))
-    driver = driving._Driver(request, tmp_path, crew, "token", allow_mixed=False)
-    assert "must lie on a file system that all share" in driver.distrust(found)
+    here = (tmp_path, "token", code_hash())
+    assert "must lie on a file system that all share" in distrust(found, *here)
     marker.write_text("token")
     found = Worker("w").probe(marker)
-    assert driver.distrust(found) == ""
+    assert distrust(found, *here) == ""
     other = {**found, "versions": {**found["versions"], "torch": "2.0.0"}}
-    assert f"{found['host']} has torch 2.0.0, here are" in driver.distrust(other)
+    assert f"{found['host']} has torch 2.0.0, here are" in distrust(other, *here)
 
 
 def test_wrong_requests_are_refused_by_the_worker_that_settles_and_leave_nothing(

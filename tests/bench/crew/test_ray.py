@@ -21,9 +21,13 @@ from bench import manifest
 from bench.cli import main
 from bench.crew.driving import drive
 from bench.crew.ray_actors import RayCrew
+from bench.crew.shares import by_crew
 from bench.errors import RequestError
 from bench.generate import generate
 from bench.request import Request
+from bench.understanding.answering import answer
+from bench.understanding.asking import Asking
+from bench.understanding.shares import answer_by_workers
 from tests.bench.crew.crews import (
     asked,
     begun,
@@ -34,6 +38,8 @@ from tests.bench.crew.crews import (
     start,
     wait_for,
 )
+from tests.bench.understanding.material import suite_of_questions, works_folder
+from tests.tiny_readers import make_reader
 
 pytestmark = [
     # Ray's own: it leaves sockets and files to the collector, and warns of its future
@@ -111,6 +117,23 @@ def test_the_driver_is_killed_and_the_next_goes_on(
     assert done.made + done.there_before == 32
     assert pixels_of(run) == pixels_of(whole[0])
     assert manifest.verify(run) == []
+
+
+def test_answers_by_actors_are_those_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    llava = make_reader(tmp_path / "tiny-llava", "llava")
+    suite = suite_of_questions(tmp_path / "suite.yaml")
+    request = Request(str(suite), (str(llava),), ("zh",), (0,), batch_size=2)
+    asking = Asking(works_folder(tmp_path / "works"))
+    answer(request, asking, tmp_path / "one")
+    workers = partial(by_crew, partial(RayCrew, cluster.address, 2, None))
+    done = answer_by_workers(request, asking, tmp_path / "run", workers)
+    assert (done.made, done.failed) == (7, 0)
+    texts = [
+        {row["key"]: row["answer"] for row in manifest.read_outputs(tmp_path / run)}
+        for run in ("one", "run")
+    ]
+    assert texts[0] == texts[1]
+    assert left_over(tmp_path / "run") == []
 
 
 def test_a_place_that_the_cluster_does_not_have_is_refused(

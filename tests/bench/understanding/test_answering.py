@@ -233,8 +233,6 @@ def test_the_command_line_says_what_is_wanted(
     assert "give --works" in capsys.readouterr().err
     assert main([*usual, "--works", str(works), "--engine", "openai"]) == 2
     assert "belong together" in capsys.readouterr().err
-    assert main([*usual, "--works", str(works), "--workers", "2"]) == 2
-    assert "from this process or from a server" in capsys.readouterr().err
     assert main([*usual, "--works", str(works), "--questions", "smell"]) == 2
     assert "has no question 'smell'" in capsys.readouterr().err
     assert main([*usual, "--works", str(works), "--targets", "chinese"]) == 2
