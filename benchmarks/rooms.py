@@ -4,7 +4,8 @@ First ten raters work, then `--raters` at once; the ratio of their 95th percenti
 acknowledged is what is looked at. Each rater has cookies and an outbox of their own: an answer that
 was not acknowledged is sent again, with its event's id, until it is. With `--kill N` the server is
 killed (SIGKILL) and started again N times meanwhile; with `--backups N` the database is copied N
-times, and every copy checked. `--postgresql` starts a PostgreSQL of its own for the study. At the
+times, and every copy checked. Of a run with kills the percentile is told twice: of all answers, and
+of those that met a server at their first try, which leaves out waiting for its return. `--postgresql` starts a PostgreSQL of its own for the study. At the
 end every acknowledged answer must be in the database once, and nothing else. The server's memory is
 told as it was before, after each minute, at most and at the end. The last line is JSON; the
 exit status is 1 where something was lost or doubled.
@@ -59,10 +60,14 @@ NO_TLS = ssl.create_default_context()
 
 @dataclass
 class Tally:
-    """What happened: acknowledged events, seconds from submit to acknowledged, and the rest."""
+    """What happened: acknowledged events, seconds from submit to acknowledged, and the rest.
+
+    `at_once` are the seconds of those answers that did not have to be sent again.
+    """
 
     acknowledged: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    at_once: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     resent: int = 0
     media: int = 0
@@ -70,8 +75,10 @@ class Tally:
     megabytes: list[float] = field(default_factory=list)
     sent: set[str] = field(default_factory=set)
 
-    def p95(self) -> float:
-        return float(np.quantile(self.seconds, 0.95)) if self.seconds else float("nan")
+
+def p95(seconds: list[float]) -> float:
+    """Return the 95th percentile in milliseconds."""
+    return round(1000 * float(np.quantile(seconds, 0.95)), 1) if seconds else float("nan")
 
 
 class Server:
@@ -153,14 +160,16 @@ async def rate(link: str, server: Server, think: float, tally: Tally) -> None:
     async with httpx.AsyncClient(
         base_url=server.address, timeout=30, headers=OURS, verify=NO_TLS
     ) as client:
+        again = 0  # how often this rater has asked again
 
         async def ask(method: str, path: str, **content: Any) -> httpx.Response:
             """Ask until there is an answer; a server that is down is asked again."""
+            nonlocal again
             while True:
                 try:
                     answer = await client.request(method, path, **content)
                 except httpx.TransportError:
-                    tally.resent += 1
+                    again += 1
                     await asyncio.sleep(0.3)
                     continue
                 if answer.status_code >= 400:
@@ -188,16 +197,19 @@ async def rate(link: str, server: Server, think: float, tally: Tally) -> None:
                 "client_time": "2026-01-01T00:00:00Z",
             }
             tally.sent.add(event)
-            began = time.perf_counter()
+            began, before = time.perf_counter(), again
             answer = await ask(
                 "POST", "/room/respond", json=content, headers={"x-room-token": token}
             )
             tally.seconds.append(time.perf_counter() - began)
+            if again == before:
+                tally.at_once.append(tally.seconds[-1])
             if answer.status_code != 200:
                 return
             told = answer.json()
             tally.acknowledged[event] = told["acknowledged"]["number"]
             state = told["state"]
+        tally.resent += again
 
 
 async def phase(
@@ -302,8 +314,8 @@ def main() -> int:
         few = asyncio.run(
             phase(server, links[:10], min(80, options.minutes * 30), options, trouble=False)
         )
-        before = server.megabytes()
-        print(f"10 raters: {len(few.seconds)} answers, p95 {1000 * few.p95():.0f} ms", flush=True)
+        before, load = server.megabytes(), os.getloadavg()[0]
+        print(f"10 raters: {len(few.seconds)} answers, p95 {p95(few.seconds):.0f} ms", flush=True)
         began = time.perf_counter()
         many = asyncio.run(phase(server, links[10:], options.minutes * 60, options, trouble=True))
         wall = time.perf_counter() - began
@@ -319,13 +331,17 @@ def main() -> int:
         "answers": len(many.seconds),
         "answers_per_second": round(len(many.seconds) / wall, 1),
         "pictures": many.media,
-        "p95_10_ms": round(1000 * few.p95(), 1),
-        "p95_ms": round(1000 * many.p95(), 1),
-        "ratio": round(many.p95() / few.p95(), 2),
+        "p95_10_ms": p95(few.seconds),
+        "p95_ms": p95(many.seconds),
+        "ratio": round(p95(many.seconds) / p95(few.seconds), 2),
+        "answers_at_once": len(many.at_once),
+        "p95_at_once_ms": p95(many.at_once),
+        "ratio_at_once": round(p95(many.at_once) / p95(few.seconds), 2),
         "megabytes_before": round(before),
         "megabytes_by_minute": [round(one) for one in many.megabytes[11::12]],
         "megabytes_most": round(max(many.megabytes)),
         "megabytes_after": round(after),
+        "load_average": [round(one, 1) for one in (load, os.getloadavg()[0])],
         "kills": options.kill,
         "copies_checked": copies_made,
         "resent": many.resent,

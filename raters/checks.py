@@ -24,18 +24,20 @@ def checked(
     side; `carry_over` how often one model came right after another one, 1 being chance; `twice` how
     often a scene came again within a session; `repeats_apart` how many sessions a hidden repeat
     comes after its first time, at the least; `without_two_raters` the worst that is left when any
-    two raters drop out, None where the study has no such task.
+    two raters drop out. What a study has no task for is None.
     """
     by_id = {item.id: item for item in items}
     own = [[by_id[task.stimuli[0]] for task in block if _counts(task)] for block in planned]
     judged = _judges(planned)
     anchors = {item.id for item in items if item.anchor}
     return {
-        "raters_per_item": _span(len(judged[item.id]) for item in items if item.id not in anchors),
-        "anchors": len(anchors),
+        "raters_per_item": _span(
+            len(judged[item.id]) for item in items if any(own) and item.id not in anchors
+        ),
+        "anchors": len(anchors) if any(own) else None,
         "raters_per_anchor": _span(len(judged[name]) for name in anchors),
         "raters_per_scaled_item": _span(_scale_counts(planned, items)),
-        "items_per_rater": _span(len(block) for block in own),
+        "items_per_rater": _span(len(block) for block in own if any(own)),
         "raters_differ_by": {
             "of_a_model": _difference(own, lambda item: item.maker),
             "of_a_target": _difference(own, lambda item: item.asked),
@@ -47,10 +49,10 @@ def checked(
         "votes_per_pair": _span(_votes(planned, pairs).values()),
         "sides": _side_surplus(planned, pairs),
         "carry_over": _carry_over(planned, by_id),
-        "twice": _scenes_twice(planned, by_id),
+        "twice": _scenes_twice(planned, by_id, singles=any(own), pairs=bool(pairs)),
         "repeats_apart": _repeats_apart(planned),
         "session_minutes": _session_minutes(planned, rules),
-        "pairs_connected": connected(_makers(pairs), [pair.makers for pair in pairs]),
+        "pairs_connected": _connects(pairs, [pair.makers for pair in pairs]),
         "without_two_raters": _without_two(planned, items, pairs),
     }
 
@@ -70,13 +72,18 @@ def connected(vertices: Iterable[Hashable], edges: Iterable[tuple[Hashable, Hash
     return len({root(vertex) for vertex in parent}) <= 1
 
 
+def _connects(pairs: Sequence[Pair], edges: Iterable[tuple[str, str]]) -> bool | None:
+    """Tell whether edges connect all makers that are paired, None where nothing is."""
+    return connected(_makers(pairs), edges) if pairs else None
+
+
 def _counts(task: Task) -> bool:
     return task.kind in SINGLES
 
 
-def _span(values: Iterable[float]) -> list[float]:
+def _span(values: Iterable[float]) -> list[float] | None:
     found = list(values)
-    return [min(found), max(found)] if found else [0, 0]
+    return [min(found), max(found)] if found else None
 
 
 def _judges(planned: Sequence[Block]) -> dict[str, set[int]]:
@@ -97,18 +104,18 @@ def _scale_counts(planned: Sequence[Block], items: Sequence[Item]) -> list[int]:
 
 def _difference(
     own: Sequence[Sequence[Item]], kind: Callable[[Item], str], *, references: bool = False
-) -> int:
+) -> int | None:
     """Return by how much two raters' numbers of items of one kind differ at the most."""
     kinds = {kind(item) for block in own for item in block if item.reference == references}
     counts = [
         Counter(kind(item) for item in block if item.reference == references) for block in own
     ]
     return max(
-        (max(c[one] for c in counts) - min(c[one] for c in counts) for one in kinds), default=0
+        (max(c[one] for c in counts) - min(c[one] for c in counts) for one in kinds), default=None
     )
 
 
-def _share_span(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float]:
+def _share_span(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float] | None:
     """Return the least and the most share of references among a session's first judgements.
 
     Sessions of fewer than ten are left out where there are longer ones: theirs says little.
@@ -121,11 +128,11 @@ def _share_span(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[flo
                 kinds[task.session].append(by_id[task.stimuli[0]].reference)
         sessions += kinds.values()
     long = [own for own in sessions if len(own) >= 10] or sessions
-    return [round(value, 3) for value in _span(sum(own) / len(own) for own in long)]
+    return _span(round(sum(own) / len(own), 3) for own in long)
 
 
-def _shared(own: Sequence[Sequence[Item]]) -> list[float]:
-    held = [{item.id for item in block} for block in own]
+def _shared(own: Sequence[Sequence[Item]]) -> list[float] | None:
+    held = [{item.id for item in block} for block in own if any(own)]
     return _span(len(one & other) for one, other in combinations(held, 2))
 
 
@@ -136,7 +143,7 @@ def _votes(planned: Sequence[Block], pairs: Sequence[Pair]) -> dict[frozenset[st
     return {frozenset((p.first, p.second)): votes[frozenset((p.first, p.second))] for p in pairs}
 
 
-def _side_surplus(planned: Sequence[Block], pairs: Sequence[Pair]) -> int:
+def _side_surplus(planned: Sequence[Block], pairs: Sequence[Pair]) -> int | None:
     """Return the largest surplus of a side, of any pair, and of any rater and two makers."""
     of = {frozenset((pair.first, pair.second)): pair for pair in pairs}
     surplus: Counter[Hashable] = Counter()
@@ -147,10 +154,10 @@ def _side_surplus(planned: Sequence[Block], pairs: Sequence[Pair]) -> int:
                 step = 1 if task.stimuli[0] == pair.first else -1
                 surplus[pair.first, pair.second] += step
                 surplus[rater, pair.makers] += step
-    return max((abs(value) for value in surplus.values()), default=0)
+    return max((abs(value) for value in surplus.values()), default=None)
 
 
-def _carry_over(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float]:
+def _carry_over(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[float] | None:
     """Return the least and the most that one model came right after another, as shares of chance.
 
     By chance, what follows a model is another one in proportion to how often that one follows any.
@@ -176,18 +183,22 @@ def _carry_over(planned: Sequence[Block], by_id: Mapping[str, Item]) -> list[flo
     return _span(ratios)
 
 
-def _scenes_twice(planned: Sequence[Block], by_id: Mapping[str, Item]) -> dict[str, int]:
-    twice = {"singles": 0, "pairs": 0}
-    for block in planned:
-        for name, kinds in (
-            ("singles", (*FIRST_LOOKS, "warm_up", "attention")),
-            ("pairs", ("pair",)),
-        ):
-            seen = Counter(
+def _scenes_twice(
+    planned: Sequence[Block], by_id: Mapping[str, Item], *, singles: bool, pairs: bool
+) -> dict[str, int | None]:
+    def twice(kinds: Sequence[str]) -> int:
+        return sum(
+            count - 1
+            for block in planned
+            for count in Counter(
                 (task.session, by_id[task.stimuli[0]].scene) for task in block if task.kind in kinds
-            )
-            twice[name] += sum(count - 1 for count in seen.values())
-    return twice
+            ).values()
+        )
+
+    return {
+        "singles": twice((*FIRST_LOOKS, "warm_up", "attention")) if singles else None,
+        "pairs": twice(("pair",)) if pairs else None,
+    }
 
 
 def _repeats_apart(planned: Sequence[Block]) -> int | None:
@@ -198,7 +209,7 @@ def _repeats_apart(planned: Sequence[Block]) -> int | None:
     return min(gaps, default=None)
 
 
-def _session_minutes(planned: Sequence[Block], rules: Rules) -> list[float]:
+def _session_minutes(planned: Sequence[Block], rules: Rules) -> list[float] | None:
     minutes = []
     for block in planned:
         for number in {task.session for task in block}:
@@ -219,7 +230,6 @@ def _without_two(
     judged = np.zeros((len(planned), len(items)), int)
     for name, raters in _judges(planned).items():
         judged[list(raters), number[name]] = 1
-    makers = sorted(_makers(pairs))
     of = {frozenset((pair.first, pair.second)): pair.makers for pair in pairs}
     place = {pair: index for index, pair in enumerate(of)}
     voted = np.zeros((len(planned), len(of)), int)
@@ -236,14 +246,15 @@ def _without_two(
         for row, own in zip(judged, shown, strict=True)
     ]
     votes = voted.sum(axis=0)
-    total, least, fewest, whole, linked = judged.sum(axis=0), len(planned), len(planned), True, True
+    total, least, fewest, linked = judged.sum(axis=0), len(planned), len(planned), True
+    whole: bool | None = True if pairs else None
     for one, other in combinations(range(len(planned)), 2):
         left = total - judged[one] - judged[other]
         least = min(least, int(left.min(initial=len(planned))))
         kept = votes - voted[one] - voted[other]
         fewest = min(fewest, int(kept.min(initial=len(planned))))
         rest = [rater for rater in range(len(planned)) if rater not in {one, other}]
-        whole = whole and connected(makers, [edge for rater in rest for edge in edges[rater]])
+        whole = whole and _connects(pairs, [edge for rater in rest for edge in edges[rater]])
         linked = linked and connected(
             rest, [pair for pair in combinations(rest, 2) if held[pair[0]] & held[pair[1]]]
         )

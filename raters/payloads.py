@@ -54,6 +54,10 @@ SHOWN = ("milliseconds", "width", "height", "plays")
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OPAQUE = re.compile(r"[0-9a-f]{8,32}")
+# any at all, up to the six figures that a browser gives a year: no answer is refused for its clock
+_TIME = re.compile(
+    r"(\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
 # what a database may not take, or a table would show as something else
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -100,7 +104,7 @@ def read_answer(content: Any, protocol: Protocol) -> Answer:
         raise RequestError(f"an answer's phase must be one of {', '.join(get_args(Phase))}")
     if fields["language"] not in protocol.languages:
         raise RequestError(f"this study's languages are {', '.join(protocol.languages)}")
-    if len(fields["client_time"]) > 40 or _UNPRINTABLE.search(fields["client_time"]):
+    if not _TIME.fullmatch(fields["client_time"]):
         raise RequestError("an answer's client_time must be a time in ISO 8601")
     checked = {
         "payload": check_payload(fields["phase"], fields["payload"], protocol),
@@ -277,8 +281,9 @@ def _check_shown(content: Any) -> dict[str, int]:
 
 def _object(content: Any, keys: set[str], what: str, *, optional: Collection[str] = ()) -> Payload:
     if not isinstance(content, dict) or not keys <= set(content) <= keys | set(optional):
-        also = f", and may give {', '.join(sorted(optional))}" if optional else ""
-        raise RequestError(f"{what} must give exactly {', '.join(sorted(keys))}{also}")
+        told = [f"must give exactly {', '.join(sorted(keys))}"] if keys else []
+        told += [f"may give {', '.join(sorted(optional))}, and nothing else"] if optional else []
+        raise RequestError(f"{what} {', and '.join(told)}")
     return dict(content)
 
 

@@ -55,9 +55,10 @@ def plan_summary(
         detects = round(found, 2)
     return {
         "raters": len(planned),
-        "singles_per_rater": [min(singles), max(singles)],
-        "pairs_per_rater": [min(duels), max(duels)],
-        "repeats_per_rater": round(kinds["repeat"] / len(planned), 1),
+        # what nobody does is None
+        "singles_per_rater": [min(singles), max(singles)] if any(singles) else None,
+        "pairs_per_rater": [min(duels), max(duels)] if any(duels) else None,
+        "repeats_per_rater": round(kinds["repeat"] / len(planned), 1) if any(singles) else None,
         "hours_per_rater": round(max(seconds) / 3600, 2),
         "sessions_per_rater": max(task.session for block in planned for task in block),
         "seconds": dict(rules.seconds),
@@ -138,8 +139,8 @@ def warnings_of(
     found += _other_aspects(candidates)
     check = plan["check"]
     found += plan_warnings(plan)
-    share = check["share_of_references_in_a_session"][1]
-    if share > MANY_REFERENCES:
+    shares = check["share_of_references_in_a_session"]
+    if shares and (share := shares[1]) > MANY_REFERENCES:
         found.append(
             f"in some session {share:.0%} of the pictures are references: raters may notice what the "
             "others are; show more outputs, or fewer references (references.per_tradition)"
@@ -158,7 +159,7 @@ def plan_warnings(plan: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each weakness of who judges what, of whatever kind a study is."""
     check = plan["check"]
     found = []
-    if not check["pairs_connected"]:
+    if check["pairs_connected"] is False:
         found.append("the pairs do not connect all models: their strengths cannot be compared")
     left = check["without_two_raters"]
     if left["raters_per_item"] is None:
@@ -168,7 +169,7 @@ def plan_warnings(plan: Mapping[str, Any]) -> list[str]:
             )
     elif left["raters_per_item"] < 1:
         found.append("if two raters drop out, some items may have no judgement left")
-    if not (left["pairs_connected"] and left["raters_connected"]):
+    if False in (left["pairs_connected"], left["raters_connected"]):
         found.append("if two raters drop out, the plan may fall apart into groups without a link")
     return found
 
@@ -188,7 +189,9 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _is_told(value: Any) -> bool:
-    return value is not None and value not in ("", {}, [])
+    if isinstance(value, Mapping):
+        return any(_is_told(one) for one in value.values())
+    return value is not None and value not in ("", [])
 
 
 def _said(value: Any) -> str:

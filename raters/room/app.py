@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from raters.room.door import door_routes
 from raters.room.files import file_routes
 from raters.room.guard import SURFACE, guarded
 from raters.room.leaving import leaving_routes
+from raters.room.memory import give_back_for_ever
 from raters.room.pages import message_page
 from raters.room.session import Room, rater_of
 from raters.room.surface import mount_surface
@@ -56,7 +58,9 @@ def create_app(study: Path) -> FastAPI:
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        giving_back = asyncio.create_task(give_back_for_ever())
         yield
+        giving_back.cancel()
         engine.dispose()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=life)

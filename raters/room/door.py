@@ -93,14 +93,20 @@ def _come_in(request: Request, room: Room, token: str, fields: Fields) -> Respon
         for name, values in fields.items()
         if name.startswith("about-")
     }
-    if way.state == "open" and fields.get("consent") != ["yes"]:
-        return door_page(request, room, rater, missing="consent", given=given, form=form)
     background: dict[str, str] = {}
+    missing: list[str] = []
     if way.state == "open" and rater.started_at is None:
         try:
             background = read_background(room.protocol.background, given)
         except RequestError:
-            return door_page(request, room, rater, missing="background", given=given, form=form)
+            missing.append("background")
+    agreed = fields.get("consent") == ["yes"]
+    if way.state == "open" and not agreed:
+        missing.append("consent")
+    if missing:
+        return door_page(
+            request, room, rater, missing=missing, given=given, agreed=agreed, form=form
+        )
 
     def write(connection: Connection) -> str | None:
         now_is = way_of_link(connection, token)
@@ -120,6 +126,8 @@ def _resume(request: Request, room: Room, fields: Fields) -> Response:
     if too_many_false(room, _address(request)):
         return message_page(request, room, "too_many", 429)
     code = fields.get("code", [""])[0]
+    if not code.strip():
+        return message_page(request, room, "resume", 422, code=True, missing=("code",))
 
     def write(connection: Connection) -> str | None:
         way = way_of_code(connection, code)

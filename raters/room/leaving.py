@@ -55,6 +55,7 @@ def _leave_page(request: Request, room: Room, *, missing: bool = False) -> HTMLR
     language = language_of(request, room)
     content = templates.get_template("leave.html").render(
         tag=catalogue()[language]["tag"],
+        language=language,
         leave=entrance()[language]["leave"],
         token=page_token(request, room),
         missing=missing,

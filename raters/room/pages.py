@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastapi import Request
@@ -30,7 +30,13 @@ def language_of(request: Request, room: Room) -> str:
 
 
 def message_page(
-    request: Request, room: Room, name: str, status: int, *, code: bool = False
+    request: Request,
+    room: Room,
+    name: str,
+    status: int,
+    *,
+    code: bool = False,
+    missing: Collection[str] = (),
 ) -> HTMLResponse:
     """Return a page with one of the catalogue's messages; with `code`, it asks for a rater's code."""
     language = language_of(request, room)
@@ -39,7 +45,9 @@ def message_page(
         **entrance()[language]["messages"],
     }[name]
     return HTMLResponse(
-        _page(room, language, message=message, title=message["title"], ask_code=code),
+        _page(
+            room, language, message=message, title=message["title"], ask_code=code, missing=missing
+        ),
         status_code=status,
     )
 
@@ -49,14 +57,15 @@ def door_page(
     room: Room,
     rater: Any,
     *,
-    missing: str = "",
+    missing: Collection[str] = (),
     given: Mapping[str, str] | None = None,
+    agreed: bool = False,
     form: str = "",
 ) -> HTMLResponse:
     """Return the invitation: information, consent and background, or a welcome back.
 
-    `missing` names the sentence that says what is still wanted; `given` is kept in the form, and so
-    is its name.
+    `missing` names what is still wanted, "background" and "consent": the page says so in its own
+    language, and goes there. What was `given` or `agreed` is kept in the form, and so is its name.
     """
     language = language_of(request, room)
     with t.reading(room.engine) as connection:
@@ -78,17 +87,21 @@ def door_page(
         door=door,
         title=door["title"],
         started=rater.started_at is not None,
-        missing={
-            "": "",
-            "consent": texts["consent_missing"],
-            "background": entrance()[language]["background"]["missing"],
-        }[missing],
+        missing=missing,
+        first_wanted=_first_wanted(room, given or {}) if "background" in missing else "",
         questions=room.protocol.background,
         about=entrance()[language]["background"],
         given=given or {},
+        agreed=agreed,
         form=form or new_form(),
     )
     return HTMLResponse(content, status_code=422 if missing else 200)
+
+
+def _first_wanted(room: Room, given: Mapping[str, str]) -> str:
+    """Return the first question that wants an answer; of those that have one, the first."""
+    needed = [one.id for one in room.protocol.background if one.required]
+    return next((one for one in needed if not given.get(one, "").strip()), (*needed, "")[0])
 
 
 def new_form() -> str:
@@ -106,10 +119,12 @@ def _page(room: Room, language: str, **values: Any) -> str:
         "message": None,
         "door": texts[language]["door"],
         "started": False,
-        "missing": "",
+        "missing": (),
+        "first_wanted": "",
         "questions": [],
         "about": {},
         "given": {},
+        "agreed": False,
         "form": new_form(),
         "ask_code": False,
         "resume": entrance()[language]["resume"],

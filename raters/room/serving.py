@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from bench.errors import RequestError
 from raters.room.app import create_app
+from raters.room.memory import one_arena
 
 
 def serve(
@@ -27,6 +28,7 @@ def serve(
         RequestError: it is no study folder, or the address is taken.
         ConflictError: the study's protocol was changed after the first rater had started.
     """
+    one_arena()
     serve_app(create_app(study), host=host, port=port, on_ready=on_ready)
 
 

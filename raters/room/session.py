@@ -98,7 +98,10 @@ def from_our_page(request: Request) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # that is no address at all
+        return False
 
 
 def too_many_false(room: Room, address: str) -> bool:

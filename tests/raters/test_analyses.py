@@ -94,9 +94,12 @@ def test_what_a_new_study_is_like_is_told_in_words(
     assert main([*command, "--out", str(tmp_path / "study")]) == 0
     told = capsys.readouterr()
     lines = told.out.splitlines()
-    assert "  twice: singles 0, pairs 6" in lines
+    assert "  twice: pairs 6" in lines
     assert "simulated: no" in lines
     assert "pairs_per_rater: 4 to 5" in lines
+    # what such a study has no task for is not listed with a nought
+    for none in ("singles_per_rater", "raters_per_item", "anchors", "carry_over", "references_of"):
+        assert none not in told.out
     for stray in ("{", "[", "None", "True", "False", "'"):
         assert stray not in told.out
     assert not any(

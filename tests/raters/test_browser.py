@@ -170,7 +170,7 @@ def rate_by_keyboard(page: Page, link: str) -> str | None:
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
     leave = page.get_by_role("link", name="退出研究")
-    assert leave.get_attribute("href") == "/leave"
+    assert leave.get_attribute("href") == "/leave?language=zh"
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
 

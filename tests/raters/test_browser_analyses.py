@@ -14,6 +14,7 @@ from tests.raters.browsing import PATIENCE, free_port
 from tests.raters.readings import MODELS, readings_study
 from tests.raters.serving import start_server
 from tests.raters.test_browser import Record, recorded
+from tests.raters.test_browser_reading import legible
 
 pytestmark = [
     pytest.mark.browser,
@@ -33,10 +34,49 @@ def come_in(page: Page, link: str, language: str) -> None:
     page.locator("button").first.click()
 
 
-def draw(page: Page, head: str) -> None:
+def draw(page: Page, head: str, *, back: bool = False) -> None:
     page.wait_for_selector(f"h1:has-text('{head}')")
+    assert page.locator(".room-back").is_visible() == back
+    legible(page)
     page.keyboard.press("Enter")
     page.wait_for_selector(".room-analysis")
+
+
+def mark(page: Page) -> None:
+    """Mark one sentence as invented, by keyboard, and another as wrong for a while."""
+    passage = page.locator(".room-passage").nth(1)
+    passage.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert page.locator(".room-passage[data-mark=invented]").count() == 1
+    other = page.locator(".room-passage").first
+    other.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".room-passage[data-mark=wrong]").count() == 1
+    legible(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    other.click()
+    page.locator(".room-marking").wait_for()
+    legible(page)
+    page.keyboard.press("Escape")
+    page.reload()
+    draw(page, DRAW["en-GB"])
+    assert page.locator(".room-passage[data-mark=invented]").count() == 1, "a draft is kept"
+
+
+def read_on_a_phone(page: Page) -> None:
+    width = "document.documentElement.scrollWidth"
+    assert page.evaluate(width) <= 360
+    boxes = [box.bounding_box() for box in page.locator(".room-analysis").all()]
+    # one above the other
+    assert len({box["x"] for box in boxes if box}) == 1
+    page.locator("dialog[data-kind=screen] .strong").click()
+    page.locator(".room-passage").nth(1).click()
+    page.locator(".room-next").click(force=True)
+    legible(page)
+    page.get_by_role("button", name="English", exact=True).click()
+    legible(page)
 
 
 def test_a_rater_draws_reads_marks_and_judges_and_learns_no_name(
@@ -61,27 +101,19 @@ def test_a_rater_draws_reads_marks_and_judges_and_learns_no_name(
             assert "Select words with the mouse or a finger" in told
             assert "fault in the picture" not in told
             page.keyboard.press("Escape")
-            passage = page.locator(".room-passage").nth(1)
-            passage.focus()
-            page.keyboard.press("Enter")
-            page.keyboard.press("Enter")
-            assert page.locator(".room-passage[data-mark=invented]").count() == 1
-            page.reload()
-            draw(page, DRAW["en-GB"])
-            assert page.locator(".room-passage[data-mark=invented]").count() == 1, "a draft is kept"
+            # the keyboard goes back to the questions once the window is gone
+            page.wait_for_function("document.activeElement.closest('.room-question') !== null")
+            mark(page)
             for key in "1" + "4" * 8:
                 page.keyboard.press(key)
             page.keyboard.press("Enter")
             page.wait_for_selector(f"h1:has-text('{DRAW['en-GB']}')")
+            assert page.locator(".room-back").is_visible()
         with recorded(browser, tmp_path / "two.har", "zh-CN") as page:
             page.set_viewport_size({"width": 360, "height": 740})
             come_in(page, links[1], "中文")
             draw(page, DRAW["zh-CN"])
-            width = "document.documentElement.scrollWidth"
-            assert page.evaluate(width) <= 360
-            boxes = [box.bounding_box() for box in page.locator(".room-analysis").all()]
-            # one above the other
-            assert len({box["x"] for box in boxes if box}) == 1
+            read_on_a_phone(page)
     finally:
         server.kill()
     found = tables(study)

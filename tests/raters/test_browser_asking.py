@@ -21,6 +21,7 @@ from raters.study import status
 from tests.browser import chromium
 from tests.raters.browsing import answer, choose, go_on, room, shown, view, watch
 from tests.raters.material import picture, save, write_config, write_rows
+from tests.raters.test_browser_reading import OUT_OF_SIGHT, legible
 from tests.raters.test_create import rows_of
 
 FOUND = chromium()
@@ -203,8 +204,12 @@ def skip(page: Page) -> None:
 
 
 def test_two_pictures_are_zoomed_and_moved_as_one(browser: Browser, study: Path) -> None:
-    with room(browser, study, "中文", viewport={"width": 1280, "height": 800}) as page:
+    # from one picture to two, on a phone held on its side: both lie in sight
+    with room(browser, study, "中文", viewport={"width": 844, "height": 390}) as page:
         go_to(page, "pair")
+        page.wait_for_function(f"({OUT_OF_SIGHT})().length === 0")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.wait_for_function(f"({OUT_OF_SIGHT})().length === 0")
         places = """() => [...document.querySelectorAll('.room-frame')].map(one => {
             const pane = one.parentNode.getBoundingClientRect(), box = one.getBoundingClientRect();
             return [box.width, box.left - pane.left, box.top - pane.top].map(Math.round).join();
@@ -309,6 +314,9 @@ def test_clips_run_as_one_and_are_judged_once_they_were_seen(
             pass_by(page)
         assert page.locator("video").count() == 2
         watch(page)
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 720})
+            legible(page)
         page.keyboard.press("h")
         page.keyboard.press("p")
         page.wait_for_timeout(300)

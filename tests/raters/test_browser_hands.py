@@ -9,9 +9,21 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 
 from raters.export import tables
-from raters.study import status
+from raters.invitations import revoke
+from raters.study import invite, lock, status
 from tests.browser import chromium
-from tests.raters.browsing import PATIENCE, answer, choose, go_on, room, shown, view
+from tests.raters.browsing import (
+    PATIENCE,
+    answer,
+    choose,
+    enter,
+    free_port,
+    go_on,
+    room,
+    shown,
+    view,
+)
+from tests.raters.serving import start_server
 
 pytestmark = [
     pytest.mark.browser,
@@ -228,3 +240,34 @@ def go_on_after(page: Page) -> None:
     page.keyboard.press("1")
     page.keyboard.press("2")
     go_on(page)
+
+
+def test_who_is_too_late_or_outside_is_told_what_is_not_saved(
+    browser: Browser, study: Path
+) -> None:
+    port = free_port()
+    links = invite(study, 2, base_url=f"http://127.0.0.1:{port}")
+    server = start_server(study, port)
+    try:
+        with browser.new_context() as context, browser.new_context() as other:
+            late, outside = context.new_page(), other.new_page()
+            for page, link in zip((late, outside), links, strict=True):
+                page.set_default_timeout(PATIENCE)
+                enter(page, link, "English")
+                assert not page.locator(".room-back").is_visible(), "nothing to go back to"
+                answer(page)
+                page.get_by_text("Saved", exact=True).wait_for()
+            revoke(study, "r002", "a test")
+            answer(outside)
+            outside.get_by_text("You have been signed out.").wait_for()
+            outside.get_by_text("1 not saved", exact=True).wait_for()
+            assert not outside.locator(".room-back").is_visible()
+            lock(study, "a test")
+            answer(late)
+            late.get_by_role("heading", name="This study is closed").wait_for()
+            assert "after it had closed was not taken" in late.locator(".room-panel").inner_text()
+            assert late.locator(".room-saved").inner_text() == ""
+            assert late.locator(".room-notice").inner_text() == ""
+    finally:
+        server.kill()
+    assert status(study)["responses"] == 2

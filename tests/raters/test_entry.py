@@ -116,7 +116,12 @@ def test_codes_expire_are_not_guessed_and_come_from_our_pages_alone(
     with open_study(study) as (_, engine), t.writing(engine) as connection:
         connection.execute(update(t.way_back).values(expires_at="2020-01-01T00:00:00+00:00"))
     assert phone.post("/resume", data={"code": code}).status_code == 404
-    for wrong in ("", "\x00", "0000-0000-0000", "ＡＢＣＤ", *("guess" * 2 for _ in range(18))):
+    for empty in ({}, {"code": ""}, {"code": " "}) * 10:
+        asked = phone.post("/resume?language=en", data=empty)
+    # who typed nothing has guessed nothing, and is told so
+    assert asked.status_code == 422
+    assert "type in your code first" in asked.text
+    for wrong in ("\x00", "0000-0000-0000", "ＡＢＣＤ", *("guess" * 2 for _ in range(19))):
         last = phone.post("/resume", data={"code": wrong})
     assert last.status_code == 429
 

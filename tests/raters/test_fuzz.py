@@ -91,7 +91,7 @@ class Nonsense:
                 del content[name]
             else:
                 content[name] = self.value()
-        # a client's clock may say anything, and a text as client_time alone is no fault
+        # a client's clock may say any time
         return {**content, "payload": self.value()}
 
     def body(self) -> bytes:

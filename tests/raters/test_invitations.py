@@ -147,6 +147,11 @@ def test_background_is_asked_kept_apart_and_deleted_on_the_way_out(
             refused = client.post(link, data={"consent": "yes", **about}, headers=OURS)
             assert refused.status_code == 422
             assert "marked with a star" in refused.text
+            assert 'value="yes" required checked' in refused.text
+            assert refused.text.count("autofocus") == 1
+        both = client.post(link, data={}, headers=OURS)
+        assert "marked with a star" in both.text
+        assert "Please tick the box" in both.text
         about = {"about-years": "many", "about-school": "<b>a master</b>"}
         kept = client.post(link, data=about, headers=OURS)
         assert "&lt;b&gt;a master&lt;/b&gt;" in kept.text

@@ -169,7 +169,7 @@ EVENT = {
     "phase": "pair",
     "payload": {"winner": "left"},
     "language": "zh",
-    "client_time": "",
+    "client_time": "2026-01-01T00:00:00Z",
 }
 
 
@@ -183,8 +183,11 @@ EVENT = {
         {"phase": "other"},
         {"phase": ["pair"]},
         {"language": "fr"},
-        {"client_time": "x" * 41},
+        {"client_time": "2026-01-01T00:00:00." + "9" * 40 + "Z"},
         {"client_time": "\ud800"},
+        {"client_time": "yesterday"},
+        {"client_time": ""},
+        {"client_time": "2026-01-01"},
         {"extra": 1},
         {"shown": 3},
         {"shown": {"milliseconds": -1}},
@@ -198,6 +201,26 @@ def test_bad_answers_are_refused(plain: Protocol, change: dict[str, Any]) -> Non
     assert read_answer(EVENT, plain).payload == {"winner": "left"}
     with pytest.raises(RequestError):
         read_answer({**EVENT, **change}, plain)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "0001-01-01T00:00:00.000Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59+08:00",
+        "+275760-09-13T00:00:00.000Z",
+        "-000001-01-01T00:00:00.000Z",
+    ],
+)
+def test_no_answer_is_refused_for_a_clock_that_is_far_off(plain: Protocol, time: str) -> None:
+    assert read_answer({**EVENT, "client_time": time}, plain).client_time == time
+
+
+def test_what_is_wrong_with_how_it_was_looked_at_is_said_in_a_sentence(plain: Protocol) -> None:
+    with pytest.raises(RequestError) as told:
+        read_answer({**EVENT, "shown": 3}, plain)
+    assert str(told.value) == "shown may give height, milliseconds, plays, width, and nothing else"
     with pytest.raises(RequestError):
         read_answer([EVENT], plain)
 

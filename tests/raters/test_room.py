@@ -173,6 +173,15 @@ def test_bad_answers_get_one_sentence(
     assert visitor.state() == state
 
 
+@pytest.mark.parametrize(
+    "origin", ["http://elsewhere.example", "null", "http://[", "", "http://[::"]
+)
+def test_a_form_from_another_origin_is_refused(visitors: list[Visitor], origin: str) -> None:
+    sent = visitors[0].client.post("/resume", data={"code": "x"}, headers={"origin": origin})
+    assert sent.status_code == 403
+    assert "<h1>" in sent.text
+
+
 def test_answers_from_another_page_are_refused(visitors: list[Visitor]) -> None:
     visitor = visitors[0]
     visitor.enter()

@@ -7,6 +7,12 @@ import { watch } from "/room/page/selecting.js";
 
 export const SIDES = ["left", "right"];
 
+// In which language a text is read out, where it may not be the page's.
+function tongue(text, language) {
+  if (/[\u3400-\u9fff]/.test(text)) return "zh";
+  return language === "zh" ? "en" : null;
+}
+
 // `press` is told of a sentence that the keyboard presses, `mark` of passages and what they are.
 export function drawAnalyses(step, { marks, setup, language, say, stacked, press, mark, fixed }) {
   const names = stacked ? { left: "upper_analysis", right: "lower_analysis" } : { left: "left_analysis", right: "right_analysis" };
@@ -17,7 +23,10 @@ export function drawAnalyses(step, { marks, setup, language, say, stacked, press
       element("h2", {}, say(names[side])),
       ...sections.flatMap(({ question, text }, section) => [
         sections.length > 1 ? element("h3", {}, question[language] ?? "") : null,
-        element("p", { "data-side": side, "data-section": section }, ...passages(text, { side, section })),
+        element(
+          "p", { lang: tongue(text, language), "data-side": side, "data-section": section },
+          ...passages(text, { side, section }),
+        ),
       ]),
     );
   });

@@ -129,8 +129,8 @@ export function player(videos, { say, played }) {
     play: button("room-play", "", act.play),
     back: button("", "‹", act.frame_back),
     on: button("", "›", act.frame_on),
-    half: button("", "", act.half),
-    loop: button("", "", act.loop),
+    half: button("room-last", "", act.half),
+    loop: button("room-last", "", act.loop),
     place: element("input", {
       type: "range", min: 0, max: 0, step: 1, value: 0,
       oninput: (event) => leap(Number(event.target.value)),

@@ -2,7 +2,7 @@
 
 import { button, element } from "/room/page/elements.js";
 
-export function help(list, { keys, say, close, elsewhere }) {
+export function help(list, { keys, language, say, close, elsewhere }) {
   return [
     element("h2", { id: "room-dialog-head" }, say("help_title")),
     element("p", {}, say("help_text")),
@@ -15,7 +15,7 @@ export function help(list, { keys, say, close, elsewhere }) {
       ]),
     ),
     elsewhere,
-    element("p", {}, element("a", { class: "room-leave", href: "/leave" }, say("leave"))),
+    element("p", {}, element("a", { class: "room-leave", href: `/leave?language=${language}` }, say("leave"))),
     element("div", { class: "room-row" }, button("room-plain", say("close"), close)),
   ];
 }

@@ -97,7 +97,7 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
     const debriefing = view === "done" ? room.setup.debriefing?.[room.language] : "";
     const made = {
       break: () => pauseOffer({ number: room.resting.session, of: room.state.sessions.of }, { say }),
-      waiting: () => waitingText(say),
+      waiting: () => waitingText(say, { last: room.last() }),
       draw: () => drawOffer({ say }),
     }[view] ?? (() => ending(view, { receipt, debriefing, say, save }));
     part.head.replaceChildren();

@@ -3,7 +3,7 @@
 
 import { answering, keepDrafts } from "/room/page/answering.js";
 import { draftOf, payloadOf } from "/room/page/asked.js";
-import { nameOf, same, settledBefore, storeSettled, waiting } from "/room/page/course.js";
+import { doneWith, nameOf, same, settledBefore, storeSettled, waiting } from "/room/page/course.js";
 import { element } from "/room/page/elements.js";
 import { drawFrame, drawProgress, drawSaved } from "/room/page/frame.js";
 import { keyboard } from "/room/page/hands.js";
@@ -16,8 +16,7 @@ import { stage } from "/room/page/stage.js";
 import { findParts, narrow, part, room, say, stacked } from "/room/page/state.js";
 import { askScreen, offerSkip, openHelp } from "/room/page/windows.js";
 
-const AHEAD = 20; // steps that are known ahead
-const FETCHED = 8; // of which the pictures are fetched
+const AHEAD = 20; // steps that are known ahead, with their pictures: what can be done offline
 const SMALLEST = { width: 340, height: 480 }; // CSS pixels
 const LONGEST = 86_400_000; // milliseconds
 const PATIENCE = 800; // milliseconds before a page says that it waits
@@ -36,6 +35,7 @@ export async function open(root) {
   room.language = room.setup.language;
   for (const name of ["outbox", "drafts", "screen"]) room.names[name] = `pinlu-${name}-${room.setup.box}`;
   room.drafts = recall(room.names.drafts) ?? {};
+  room.last = () => doneWith(room.state, box.pending()) === room.state.total;
   room.unplayed = () => !room.explained && playsClips() && scene.plays() === 0;
   news = notices({ saved: part.saved, strip: part.notice }, say);
   hand = answering({ sheet: () => sheet, scene: () => scene, answered: () => news.drop("told") });
@@ -117,8 +117,12 @@ async function askState() {
   const answer = await ask(`/room/state?ahead=${AHEAD}`, { unreachable });
   news.drop("media");
   if (answer.status === 401 || answer.status === 403) stop();
-  else if (answer.status >= 400) show("closed");
-  else arrive(answer.body);
+  else if (answer.status >= 400) {
+    // what was refused by then is said on that page
+    news.drop("told");
+    news.safe("");
+    show("closed");
+  } else arrive(answer.body);
 }
 
 function arrive(state) {
@@ -135,10 +139,11 @@ function recount() {
   room.queue = waiting(room.state, pending);
   drawProgress(pending);
   drawSaved(news, pending);
+  drawBack();
 }
 
 function fetchMedia() {
-  const coming = [room.step, ...room.queue.slice(0, FETCHED)].filter(Boolean);
+  const coming = [room.step, ...room.queue].filter(Boolean);
   const stimuli = coming.flatMap((step) => step.stimuli);
   forget([...stimuli, ...before.stimuli()]);
   fetchAhead(stimuli);
@@ -148,6 +153,9 @@ function stop() {
   room.stopped = true;
   room.busy = true;
   part.next.disabled = true;
+  room.offline = true;
+  drawSaved(news, box.pending());
+  drawBack();
   news.tell("closed", "link_again");
 }
 
@@ -337,13 +345,21 @@ function redraw() {
   const { view, step } = room;
   part.room.dataset.view = step?.analyses?.length ? "reading" : view === "draw" ? "break" : view;
   part.room.classList.toggle("explained", room.explained);
-  part.back.hidden = room.stopped || !(step || view === "break" || view === "draw");
+  drawBack();
   part.skip.hidden = !step || room.explained;
   if (step) {
     sheet.draw();
     hand.drawFlags();
     if (room.visiting) part.hint.textContent = say("visiting");
   } else sheet.drawView(view);
+}
+
+// Offered where there is something to go back to, by the server's word or the page's own.
+function drawBack() {
+  const { view, step, state, visiting } = room;
+  const session = view === "break" ? room.resting.session - 1 : room.session;
+  const there = visiting || state?.back?.length || before.open(session, room.queue).length;
+  part.back.hidden = room.stopped || !there || !(step || view === "break" || view === "draw");
 }
 
 // The picture alone on the whole window, and back.

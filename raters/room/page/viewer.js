@@ -20,6 +20,7 @@ export function viewer(stage, { tapped, changed }) {
   let pinch = null;
   let tap = null;
   let before = { time: 0, x: 0, y: 0 };
+  const watch = new ResizeObserver(() => draw());
 
   const fitOf = ({ node, width, height }) =>
     Math.min(node.clientWidth / width, node.clientHeight / height, SMALL) || 1;
@@ -154,10 +155,11 @@ export function viewer(stage, { tapped, changed }) {
       return pane;
     });
     stage.replaceChildren(...panes.map(({ node }) => node));
+    // each pane by itself: two may turn from side by side to one above the other in one same stage
+    watch.disconnect();
+    for (const { node } of panes) watch.observe(node);
     fit();
   }
-
-  new ResizeObserver(draw).observe(stage);
 
   return {
     show,

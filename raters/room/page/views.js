@@ -17,14 +17,13 @@ export function sides(step, { say, stacked }) {
 // Phase one, closed: what was answered can be read and no longer be changed.
 export function settled(earlier, labels, { language, say }) {
   const name = (id) => labels.find((one) => one.id === id)?.name[language] ?? id;
+  const answer = (aspect) => element(
+    "div", {}, element("dt", {}, say(`${aspect}_short`)), element("dd", {}, name(earlier[aspect])),
+  );
   return element(
-    "dl",
-    { class: "room-settled" },
-    ...["manner", "things"].flatMap((aspect) => [
-      element("dt", {}, say(`${aspect}_short`)),
-      element("dd", {}, name(earlier[aspect])),
-    ]),
-    element("dd", { class: "room-lock" }, say("settled")),
+    "div", { class: "room-settled" },
+    element("dl", {}, ...["manner", "things"].map(answer)),
+    element("p", {}, say("settled")),
   );
 }
 
@@ -88,8 +87,9 @@ export function pauseOffer({ number, of }, { say }) {
   ];
 }
 
-export function waitingText(say) {
-  return [element("h1", { tabindex: "-1" }, say("waiting_title")), element("p", {}, say("waiting_text"))];
+export function waitingText(say, { last }) {
+  const text = say(last ? "waiting_end" : "waiting_text");
+  return [element("h1", { tabindex: "-1" }, say("waiting_title")), element("p", {}, text)];
 }
 
 export function ending(view, { receipt, debriefing, say, save }) {

@@ -23,7 +23,8 @@ export function openHelp() {
   const flags = room.setup.ask.flags && !room.setup.marks.length; // of analyses sentences are marked
   const list = texts().keys.filter(([, , where]) => !where || { clips, flags, remark }[where]);
   const elsewhere = elsewhereOffer({ say, get: getCode });
-  openWith("help", help(list, { keys: keysOfOptions(room.setup), say, close: closeWindow, elsewhere }));
+  const told = { keys: keysOfOptions(room.setup), language: room.language, say, close: closeWindow, elsewhere };
+  openWith("help", help(list, told));
 }
 
 async function getCode() {
