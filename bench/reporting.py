@@ -356,13 +356,15 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
 
 
 def run_labels(runs: Sequence[Path]) -> dict[str, dict[str, str]]:
-    """Return what pages call the traditions of runs that were probed, or that hold answers."""
+    """Return what pages call traditions and scales of runs that were probed, judged, or hold answers."""
+    from bench.judging.names import scale_labels
     from bench.probing.texts import probe_labels
     from bench.questions import forced_choice
     from bench.suites import load_suite
 
     labels: dict[str, dict[str, str]] = {}
     for run in runs:
+        labels |= scale_labels(run)
         if (run / "suite.yaml").is_file():
             suite = load_suite(str(run / "suite.yaml"))
             choice = forced_choice(suite.questions)

@@ -204,7 +204,7 @@ def _preferences(
     for (model, against), own in pairs.groupby(["model", "against"], sort=True):
         score = replace(
             blank, metric="judge_preference", criterion=PAIR, model=str(model), against=str(against),
-            n_items=len(own), n_values=2 * len(own),
+            n_items=_n_pairs(own), n_values=2 * len(own),
             method=f"share of pairs, half of what neither won; {blank.method}",
         )  # fmt: skip
         yield drawn_over_scenes(score, own, "won", rng, resamples)
@@ -217,7 +217,7 @@ def _orders(
     if not (rows["kind"] == PAIR).any():
         return
     pairs = both_ways(rows)
-    blank = replace(blank, criterion=PAIR, n_items=len(pairs), n_values=2 * len(pairs))
+    blank = replace(blank, criterion=PAIR, n_items=_n_pairs(pairs), n_values=2 * len(pairs))
     for metric, column in (("order_effect", "effect"), ("order_consistency", "same")):
         score = replace(blank, metric=metric)
         if pairs.empty:
@@ -226,6 +226,11 @@ def _orders(
         yield drawn_over_scenes(
             score, pairs.assign(effect=2 * pairs["shown_first"] - 1), column, rng, resamples
         )
+
+
+def _n_pairs(pairs: pd.DataFrame) -> int:
+    """Return how many pairs of outputs there are, however often each was judged."""
+    return len(pairs[["output", "against_output"]].drop_duplicates())
 
 
 def _consistencies(

@@ -59,13 +59,18 @@ class Judgement:
 def table_of(rows: Sequence[Mapping[str, Any]], outputs: Sequence[Item]) -> pd.DataFrame:
     """Return the long table of all judges' replies about the outputs as they are now.
 
-    Replies about files that have changed since, or that are no more in the run, are left out of it;
-    they stay in `judgements.jsonl`.
+    Replies about files that have changed since, or that are no more in the run, are left out of it,
+    and of two to one question (asked in other words, by another version) the first; they stay in
+    `judgements.jsonl`.
     """
     known = {str(item.row["output"]): item for item in outputs}
+    last = {
+        (row["judge"], row["kind"], *row["outputs"], row["language"], row["seed"]): row
+        for row in rows
+    }
     made = [
         line
-        for row in rows
+        for row in last.values()
         if all(
             name in known and known[name].sha256 == picture
             for name, picture in zip(row["outputs"], row["pictures"], strict=True)

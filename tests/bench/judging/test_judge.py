@@ -17,12 +17,13 @@ from PIL import Image
 from bench import manifest
 from bench.cli import main
 from bench.errors import ConflictError, RequestError
-from bench.files import read_rows
-from bench.judging.names import REPLIES, REPORT, TABLE
+from bench.files import append_rows, read_rows
+from bench.judging.names import REPLIES, REPORT, TABLE, scale_labels
 from bench.judging.questions import scales_for
 from bench.judging.run import Judging, judge
 from bench.records import Rubric, Scale
 from bench.understanding.served import Server
+from leaderboard.judges import check_judgements
 from tests.bench.judging.material import SCALES, judged_run, rubric_file, tasteful
 from tests.bench.probing.material import painted_run
 from tests.bench.serving_model import Model, serving, text_of
@@ -147,7 +148,10 @@ def test_what_fails_is_told_and_asked_again(run: Path, tmp_path: Path, model: Mo
     model.always = "400"
     done = judge(run, asked(tmp_path, model, pairs=0))
     assert (done.made, done.failed) == (0, OUTPUTS)
-    assert "refuses the request with status 400" in done.faults[0]
+    # a sentence for each kind of failure, and not one for each picture
+    (fault,) = done.faults
+    assert fault.startswith(f"not judged, {OUTPUTS} of {OUTPUTS}: the server refuses the request")
+    assert "status 400" in fault
     assert not (run / TABLE).exists()
     model.always = ""
     assert judge(run, asked(tmp_path, model, pairs=0)).made == OUTPUTS
@@ -163,6 +167,21 @@ def test_a_changed_file_is_not_judged_and_its_judgements_leave_the_table(
     assert any("does not have its hash" in fault for fault in done.faults)
     assert row["key"] not in set(table(run)["output"])
     assert len(list(read_rows(run / REPLIES))) == OUTPUTS
+
+
+def test_of_two_replies_to_one_question_the_last_stands_in_the_table(
+    run: Path, tmp_path: Path, model: Model
+) -> None:
+    judge(run, asked(tmp_path, model, pairs=0))
+    row = next(iter(read_rows(run / REPLIES)))
+    again = {**row, "key": "of another version's words", "scores": dict.fromkeys(SCALES, 1)}
+    append_rows(run / REPLIES, [again])
+    judge(run, asked(tmp_path, model, pairs=0))
+    found = table(run)
+    assert not found.duplicated(["output", "criterion"]).any()
+    assert set(found[found["output"] == row["outputs"][0]]["value"]) == {1}
+    assert len(check_judgements(found, "t")) == OUTPUTS * len(SCALES)
+    assert set(scale_labels(run)) == set(SCALES)
 
 
 def test_a_judge_that_is_not_what_it_was_is_refused(
@@ -215,7 +234,7 @@ def test_the_command_line(
         assert says in capsys.readouterr().err
     model.always = "400"
     assert main([*served, "--pairs", "2"]) == 1
-    assert "not judged: " in capsys.readouterr().err
+    assert "not judged, " in capsys.readouterr().err
 
 
 def test_runs_without_pictures_are_refused(tmp_path: Path, model: Model) -> None:
