@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from bench.records import SIMULATED, Score
+from bench.records import CUE, SIMULATED, Score
 from leaderboard.details import Line, Table
 from leaderboard.judge_ppi import JUDGE_ONLY
 from leaderboard.judges import FROM_JUDGE, PAIR, SCALE
@@ -16,7 +16,10 @@ from leaderboard.probe_page import Section
 from leaderboard.tabulate import interval_of
 from leaderboard.words import Words
 
-_HOW = re.compile(r"(?:greedy, temperature 0|temperature ([\d.]+)), (\d+) seeds?, in ([\w, -]+)")
+_HOW = re.compile(
+    r"(?:greedy, temperature 0|temperature ([\d.]+)), (\d+) seeds?, in ([\w, -]+)"
+    rf"(?:; {CUE} for (\d+) of (\d+) outputs)?"
+)
 _WORTH = ("self_consistency", "unread_share", "order_effect", "order_consistency")
 
 
@@ -182,8 +185,9 @@ def _how(own: Sequence[Score], words: Words) -> str:
     told = {}
     for score in own:
         if found := _HOW.search(score.method):
-            warm, seeds, languages = found.groups()
+            warm, seeds, languages, cued, n = found.groups()
             how = words.say("judge_how", temperature=warm or "0", seeds=seeds, languages=languages)
+            how += words.say("judge_cue", cued=cued, n=n) if cued else ""
             told[score.group] = words.pair(score.group, how)
     return words.clauses(list(told.values()))
 

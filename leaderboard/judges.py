@@ -32,7 +32,7 @@ NOTHING_READ = "no reply could be read"
 NOT_BOTH_WAYS = "no pair was read both ways round"
 _TEXTS = (
     *OF_OUTPUT, "output", "target", "genre", "kind", "judge", "judge_language", "judge_seed",
-    "criterion", "against", "against_output", "winner",
+    "criterion", "against", "against_output", "winner", "cue",
 )  # fmt: skip
 
 
@@ -124,13 +124,18 @@ def judge_scores(
 
 
 def how_judged(rows: pd.DataFrame) -> str:
-    """Say how a judge replied: its temperature, how many seeds, and in which languages."""
+    """Say how a judge replied: its temperature, how many seeds, in which languages, after what cue."""
     temperature = float(rows["temperature"].iloc[0])
     seeds = rows["judge_seed"].nunique()
     drawn = f"sampled at temperature {temperature:g}" if temperature else "greedy, temperature 0"
     languages = ", ".join(distinct(rows["judge_language"]))
-    return (
-        f"a model's judgement, {drawn}, {seeds} {'seed' if seeds == 1 else 'seeds'}, in {languages}"
+    n = rows["output"].nunique()
+    cued = rows[rows["cue"] != ""].groupby("cue")["output"].nunique()
+    return "; ".join(
+        [
+            f"a model's judgement, {drawn}, {seeds} {'seed' if seeds == 1 else 'seeds'}, in {languages}",
+            *(f"{cue} for {of_it} of {n} outputs" for cue, of_it in cued.items()),
+        ]
     )
 
 

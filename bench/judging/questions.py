@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bench.probing.items import Item
 from bench.reading import canonical_hash
-from bench.records import NEUTRAL, NOT_APPLICABLE, Rubric, Scale
+from bench.records import CUE, NEUTRAL, NOT_APPLICABLE, Prompt, Rubric, Scale
 from bench.suites import Suite
 
 Kind = Literal["scales", "pair"]
@@ -76,7 +76,7 @@ class Judged:
     """One thing that a judge is asked. `key` is the SHA-256 of everything that decides the reply.
 
     `outputs` are the job keys of what is shown, `pictures` the hashes of their files, in the order
-    in which they are shown; `criteria` the scales that are asked (of a pair: none).
+    in which they are shown; `cue` says where `text` names the target; `criteria` the scales that are asked (of a pair: none).
     """
 
     key: str
@@ -87,6 +87,7 @@ class Judged:
     text: str
     seed: int
     longest: int
+    cue: str
     criteria: tuple[str, ...] = ()
 
 
@@ -176,10 +177,18 @@ def _seed_by_seed(one: Sequence[Item], other: Sequence[Item]) -> list[tuple[Item
 
 
 def caption_of(item: Item, suite: Suite, language: str) -> str:
-    """Return what a judge is told that a picture is for: as raters are, without naming a tradition."""
-    prompt = suite.prompts[item.row["prompt"]]
-    told = suite.prompts.get(f"{prompt.scene}/{NEUTRAL}") or prompt
+    """Return what a judge is told that a picture is for: what raters are, as `cue_of` has it."""
+    told = _neutral(item, suite) or suite.prompts[item.row["prompt"]]
     return told.text.get(language) or next(iter(told.text.values()))
+
+
+def cue_of(item: Item, suite: Suite) -> str:
+    """Say whether the caption names the target: it does where the scene has no neutral prompt."""
+    return "" if _neutral(item, suite) else CUE
+
+
+def _neutral(item: Item, suite: Suite) -> Prompt | None:
+    return suite.prompts.get(f"{suite.prompts[item.row['prompt']].scene}/{NEUTRAL}")
 
 
 def _of_picture(
@@ -194,8 +203,8 @@ def _of_picture(
     )
     longest = LONGEST_PER_SCALE * len(scales)
     return _judged(
-        SCALES, (item,), text, how, language=language, seed=seed, longest=longest,
-        criteria=tuple(scale.id for scale in scales),
+        SCALES, (item,), text, how, cue=cue_of(item, suite), language=language, seed=seed,
+        longest=longest, criteria=tuple(scale.id for scale in scales),
     )  # fmt: skip
 
 
@@ -207,7 +216,10 @@ def _of_pair(
         caption=caption_of(shown[0], suite, language),
         labels=_listed((_in(scale.label, language) for scale in scales), language),
     )
-    return _judged(PAIR, shown, text, how, language=language, seed=seed, longest=LONGEST_OF_PAIR)
+    return _judged(
+        PAIR, shown, text, how, cue=cue_of(shown[0], suite), language=language, seed=seed,
+        longest=LONGEST_OF_PAIR,
+    )  # fmt: skip
 
 
 def _judged(
@@ -216,6 +228,7 @@ def _judged(
     text: str,
     how: How,
     *,
+    cue: str,
     language: str,
     seed: int,
     longest: int,
@@ -234,7 +247,7 @@ def _judged(
         "seed": seed,
     }
     key = canonical_hash(content)
-    return Judged(key, kind, outputs, pictures, language, text, seed, longest, criteria)
+    return Judged(key, kind, outputs, pictures, language, text, seed, longest, cue, criteria)
 
 
 def _told(scale: Scale, language: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import FileFormatError, RequestError
-from bench.records import Score
+from bench.records import CUE, Score
 from leaderboard.judge_agreement import agreement_with_raters
 from leaderboard.judge_ppi import combine_ratings
 from leaderboard.judges import check_judgements, judge_scores, read_judgements
@@ -22,7 +22,7 @@ SCENES = 30
 COLUMNS = (
     "output", "model", "prompt", "target", "language", "seed", "genre", "kind", "judge",
     "judge_language", "judge_seed", "temperature", "criterion", "value", "not_applicable", "against",
-    "against_output", "winner",
+    "against_output", "winner", "cue",
 )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def judged(
     """A judge that sees quality with noise, gives `bias` more, and has a lean to what is first."""
     rows = []
     told = {"target": "chinese", "language": "en", "genre": "", "judge": "judge"}
-    told |= {"judge_language": "en", "temperature": 0.7 if seeds > 1 else 0.0}
+    told |= {"judge_language": "en", "cue": "", "temperature": 0.7 if seeds > 1 else 0.0}
     seen = dict(zip(outputs["output"], outputs["quality"], strict=True))
     for row in outputs.itertuples():
         for seed in range(seeds):
@@ -114,6 +114,7 @@ def test_means_are_the_judges_alone_and_say_how_it_judged() -> None:
     fine, poor = (pick(scores, "mean_score", model=name) for name in QUALITY)
     assert fine.low > poor.high
     assert "a model's judgement, greedy, temperature 0, 1 seed, in en" in fine.method
+    assert "caption names" not in fine.method
     assert (fine.n_items, fine.n_values) == (2 * SCENES, 2 * SCENES)
     won = pick(scores, "judge_preference", model="fine", against="poor")
     assert won.low > 0.5
@@ -281,6 +282,23 @@ def test_a_page_labels_the_judge_and_its_scores_change_no_other(tmp_path: Path) 
     for said in ("模型作评判", "次序效应", "评判模型与评者相合几分", "评者与评判模型合计",
                  "judge：温度 0.7，种子 2 个，以 en 提问"):  # fmt: skip
         assert said in chinese
+
+
+def test_a_caption_that_names_the_target_is_told_in_method_and_page(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    outputs = truth(rng)
+    table = judged(outputs, rng)
+    table["cue"] = np.where(table["prompt"] == "s0/chinese", "", CUE)
+    scores = scored(table) + combine_ratings(rated(outputs, rng), table)
+    scores += agreement_with_raters(rated(outputs, rng), table, rng=rng, resamples=50)
+    of_judge = [score for score in scores if score.metric not in {"rectifier", "rectifier_p"}]
+    assert all("caption names the target for 116 of 120 outputs" in s.method for s in of_judge)
+    write_site(scores, tmp_path)
+    for name, says in (
+        ("index.html", "asked in en, the tradition named in the text of 116 of 120 outputs."),
+        ("index.zh.html", "以 en 提问，120 件作品中有 116 件所附的文字点明了传统。"),
+    ):
+        assert says in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -20,12 +21,13 @@ from bench.errors import ConflictError, RequestError
 from bench.files import append_rows, read_rows
 from bench.judging.names import REPLIES, REPORT, TABLE, scale_labels
 from bench.judging.questions import pairs_of, scales_for
+from bench.judging.rows import NOT_NOTED
 from bench.judging.run import Judging, judge
 from bench.probing.items import Item
-from bench.records import Rubric, Scale
+from bench.records import CUE, Rubric, Scale
 from bench.understanding.served import Server
-from leaderboard.judges import check_judgements
-from tests.bench.judging.material import SCALES, judged_run, rubric_file, tasteful
+from leaderboard.judges import check_judgements, judge_scores
+from tests.bench.judging.material import MANNERS, SCALES, judged_run, rubric_file, tasteful
 from tests.bench.probing.material import painted_run
 from tests.bench.serving_model import Model, serving, text_of
 from tests.conftest import write_yaml
@@ -108,6 +110,38 @@ def test_a_judge_that_replies_well_gives_scores_reasons_and_pairs_both_ways(
         told = text_of(request).lower()
         assert not {"balanced", "west", ".png", "chinese"} & set(told.replace(",", " ").split())
         assert "a painting none" in told
+
+
+def test_a_caption_that_names_the_tradition_is_noted(tmp_path: Path, model: Model) -> None:
+    run = painted_run(
+        tmp_path / "made", MANNERS, scenes=3, seeds=2, targets=("chinese",),
+        without_neutral=("scene-1",),
+    )  # fmt: skip
+    assert judge(run, asked(tmp_path, model)).made == OUTPUTS + 2 * PAIRS
+    told = [text_of(request) for request in model.asked]
+    assert sum("a painting chinese" in one for one in told) == (OUTPUTS + 2 * PAIRS) / 3
+    by_key = {row["key"]: row["prompt"] for row in manifest.read_outputs(run)}
+    for row in read_rows(run / REPLIES):
+        named = by_key[row["outputs"][0]] == "scene-1/chinese"
+        assert row["cue"] == (CUE if named else "")
+    found = table(run)
+    assert set(zip(found["prompt"], found["cue"], strict=True)) == {
+        ("scene-0/chinese", ""), ("scene-1/chinese", CUE), ("scene-2/chinese", ""),
+    }  # fmt: skip
+    scores = judge_scores(
+        check_judgements(found, "t"), study="run", rng=np.random.default_rng(0), resamples=20
+    )
+    assert all(
+        "in en; caption names the target for 4 of 12 outputs" in one.method for one in scores
+    )
+    # of rows that were written before the cue was noted nothing is said that is not known
+    rows = list(read_rows(run / REPLIES))
+    for row in rows:
+        del row["cue"]
+    (run / REPLIES).unlink()
+    append_rows(run / REPLIES, rows)
+    assert judge(run, asked(tmp_path, model)).made == 0
+    assert set(table(run)["cue"]) == {NOT_NOTED}
 
 
 def test_only_what_is_new_is_asked(run: Path, tmp_path: Path, model: Model) -> None:

@@ -20,20 +20,24 @@ SIDE = 64
 TRADITIONS = ("chinese", "japanese", "western")
 
 
-def suite(folder: Path, scenes: int = 4) -> str:
-    """A suite with a `probe.yaml` beside it."""
+def suite(folder: Path, scenes: int = 4, without_neutral: tuple[str, ...] = ()) -> str:
+    """A suite with a `probe.yaml` beside it; the named scenes have no version without a tradition."""
     folder.mkdir(parents=True, exist_ok=True)
     prompts = {
         target: {"zh": f"一幅画 {target}", "en": f"a painting {target}"}
         for target in (*TRADITIONS, "none")
     }
+    traditional = {target: prompts[target] for target in TRADITIONS}
     content = {
         "suite": "painted",
         "version": 1,
         "modality": "image",
         "home": "chinese",
         "traditions": list(TRADITIONS),
-        "scenes": [{"id": f"scene-{number}", "prompts": prompts} for number in range(scenes)],
+        "scenes": [
+            {"id": name, "prompts": traditional if name in without_neutral else prompts}
+            for name in (f"scene-{number}" for number in range(scenes))
+        ],
     }
     write_yaml(folder / "suite.yaml", content)
     texts = {name: {"en": [f"a {name} painting"]} for name in (*TRADITIONS, "other")}
@@ -48,9 +52,10 @@ def painted_run(
     seeds: int = 2,
     scenes: int = 4,
     targets: tuple[str, ...] = ("chinese", "none"),
+    without_neutral: tuple[str, ...] = (),
 ) -> Path:
     """A run of models that paint, for a target, in the manner that `manners` says."""
-    name = suite(folder / "suite", scenes)
+    name = suite(folder / "suite", scenes, without_neutral)
     run = folder / "run"
     for number, (model, by_target) in enumerate(manners.items()):
         given = folder / f"made-{model}"
