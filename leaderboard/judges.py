@@ -113,7 +113,7 @@ def judge_scores(
             confidence=confidence,
             method=how_judged(own),
         )
-        for _, slice_, rows in parts(own, [name for name in by if (own[name] != "").any()]):
+        for _, slice_, rows in parts(own, by):
             at = replace(blank, slice=slice_)
             scores += _means(rows[rows["kind"] == SCALE], at, rng, resamples)
             scores += _preferences(both_ways(rows), at, rng, resamples)

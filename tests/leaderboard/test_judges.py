@@ -258,6 +258,9 @@ def test_a_slice_and_a_single_scene() -> None:
         score for score in slices if score.slice == "genre=figure" and score.metric == "mean_score"
     )
     assert lone.reason.startswith("no interval")
+    for column, says in (("rater_group", "no such column"), ("language", "no row has anything")):
+        with pytest.raises(RequestError, match=f"cannot slice by '{column}': .*{says}"):
+            scored(table.assign(language=""), by=[column])
 
 
 def test_a_page_labels_the_judge_and_its_scores_change_no_other(tmp_path: Path) -> None:
