@@ -12,7 +12,7 @@ from leaderboard.judge_ppi import JUDGE_ONLY
 from leaderboard.judges import FROM_JUDGE, PAIR, SCALE
 from leaderboard.plots import number
 from leaderboard.ppi import FROM_BOTH
-from leaderboard.probe_page import Section
+from leaderboard.probe_page import Section, tag_of_both
 from leaderboard.tabulate import interval_of
 from leaderboard.words import Words
 
@@ -73,7 +73,8 @@ def _combined(scores: Sequence[Score], words: Words) -> Table:
         if score.metric == "rectifier_p" and math.isfinite(score.value)
     ]
     note = words.join([words.say("judge_combined_note"), *tests])
-    return _by_scale(own, words, "judge_combined_title", note)
+    table = _by_scale(own, words, "judge_combined_title", note)
+    return table._replace(tag=tag_of_both(own, words, "judge_tag"))
 
 
 def _by_scale(own: Sequence[Score], words: Words, title: str, note: str) -> Table:
@@ -137,7 +138,8 @@ def _worth(scores: Sequence[Score], words: Words) -> Table:
 
 
 def _agreement(scores: Sequence[Score], words: Words) -> Table:
-    cells = {(score.metric, score.group, score.criterion): score for score in scores}
+    of_both = [score for score in scores if score.metric in {"judge_correlation", "judge_gap"}]
+    cells = {(score.metric, score.group, score.criterion): score for score in of_both}
     rows = []
     for group, criterion in dict.fromkeys(
         (score.group, score.criterion) for score in scores if score.metric == "judge_gap"
@@ -165,6 +167,7 @@ def _agreement(scores: Sequence[Score], words: Words) -> Table:
         words.say("judge_agreement_note"),
         [words.say(name) for name in heads],
         rows,
+        tag=tag_of_both(list(cells.values()), words, "judge_tag"),
     )
 
 

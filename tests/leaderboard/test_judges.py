@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -285,6 +287,37 @@ def test_a_page_labels_the_judge_and_its_scores_change_no_other(tmp_path: Path) 
     for said in ("模型作评判", "次序效应", "评判模型与评者相合几分", "评者与评判模型合计",
                  "judge：温度 0.7，种子 2 个，以 en 提问"):  # fmt: skip
         assert said in chinese
+
+
+def tags_of(page: Path) -> dict[str, str]:
+    """The tag beside each of a page's headings."""
+    found = re.findall(r'<h2>([^<]*?) <span class="tag">(.*?)</span></h2>', page.read_text("utf-8"))
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("group", "english", "chinese"),
+    [("", "Raters and judge", "评者与模型评判"), ("simulated", "Simulated raters and judge", "模拟评者与模型评判")],
+)  # fmt: skip
+def test_what_raters_had_a_part_in_is_not_labelled_as_the_judges_alone(
+    tmp_path: Path, group: str, english: str, chinese: str
+) -> None:
+    rng = np.random.default_rng(13)
+    outputs = truth(rng)
+    table, ratings = judged(outputs, rng, seeds=2), rated(outputs, rng, group=group)
+    scores = scored(table) + combine_ratings(ratings, table)
+    # as in the report of a study, whose name the run does not share
+    scores = [replace(score, study="s") for score in scores]
+    scores += agreement_with_raters(ratings, table, rng=rng, resamples=50)
+    write_site(scores, tmp_path)
+    tags = tags_of(tmp_path / "index.html")
+    both = {"Raters and judge together", "How far the judge agrees with raters"}
+    assert {title for title, tag in tags.items() if tag == english} == both
+    assert {title for title, tag in tags.items() if tag == "judge"} == {
+        "Scales, as judges see them", "Two pictures of one scene, both ways round",
+        "How steady the judge is",
+    }  # fmt: skip
+    assert tags_of(tmp_path / "index.zh.html")["评者与评判模型合计"] == chinese
 
 
 def test_a_caption_that_names_the_target_is_told_in_method_and_page(tmp_path: Path) -> None:
