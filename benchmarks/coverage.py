@@ -19,6 +19,7 @@ from tests.leaderboard.coverage import (
     Design,
     of_alpha,
     of_equal,
+    of_equal_votes,
     of_joint,
     of_means,
     of_scales,
@@ -56,7 +57,8 @@ def main() -> None:
         jobs += [(_name(design), design, of) for design in USUAL]
     first = next(iter(SMALL))
     jobs.append((first, SMALL[first], of_votes))
-    for of in (of_joint, of_scales, of_equal):
+    jobs += [(name, SMALL[name], of_equal_votes) for name in (first, "24 × 48, 6 raters per item")]
+    for of in (of_joint, of_scales, of_equal, of_equal_votes):
         jobs += [(_name(design), design, of) for design in USUAL[1::2]]
     jobs += [(_name(design), design, of_style) for design in USUAL]
     jobs += [(first, SMALL[first], of_style), (_name(USUAL[1]), USUAL[1], of_schools)]

@@ -47,18 +47,30 @@ def fit_additive(item: Whole, rater: Whole, value: Array) -> AdditiveFit:
 
     Args:
         item: codes from 0, without gaps, shape (n,).
-        rater: likewise.
+        rater: likewise; no rater has an item twice.
         value: shape (n,).
     """
-    centred = value - value.mean()
-    seen, given = incidence(item, rater, centred)
-    bias, connected = solve_biases(seen, given)
+    centred = _centred(value)
+    per_item, per_rater = np.bincount(item), np.bincount(rater)
+    sums = np.bincount(rater, centred)
+    if (per_item == len(per_rater)).all() and (per_rater == len(per_item)).all():
+        # complete: the usual analysis of variance, without a matrix of all cells
+        bias, connected = sums / per_rater, True
+        of_items = np.bincount(item, centred)
+    else:
+        seen, given = incidence(item, rater, centred)
+        bias, connected = solve_biases(seen, given)
+        of_items = np.asarray(given.sum(axis=1)).ravel() - seen @ bias
     # Σ (x − b)² less what the items explain, from sums over cells
-    per_rater, sums = np.bincount(rater), np.asarray(given.sum(axis=0)).ravel()
     whole = float(centred @ centred - 2 * bias @ sums + per_rater @ bias**2)
-    of_items = np.asarray(given.sum(axis=1)).ravel() - seen @ bias
-    explained = float((of_items**2 / np.bincount(item)).sum())
+    explained = float((of_items**2 / per_item).sum())
     return AdditiveFit(bias, max(whole - explained, 0.0), connected)
+
+
+def _centred(value: Array) -> Array:
+    """Return values with mean 0: themselves where they have it."""
+    mean = float(value.mean())
+    return value - mean if abs(mean) > 1e-12 else value
 
 
 def incidence(item: Whole, rater: Whole, value: Array) -> tuple[Matrix, Matrix]:
@@ -69,7 +81,9 @@ def incidence(item: Whole, rater: Whole, value: Array) -> tuple[Matrix, Matrix]:
     shape = (int(item.max()) + 1, int(rater.max()) + 1)
     cells = shape[0] * shape[1]
     if cells <= min(5 * len(item), _MOST_DENSE):
-        cell = item.astype(np.int64) * shape[1] + rater
+        cell = item.astype(np.int64)
+        cell *= shape[1]
+        cell += rater
         given: Matrix = np.bincount(cell, value, cells).reshape(shape)
         return np.bincount(cell, minlength=cells).astype(np.float64).reshape(shape), given
     # the rows are strictly ordered once, for both
@@ -102,6 +116,7 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
     """
     nan = float("nan")
     n, n_items, n_raters = len(value), int(item.max()) + 1, int(rater.max()) + 1
+    value = _centred(value)
     if n_raters < 2:
         return Components(nan, nan, nan, "fewer than two raters")
     if n_items < 2:
@@ -121,7 +136,6 @@ def variance_components(item: Whole, rater: Whole, value: Array) -> Components:
 
 
 def _sum_within(group: Whole, value: Array) -> float:
-    """Return the sum of squares about the groups' means."""
-    centred = value - value.mean()
-    sums = np.bincount(group, centred)
-    return float(centred @ centred - (sums**2 / np.maximum(np.bincount(group), 1)).sum())
+    """Return the sum of squares about the groups' means, of values with mean 0."""
+    sums = np.bincount(group, value)
+    return float(value @ value - (sums**2 / np.maximum(np.bincount(group), 1)).sum())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Literal, cast, get_args
 
 import krippendorff
@@ -86,14 +87,10 @@ def agreement(
     scores: list[Score] = []
     for study, slice_, rows in parts(first_time(applicable(ratings)), by):
         simulated = is_simulated(rows)
-        item, items = codes(rows["item"])
-        rater, raters = codes(rows["rater"])
-        item, rater = item.astype(np.int32), rater.astype(np.int32)
-        value, values = pd.factorize(rows["value"].to_numpy(dtype=np.float64), sort=True)
-        value = value.astype(np.int32)
-        which, criteria = codes(rows["criterion"])
-        which = which.astype(np.int16 if len(criteria) < 2**15 else np.int64)
-        for code, criterion in enumerate(criteria):
+        item, items = _short_codes(rows["item"])
+        rater, raters = _short_codes(rows["rater"])
+        value, values = _values_of(rows["value"].to_numpy(dtype=np.float64))
+        for criterion, chosen in _by_criterion(rows["criterion"]):
             level = levels.get(criterion, "ordinal") if isinstance(levels, Mapping) else levels
             blank = Score(
                 study=study,
@@ -102,7 +99,6 @@ def agreement(
                 confidence=confidence,
                 level=level,
             )
-            chosen = slice(None) if len(criteria) == 1 else np.flatnonzero(which == code)
             unit, there = _without_gaps(item[chosen], len(items))
             who, those = _without_gaps(rater[chosen], len(raters))
             given, which_values = _without_gaps(value[chosen], len(values))
@@ -111,6 +107,35 @@ def agreement(
             found = _of_criterion(ratings_, [raters[place] for place in those], blank)
             scores += say_simulated(found) if simulated else found
     return scores
+
+
+def _short_codes(column: pd.Series) -> tuple[Whole, list[str]]:
+    """Return codes as `codes` does, in four bytes: of tens of millions each one counts."""
+    code, names = codes(column)
+    return code.astype(np.int32), names
+
+
+def _values_of(given: Array) -> tuple[Whole, Array]:
+    """Return codes of numbers from 0, and the different ones, rising."""
+    low, high = float(given.min()), float(given.max())
+    if high - low <= MOST_VALUES:
+        above = (given - low).astype(np.int32)
+        if (above + low == given).all():  # a scale of points: no table of hashes is needed
+            value, there = _without_gaps(above, int(high - low) + 1)
+            return value, there.astype(np.float64) + low
+    code, values = pd.factorize(given, sort=True)
+    return code.astype(np.int32), values
+
+
+def _by_criterion(column: pd.Series) -> list[tuple[str, slice | Whole]]:
+    """Return each criterion and its rows: a slice where they stand together."""
+    which, criteria = codes(column)
+    if (which[1:] >= which[:-1]).all():
+        ends = np.searchsorted(which, np.arange(len(criteria) + 1)).tolist()
+        return [(name, slice(*pair)) for name, pair in zip(criteria, pairwise(ends), strict=True)]
+    order = np.argsort(coincidence.short(which, len(criteria)), kind="stable")
+    parts_ = np.split(order, np.cumsum(np.bincount(which, minlength=len(criteria)))[:-1])
+    return list(zip(criteria, parts_, strict=True))
 
 
 def _without_gaps(code: Whole, size: int) -> tuple[Whole, Whole]:
@@ -286,12 +311,14 @@ def _gwet(sums: Array, weights: Array) -> Array:
 
 def _intraclass(ratings: Ratings, blank: Score) -> list[Score]:
     """ICC(2,1) and ICC(2,k) of Shrout and Fleiss (1979), from components that allow gaps."""
-    item, rater, value = ratings.unit, ratings.rater, ratings.domain[ratings.value]
-    per_item = np.bincount(item)
+    per_item = np.bincount(ratings.unit, minlength=ratings.n_units)
     mean_raters = float(len(per_item) / (1 / per_item).sum())
-    parts_ = variance_components(item, rater, value)
+    # centred by value and not by rating: that array is the largest here
+    often = np.bincount(ratings.value, minlength=len(ratings.domain))
+    centred = ratings.domain - ratings.domain @ often / often.sum()
+    parts_ = variance_components(ratings.unit, ratings.rater, centred[ratings.value])
     blank = replace(
-        blank, n_items=len(per_item), n_raters=int(rater.max()) + 1, n_values=len(value)
+        blank, n_items=ratings.n_units, n_raters=ratings.n_raters, n_values=len(ratings.unit)
     )
     total = parts_.item + parts_.rater + parts_.residual
     of_mean = parts_.item + (parts_.rater + parts_.residual) / mean_raters

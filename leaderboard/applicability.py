@@ -27,6 +27,8 @@ def applicability(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -
     """
     for study, slice_, rows in parts(first_time(ratings), by):
         lacks = rows[NOT_APPLICABLE] == "true"
+        if not lacks.any():
+            continue
         for criterion, of_criterion in rows.groupby("criterion"):
             if not lacks[of_criterion.index].any():
                 continue

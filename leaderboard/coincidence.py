@@ -17,6 +17,14 @@ from scipy import sparse
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.signedinteger[Any]]
+Matrix = Any
+"""Dense or sparse; scipy's types do not follow its products."""
+
+_MOST_DENSE = 10_000_000
+"""Cells of a matrix that is held dense."""
+
+_PIECE = 2_000_000
+"""Ratings sorted at a time."""
 
 
 class Ratings(NamedTuple):
@@ -136,7 +144,7 @@ class Grouped(NamedTuple):
     """The different count vectors, (kinds, V)."""
     times: Whole
     """How many units have each."""
-    given: sparse.csr_array
+    given: Matrix
     """How often each rater gave a value to a unit of a kind, (raters, kinds × V)."""
     n_units: int
 
@@ -154,11 +162,38 @@ def grouped(ratings: Ratings) -> Grouped:
         unique = counts[first]
     else:
         unique, which, times = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
-    change = which.reshape(-1).astype(np.int32)[ratings.unit] * n_values + ratings.value
-    shape = (ratings.n_raters, len(unique) * n_values)
-    ones = np.ones(len(change), dtype=np.float32)
-    given = sparse.coo_array((ones, (ratings.rater, change)), shape=shape).tocsr()
-    return Grouped(unique, times, given.astype(np.float64), ratings.n_units)
+    given = _given(ratings, which.reshape(-1).astype(np.int32), len(unique))
+    return Grouped(unique, times, given, ratings.n_units)
+
+
+def _given(ratings: Ratings, kind_of_unit: Whole, kinds: int) -> Matrix:
+    """Return what `Grouped.given` says; dense where it is small, both multiply alike."""
+    n_values, n = len(ratings.domain), len(ratings.unit)
+    shape = (ratings.n_raters, kinds * n_values)
+    cells = shape[0] * shape[1]
+    if cells <= _MOST_DENSE:
+        cell = kind_of_unit[ratings.unit].astype(np.int64) * n_values + ratings.value
+        cell += ratings.rater * np.int64(shape[1])
+        return np.bincount(cell, minlength=cells).astype(np.float64).reshape(shape)
+    # one entry per rating, sorted by rater piece by piece: tens of millions in little memory
+    per_rater = np.bincount(ratings.rater, minlength=shape[0])
+    ends = np.concatenate([[0], np.cumsum(per_rater)])
+    column, filled = np.empty(n, dtype=np.int32), ends[:-1].copy()
+    for start in range(0, n, _PIECE):
+        piece = slice(start, start + _PIECE)
+        change = kind_of_unit[ratings.unit[piece]] * n_values + ratings.value[piece]
+        rater = short(ratings.rater[piece], shape[0])
+        often = np.bincount(rater, minlength=shape[0])
+        place = np.repeat(filled - (np.cumsum(often) - often), often) + np.arange(len(rater))
+        column[place] = change[np.argsort(rater, kind="stable")]
+        filled += often
+    ones = np.ones(n, dtype=np.int8)
+    return sparse.csr_array((ones, column, ends.astype(np.int32)), shape=shape)
+
+
+def short(codes: Whole, size: int) -> Whole:
+    """Return codes below `size` in two bytes where they fit: those are sorted by radix."""
+    return codes.astype(np.int16) if size < 2**15 else codes
 
 
 def two_way_jackknife(

@@ -28,14 +28,12 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
     Raises:
         FileFormatError: a cell is empty, or not text, or some are text and some numbers.
     """
-    if isinstance(series.dtype, pd.CategoricalDtype) and not series.isna().any():
-        words = series.cat.categories
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        words = list(series.cat.categories)
         if all(isinstance(word, str) and word.strip() for word in words):
-            text = pd.Series([word.strip() for word in words], dtype="str").take(
-                series.cat.codes.to_numpy()
-            )
-            text.index, text.name = series.index, series.name
-            return text
+            return _of_categories(series, [word.strip() for word in words], default, where)
+    if isinstance(series.dtype, pd.StringDtype) and _is_clean(series):
+        return series
     series = _plain(series)
     missing = series.isna()
     _refuse_other_kinds(series, ("string", "integer", *_FRACTIONAL, "empty"), where)
@@ -46,9 +44,35 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
     blank = (text == "").to_numpy().nonzero()[0]
     if default is None:
         if len(blank):
-            raise FileFormatError(f"{where.place(blank[0])}: column {series.name!r} is empty")
+            raise _empty(series, int(blank[0]), where)
         return text
     return text.where(text != "", default) if len(blank) else text
+
+
+def _is_clean(series: pd.Series) -> bool:
+    """Say whether no cell is empty or has space around it: such a column is taken as it stands."""
+    words = pd.Series(series.unique(), dtype=series.dtype)
+    return bool(words.notna().all() and ((words == words.str.strip()) & (words != "")).all())
+
+
+def _of_categories(
+    series: pd.Series, words: list[str], default: str | None, where: Where
+) -> pd.Series:
+    """Return text from the codes of words that are not empty: tens of millions of cells quickly."""
+    code = series.cat.codes.to_numpy()
+    missing = code < 0
+    if missing.any():
+        if default is None:
+            raise _empty(series, int(missing.argmax()), where)
+        code = np.where(missing, len(words), code)
+        words = [*words, default]
+    text = pd.Series(words, dtype="str").take(code)
+    text.index, text.name = series.index, series.name
+    return text
+
+
+def _empty(series: pd.Series, row: int, where: Where) -> FileFormatError:
+    return FileFormatError(f"{where.place(row)}: column {series.name!r} is empty")
 
 
 def number_column(series: pd.Series, where: Where) -> pd.Series:

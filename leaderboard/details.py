@@ -55,6 +55,8 @@ class Table(NamedTuple):
     rows: Sequence[Line]
     folded: bool = False
     wraps: bool = False
+    by_raters: bool = True
+    """Whether raters had a part in it, so that it says so where they were simulated."""
 
 
 def tables_of(board: Board, words: Words) -> list[Table]:

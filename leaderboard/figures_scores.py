@@ -222,7 +222,8 @@ def language_gap(board: Board, words: Words) -> Figure | None:
         name = (
             words.say("bias", tradition=words.tradition(other)) if other else words.term(criterion)
         )
-        title = f"{capital(name)}, {pair.replace('-', ' − ')}"
+        between = pair.replace("-", "\u00a0−\u00a0")  # never parted at the end of a line
+        title = f"{capital(name)}, {between}"
         panels.append(panel_of(title, rows, axes[bool(other)]))
     caption = words.say("language_caption", confidence=percent_of(gaps))
     return Figure("language-gap", words.say("language_title"), caption, panels, gaps)

@@ -114,12 +114,17 @@ def to_json(scores: Sequence[Score]) -> str:
     return json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False)
 
 
+_BY_KIND = ("check", "component", "count", "covariance", "forecast", "p value", "verdict")
+_WITHOUT = {"", *(f"no interval: a {kind}" for kind in _BY_KIND)}
 _NOT_PEOPLES_ALONE = {"judge", "combined"}
 """Sources that a line of a terminal names: their metrics have names that raters' have too."""
 
 
 def to_text(scores: Sequence[Score]) -> str:
-    """Return one line per score for a terminal; a value that is missing gives its reason."""
+    """Return one line per score for a terminal; what is missing gives its reason.
+
+    What has no interval by its kind, as a count or a verdict, does not say so.
+    """
     lines = []
     for score in scores:
         named = [
@@ -136,7 +141,8 @@ def to_text(scores: Sequence[Score]) -> str:
         if math.isnan(score.value):
             lines.append(f"{what}: none ({score.reason})")
         elif math.isnan(score.low):
-            lines.append(f"{what}: {score.value:.4g}")
+            why = "" if score.reason in _WITHOUT else f" ({score.reason})"
+            lines.append(f"{what}: {score.value:.4g}{why}")
         else:
             lines.append(f"{what}: {score.value:.4g} [{score.low:.4g}, {score.high:.4g}]")
     return "\n".join(lines)

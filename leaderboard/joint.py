@@ -36,6 +36,11 @@ FEWEST = 3
 _MANY = 1e9
 """Degrees of freedom that are as good as none too few."""
 
+_ALIKE = 1e-9
+"""Of differences, and of the least share of the variance: what is none."""
+
+_TOO_FEW = "too few scenes: needs more than twice as many as models"
+
 DISAGREE = 0.01
 """Level of the test of agreement under which there is no one quality to give."""
 
@@ -155,9 +160,8 @@ def _joined(
         yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=reason)
         return
     spread = _spread(readings.models, (means, share, gathered), votes, fit)
-    if spread is None:
-        reason = "too few scenes: needs more than twice as many as models"
-        yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=reason)
+    if isinstance(spread, str):
+        yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=spread)
         return
     yield from _scores(readings, fuse(readings, spread), blank, resamples)
 
@@ -194,6 +198,9 @@ def _readings(
         rated[[list(rated_models).index(name) for name in both]],
         strength[[list(voted_models).index(name) for name in both]],
     )
+    for word, reading in (("ratings", found.rated), ("votes", found.strength)):
+        if np.ptp(reading[:, 0]) < _ALIKE:
+            return nothing, f"the {word} put all models alike: there is no scale to join"
     both_draws = np.concatenate([found.rated[:, 1:], found.strength[:, 1:]])
     whole = np.isfinite(both_draws).all(axis=0).ravel()
     if 2 * whole.sum() < len(whole) or whole.sum() < 2 * len(both):
@@ -207,8 +214,8 @@ def _spread(
     rated: tuple[Sequence[Means], Array, Gathered],
     votes: Votes,
     fit: Fitted,
-) -> Spread | None:
-    """Return the two-way clustered covariance of mean qualities and strengths.
+) -> Spread | str:
+    """Return the two-way clustered covariance of mean qualities and strengths, or why there is none.
 
     V = B_scenes + (B_raters − B_judgements), the bracket held positive; see `variance`.
 
@@ -224,7 +231,7 @@ def _spread(
     theirs = [votes.models.index(name) for name in models]
     found = [part.influences for part in means]
     if moved is None or any(part is None for part in found):
-        return None
+        return _TOO_FEW
     parts = [(weight, part) for weight, part in zip(share, found, strict=True) if part is not None]
     scenes = sum(weight * part.scenes[own, 0] for weight, part in parts)
     raters = sum(
@@ -240,11 +247,14 @@ def _spread(
     by_rater = contrast @ _stacked(raters, moved.raters[:, theirs].T, gathered.raters, votes.raters)
     n_scenes, n_raters = (int((part != 0).any(axis=0).sum()) for part in (by_scene, by_rater))
     if n_scenes <= 2 * n:
-        return None
+        return _TOO_FEW
     of_scenes = by_scene @ by_scene.T * n_scenes / (n_scenes - 1)
     of_raters = by_rater @ by_rater.T
     values, vectors = np.linalg.eigh(of_raters - contrast @ noise @ contrast.T)
     covariance = of_scenes + (vectors * np.maximum(values, 0)) @ vectors.T
+    size = np.sqrt(np.maximum(np.diag(covariance), _ALIKE**2))
+    if np.linalg.eigvalsh(covariance / np.outer(size, size))[0] < _ALIKE:
+        return "some models never differ in the ratings, or in the votes: nothing varies"
     uncertain = [
         float(np.trace(np.linalg.solve(covariance, part))) ** 2 / max(units - 1, 1)
         for part, units in ((of_scenes, n_scenes), (of_raters, n_raters))
@@ -278,7 +288,7 @@ def fuse(readings: Readings, spread: Spread) -> Fusion:
         apart = theirs - kappa * (cross + cross.T) + kappa**2 * own
         return float(away @ np.linalg.solve(apart, away))
 
-    usual = np.log(np.linalg.norm(strength[:, 0]) / max(float(np.linalg.norm(rated[:, 0])), 1e-9))
+    usual = np.log(np.linalg.norm(strength[:, 0]) / np.linalg.norm(rated[:, 0]))
     found = minimize_scalar(left_over, bounds=(usual - 3, usual + 3), method="bounded")
     kappa = float(np.exp(found.x))
     precision = np.linalg.inv(covariance)

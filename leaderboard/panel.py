@@ -155,6 +155,8 @@ def repeats(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
     """
     key = ["rater", "item", "criterion"]
     again = rows[rows["occasion"] > 0]
+    if again.empty:
+        return
     first = rows[rows["occasion"] == 0]
     pairs = again.merge(first[[*key, "value"]], on=key, suffixes=("", "_first"))
     for criterion, of_criterion in pairs.groupby("criterion"):

@@ -18,6 +18,12 @@ _LONGEST = 36
 _INSET = 2.0
 """Percent kept free on both sides of an axis."""
 
+_PHONE = 294.0
+"""Pixels that a panel has on the narrowest page."""
+
+_LINE = 15
+"""Height of a further line of words."""
+
 
 class Row(NamedTuple):
     """A value with its interval, and what stands right of its label."""
@@ -89,18 +95,24 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def dot_panel(title: str, rows: Sequence[Row], axis: Axis, alt: str) -> Panel:
-    """Draw each row's label and value above its dot and interval; a title may be empty."""
+    """Draw each row's label and value above its dot and interval; a title may be empty.
+
+    Where a label and a value do not stand side by side on a phone, the values get a line of their
+    own in the whole panel.
+    """
     named = [mark for mark in axis.marks if mark]
-    top = (_TOP if title else 14) + (16 if named else 0)
-    bottom = top + _ROW * len(rows)
-    body = [text("0", 14, title, font_size=15, font_weight="bold")] if title else []
+    body, top = _head(title)
+    top += 16 if named else 0
+    drop = 0 if all(_side_by_side(row) for row in rows) else _LINE
+    bottom = top + (_ROW + drop) * len(rows)
     for tick in axis.ticks:
         said = f"{tick:g}".replace("-", "−")
         body.append(_centred(_at(tick, axis), bottom + 14, said, 12))
     body += [_centred(_at(mark, axis), top - 14, f"{mark:g}", 11) for mark in named]
     for index, row in enumerate(rows):
-        body.append(_track(top + _ROW * index, axis))
-        body.append(_dot(row, top + _ROW * index, axis))
+        at = top + (_ROW + drop) * index + drop
+        body.append(_track(at, axis))
+        body.append(_dot(row, at, axis, drop))
     return Panel(bottom + _FOOT, "".join(body), alt)
 
 
@@ -114,8 +126,9 @@ def strip_panel(title: str, strips: Sequence[tuple[str, Sequence[Dot]]], axis: A
     )
     panel = dot_panel(title, rows, axis, f"{title}. {said}")
     body = [panel.body]
+    top = _head(title)[1]
     for index, (_, dots) in enumerate(strips):
-        middle = _TOP + _ROW * index + 18
+        middle = top + _ROW * index + 18
         for dot in dots:
             tip = element("title", escape(f"{dot.label}: {number(dot.value)}", quote=False))
             fill = {"fill": "#fff"} if dot.hollow else {"fill": INK, "fill_opacity": "0.45"}
@@ -129,9 +142,9 @@ def strip_panel(title: str, strips: Sequence[tuple[str, Sequence[Dot]]], axis: A
 
 def bar_panel(title: str, bars: Sequence[Bar], alt: str) -> Panel:
     """Draw each bar's label above its parts; parts wide enough carry their percentage."""
-    body = [text("0", 14, title, font_size=15, font_weight="bold")]
+    body, first = _head(title)
     for index, bar in enumerate(bars):
-        top = _TOP + 44.0 * index
+        top = first + 44.0 * index
         body.append(text("0", top + 4, _clipped(bar.label)))
         body.append(text("100%", top + 4, bar.told, font_size=12, fill=GREY, text_anchor="end"))
         start = 0.0
@@ -165,7 +178,36 @@ def bar_panel(title: str, bars: Sequence[Bar], alt: str) -> Panel:
                     )
                 )
             start += part.share
-    return Panel(_TOP + 44 * len(bars), "".join(body), alt)
+    return Panel(first + 44 * len(bars), "".join(body), alt)
+
+
+def _head(title: str) -> tuple[list[str], int]:
+    """Return a title in as many lines as a phone wants, and where what is beneath begins."""
+    if not title:
+        return [], 14
+    lines = [""]
+    # a Chinese title may break anywhere, another between words
+    for word in title.split(" ") if " " in title else title:
+        parted = " " if lines[-1] and " " in title else ""
+        if lines[-1] and _width(lines[-1] + parted + word, 15) > _PHONE:
+            lines.append(word)
+        else:
+            lines[-1] += parted + word
+    body = [
+        text("0", 14 + (_LINE + 3) * place, words, font_size=15, font_weight="bold")
+        for place, words in enumerate(lines)
+    ]
+    return body, _TOP + (_LINE + 3) * (len(lines) - 1)
+
+
+def _width(words: str, size: float) -> float:
+    """Return about how many pixels wide words are, a Chinese letter being a square."""
+    return size * sum(1.0 if letter > "\u2e80" else 0.54 for letter in words)
+
+
+def _side_by_side(row: Row) -> bool:
+    label = _width(_clipped(row.label) + row.sign, 13) + 7 * bool(row.sign)
+    return label + 8 + _width(row.told, 12) <= _PHONE
 
 
 def _track(top: float, axis: Axis) -> str:
@@ -193,12 +235,12 @@ def _label(row: Row) -> str:
     return escape(_clipped(row.label), quote=False) + letters
 
 
-def _dot(row: Row, top: float, axis: Axis) -> str:
+def _dot(row: Row, top: float, axis: Axis, drop: float) -> str:
+    """Draw a row whose value stands at `top`, its label `drop` above."""
     middle = top + 18
+    colour = GREY if row.anchor else INK
     parts = [
-        element(
-            "text", _label(row), x="0", y=top + 4, font_size=13, fill=GREY if row.anchor else INK
-        ),
+        element("text", _label(row), x="0", y=top + 4 - drop, font_size=13, fill=colour),
         text("100%", top + 4, row.told, font_size=12, fill=GREY, text_anchor="end"),
     ]
     if not math.isfinite(row.value):

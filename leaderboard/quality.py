@@ -127,8 +127,10 @@ def corrected_means(
         The means, on one channel; the level, (1 + resamples,); the severity of the raters.
     """
     there, rater = np.unique(gathered.rater[chosen], return_inverse=True)
-    item = np.unique(gathered.item[chosen], return_inverse=True)[1]
-    fit = fit_severity(item, rater, value)
+    items, item = np.unique(gathered.item[chosen], return_inverse=True)
+    cell = pd.factorize(np.array([key[0] for key in gathered.prompts], dtype=object))[0]
+    group = np.unique(cell[gathered.prompt_of_item[items]], return_inverse=True)[1]
+    fit = fit_severity(item, rater, value, group=group)
     weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
     judgements = gathered.judgements(chosen, value - fit.bias[rater], weight, cells)
     judgements = judgements._replace(fitted=fit.connected)
@@ -151,7 +153,7 @@ def _severity(fit: Severity) -> str:
         return "one rater: severity not removed"
     if not fit.connected:
         return "severity not removed: raters and items are not connected"
-    return "severity removed by the model of P.910 Annex E, inconsistency moderated"
+    return "severity removed by the model of P.910 Annex E, inconsistency moderated, tastes apart"
 
 
 def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Score]:

@@ -22,6 +22,9 @@ from leaderboard.severity import fit_severity
 ONE_FACTOR = 0.75
 """Share of the true-score variance above which one score says what many say."""
 
+_NO_VARIANCE = 1e-12
+"""Of true scores, in squared units of the scale: what rounding leaves of none."""
+
 LEAST_SCALES = 3
 """Of two scales the first factor has at least half, whatever they measure."""
 
@@ -42,6 +45,13 @@ def scale_structure(
     wide, criteria, left_out = complete_judgements(rows)
     if len(criteria) < 2:
         return
+    if wide.empty:
+        reason = "no rater answered all scales of any one item"
+        for one, other in combinations(criteria, 2):
+            at = replace(blank, criterion=one, group=other, reason=reason)
+            yield replace(at, metric="scale_correlation")
+        yield replace(blank, metric="first_factor_share", reason=reason)
+        return
     gathered = gather(rows)
     order = codes(gathered.items["study"] + "\n" + gathered.items["item"])[1]
     place = {name: index for index, name in enumerate(order)}
@@ -51,10 +61,9 @@ def scale_structure(
     clusters = draw_weights(rng, gathered.stratum, resamples)
     of_item = clusters[gathered.cluster_of_prompt[gathered.prompt_of_item]]
     covariance = _true_covariance(sums, of_item[np.unique(item)], len(criteria))
-    with np.errstate(invalid="ignore"):
-        deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
-    correlation = np.clip(correlation, -1, 1)
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    deviation = np.sqrt(np.where(variance > _NO_VARIANCE, variance, np.nan))
+    correlation = np.clip(covariance / (deviation[:, :, None] * deviation[:, None, :]), -1, 1)
     said = f"true scores without halo; percentile bootstrap ({resamples}) over scenes"
     said += f"; without {', '.join(left_out)}, asked of too few" if left_out else ""
     blank = replace(
@@ -125,6 +134,7 @@ def _true_covariance(sums: Array, weights: Array, size: int) -> Array:
     """Return (MSB − MSW) / n₀ under each column of weights, (columns, scales, scales)."""
     total = weights.T @ sums
     items, n, squares = total[:, 0], total[:, 1], total[:, 2]
+    n = np.where(n > 0, n, np.nan)  # a resample may hold nothing that was judged
     mean = total[:, 3 : 3 + size] / n[:, None]
     shape = (-1, size, size)
     outer = total[:, 3 + size : 3 + size + size**2].reshape(shape)

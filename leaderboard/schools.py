@@ -131,12 +131,18 @@ def _dif(
     rest = (rest - rest.mean()) / max(float(rest.std()), 1e-9)
     ours = (chosen["rater_group"] == first).to_numpy(dtype=np.float64)
     rater, names = codes(chosen["rater"])
-    ones, outcome = np.ones(len(chosen)), value.astype(np.int64)
-    plain = fit_ordinal(rest[:, None], outcome, ones)
-    fit = fit_ordinal(np.column_stack([rest, ours]), outcome, ones, rater)
-    crossed = fit_ordinal(np.column_stack([rest, ours, rest * ours]), outcome, ones)
-    shares = np.bincount(outcome) / len(outcome)
-    empty = len(outcome) * float((shares * np.log(shares)).sum())
+    # equal answers of one rater are counted together: few differ
+    kinds, times = np.unique(
+        np.column_stack([rest, ours, value, rater]), axis=0, return_counts=True
+    )
+    rest, ours = kinds[:, 0], kinds[:, 1]
+    outcome, who = kinds[:, 2].astype(np.int64), kinds[:, 3].astype(np.int64)
+    weight = times.astype(np.float64)
+    plain = fit_ordinal(rest[:, None], outcome, weight)
+    fit = fit_ordinal(np.column_stack([rest, ours]), outcome, weight, who)
+    crossed = fit_ordinal(np.column_stack([rest, ours, rest * ours]), outcome, weight)
+    shares = np.bincount(value) / len(value)
+    empty = len(value) * float((shares * np.log(shares)).sum())
     change = (crossed.log_likelihood - plain.log_likelihood) / -empty
     half = float(t.ppf((1 + score.confidence) / 2, len(names) - 2)) * fit.covariance[1, 1] ** 0.5
     word = "negligible" if change < NEGLIGIBLE else "not negligible"

@@ -91,13 +91,9 @@ def score(
     ratings = None if given is None else applicable(given)
     if given is not None and ratings is not None:
         own = _own(by, ratings)
-        shares = list(applicability(given, confidence, own))
-        scores += shares
-        scores += agreement(ratings, levels=levels, confidence=confidence, by=own)
+        scores += agreements(given, levels=levels, confidence=confidence, by=own)
         quality = list(_quality(ratings, rng, options._replace(by=own), weights))
-        scores += say_left_out(quality, shares)
-        for study, slice_, rows in parts(given, own):
-            scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
+        scores += say_left_out(quality, scores)
     if votes is not None:
         scores += rank(
             votes, rng=rng, confidence=confidence, resamples=resamples, by=_own(by, votes)
@@ -135,6 +131,31 @@ def score(
         if name in tables:
             scores += count_rows(tables[name], name)
     return _with_notice(scores, tables)
+
+
+def agreements(
+    ratings: pd.DataFrame,
+    *,
+    levels: Mapping[str, str] | str = "ordinal",
+    confidence: float = 0.95,
+    by: Sequence[str] = (),
+) -> list[Score]:
+    """Return what raters agree on, with each other and, in hidden repeats, with themselves.
+
+    Args:
+        ratings: a checked table, as it was read.
+        levels: of the criteria; see `agreement`.
+        confidence: of the intervals.
+        by: columns to slice by, beside the whole.
+
+    Raises:
+        RequestError: an unknown level or column.
+    """
+    scores = agreement(applicable(ratings), levels=levels, confidence=confidence, by=by)
+    scores = [*applicability(ratings, confidence, by), *scores]
+    for study, slice_, rows in parts(ratings, by):
+        scores += repeats(rows, Score(study=study, slice=slice_, confidence=confidence))
+    return scores
 
 
 def _gaps(

@@ -89,7 +89,7 @@ def distinct(column: pd.Series, without: Collection[str] = ()) -> list[str]:
 def codes(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
     """Return codes from 0 in the order of the sorted values, and those values."""
     numbers, values = pd.factorize(column, sort=True)
-    return numbers.astype(np.int64), [str(value) for value in values]
+    return numbers.astype(np.int64, copy=False), [str(value) for value in values]
 
 
 def seed_codes(column: pd.Series) -> NDArray[np.int64]:

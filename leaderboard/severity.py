@@ -7,12 +7,13 @@ ITU-T P.910 (2023), Annex E). Fitted by alternating projection.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.additive import incidence, solve_biases
+from leaderboard.additive import Matrix, incidence, solve_biases
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -37,7 +38,14 @@ class Severity(NamedTuple):
     connected: bool
 
 
-def fit_severity(item: Whole, rater: Whole, value: Array, *, small_panel: bool = True) -> Severity:
+def fit_severity(
+    item: Whole,
+    rater: Whole,
+    value: Array,
+    *,
+    small_panel: bool = True,
+    group: Whole | None = None,
+) -> Severity:
     """Fit quality, bias and inconsistency.
 
     As published, the residual variance of a rater is divided by the number of ratings. In a small
@@ -47,14 +55,26 @@ def fit_severity(item: Whole, rater: Whole, value: Array, *, small_panel: bool =
     variance is moderated by `PRIOR_RATINGS` ratings of the panel's (Smyth 2004). With many raters
     per item both agree.
 
+    With `group` a rater's taste for a group of items (the outputs of one model) is not counted as
+    inconsistency: only what they vary by within a group is. Else raters whose tastes happen to lie
+    near the panel's would weigh more, and pull it nearer still: of models' means that makes worse
+    estimates, and intervals that do not hold.
+
     Args:
         item: codes from 0, without gaps, shape (n,).
         rater: likewise.
         value: shape (n,).
         small_panel: as above; False gives the published model to the letter.
+        group: of each item, codes from 0; all are one where not said, and no taste is taken out.
     """
     centre = float(value.mean())
     value = value - centre
+    order = None
+    if group is not None:  # the items of a group stand together
+        order = np.argsort(group, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        item = place[item]
     seen, given = incidence(item, rater, value)
     bias, connected = solve_biases(seen, given)
     if not connected:
@@ -67,12 +87,16 @@ def fit_severity(item: Whole, rater: Whole, value: Array, *, small_panel: bool =
     quality: Array = np.bincount(item, value - bias[rater]) / per_item
     spread: Array = np.ones(len(per_rater))
     share = seen.T @ (1 / per_item)
+    tastes = None if order is None or group is None else _tastes(seen, given, group[order])
     for _ in range(_STEPS):
         seen_quality = seen.T @ quality
         residual = squares - 2 * (given.T @ quality) + seen.T @ quality**2
         residual += bias * (2 * seen_quality - 2 * sums + per_rater * bias)
-        residual = np.maximum(residual, 0)
         free = per_rater - share if small_panel else per_rater
+        if tastes is not None:
+            residual -= tastes.squares(quality, bias)
+            free = free * (1 - tastes.n_groups / per_rater)
+        residual = np.maximum(residual, 0)
         spread = _moderated(residual, free) if small_panel else residual / free
         weight = 1 / (spread + _LEAST)
         total = seen @ weight
@@ -84,7 +108,41 @@ def fit_severity(item: Whole, rater: Whole, value: Array, *, small_panel: bool =
         if float(np.linalg.norm(quality - before)) < _SETTLED:
             break
     level = bias.mean()
+    if order is not None:
+        quality[order] = quality.copy()
     return Severity(quality + level + centre, bias - level, np.sqrt(spread), connected)
+
+
+class _Tastes(NamedTuple):
+    """What raters give to groups of items that stand together."""
+
+    parts: list[tuple[slice, Matrix]]
+    """The items of each group, and who has seen them."""
+    sums: Array
+    """(groups, raters)."""
+    often: Array
+    """Ratings, (groups, raters)."""
+
+    @property
+    def n_groups(self) -> Array:
+        """Groups that each rater has seen, (raters,)."""
+        seen: Array = np.count_nonzero(self.often, axis=0).astype(np.float64)
+        return seen
+
+    def squares(self, quality: Array, bias: Array) -> Array:
+        """Return the part of each rater's squared residuals that their tastes make, (raters,)."""
+        expected = np.stack([seen.T @ quality[items] for items, seen in self.parts])
+        taste = self.sums - expected - self.often * bias
+        of_rater: Array = (taste**2 / np.maximum(self.often, 1)).sum(axis=0)
+        return of_rater
+
+
+def _tastes(seen: Matrix, given: Matrix, group: Whole) -> _Tastes:
+    ends = np.concatenate([[0], np.cumsum(np.bincount(group))])
+    parts = [slice(*pair) for pair in pairwise(ends.tolist())]
+    sums = [np.asarray(given[items].sum(axis=0)).ravel() for items in parts]
+    often = [np.asarray(seen[items].sum(axis=0)).ravel() for items in parts]
+    return _Tastes([(items, seen[items]) for items in parts], np.stack(sums), np.stack(often))
 
 
 def _moderated(squares: NDArray[Any], free: NDArray[Any]) -> Array:

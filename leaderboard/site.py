@@ -22,6 +22,7 @@ from leaderboard.figure import Figure
 from leaderboard.figures import figures_of
 from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
 from leaderboard.judge_page import judge_sections
+from leaderboard.latex import latex
 from leaderboard.marks import marked
 from leaderboard.pictures import (
     Pictures,
@@ -32,7 +33,7 @@ from leaderboard.pictures import (
 )
 from leaderboard.probe_page import probe_sections
 from leaderboard.speed import speed_table
-from leaderboard.tabulate import capital, headline_table, latex, markdown, notes_of
+from leaderboard.tabulate import capital, headline_table, markdown, notes_of
 from leaderboard.words import LANGUAGES, Words, words_in
 
 

@@ -101,4 +101,5 @@ def speed_table(board: Board, words: Words) -> Table:
             rows.append(Line([words.label(model), *cells]))
     heads = [words.say("model"), words.say("outputs_per_second"), words.say("device_seconds_panel")]
     heads += [words.say(measure.metric) for measure in _MEASURES[1:]]
-    return Table(words.say("speed_title"), words.say("speed_note"), heads, rows)
+    title, note = words.say("speed_title"), words.say("speed_note")
+    return Table(title, note, heads, rows, by_raters=False)

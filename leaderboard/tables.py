@@ -222,7 +222,7 @@ def _joined(
     for source in sources:
         _require(source, (*required, *([number] if number else [])))
         given = source.frame
-        checked = given.copy()
+        checked = given.copy(deep=False)
         # one column of defaults for all that lack one: they are never written to
         blank = {
             text: pd.Series(text, index=given.index, dtype="str") for text in {*defaults.values()}
@@ -230,23 +230,27 @@ def _joined(
         for column in required:
             checked[column] = text_column(given[column], None, source)
         if number:
-            checked[NOT_APPLICABLE], checked[number] = _values(given, number, source)
+            checked[NOT_APPLICABLE], checked[number] = _values(given, number, source, blank[""])
         for column, default in defaults.items():
             checked[column] = (
                 text_column(given[column], default, source) if column in given else blank[default]
             )
-        checked["occasion"] = whole_column(given["occasion"], source) if "occasion" in given else 0
+        checked["occasion"] = (
+            whole_column(given["occasion"], source) if "occasion" in given else np.int8(0)
+        )
         if "recognised" in given:
             checked["recognised"] = flag_column(given["recognised"], source)
         frames.append(checked)
-    return pd.concat(frames, ignore_index=True)
+    # one source keeps its one column of defaults: laid after one another each would have its own
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def _values(given: pd.DataFrame, number: str, source: Source) -> tuple[pd.Series, pd.Series]:
+def _values(
+    given: pd.DataFrame, number: str, source: Source, blank: pd.Series
+) -> tuple[pd.Series, pd.Series]:
     """Return what is not applicable ("true", "false" or ""), and the numbers, NaN there."""
     if NOT_APPLICABLE not in given:
-        flags = pd.Series("", index=given.index, dtype="str")
-        return flags, number_column(given[number], source)
+        return blank, number_column(given[number], source)
     flags = flag_column(given[NOT_APPLICABLE], source)
     lacks = flags == "true"
     cells = given[number].astype("object")
@@ -286,13 +290,20 @@ def _repeated(frame: pd.DataFrame, key: list[str]) -> np.ndarray[tuple[int], np.
     """Return the rows whose key came before; tens of millions in a few times their own memory."""
     number = np.zeros(len(frame), dtype=np.int64)
     for column in key:
+        if frame[column].nunique() < 2:
+            continue
         codes, values = pd.factorize(frame[column])
-        if len(values) > 1:
-            number = number * len(values) + codes
-            if number.max(initial=0) > 2**31:
-                number = pd.factorize(number)[0].astype(np.int64)
-    if number.max(initial=0) < 4 * len(number) and (np.bincount(number) < 2).all():
-        return np.empty(0, dtype=np.int64)
+        number *= len(values)
+        number += codes
+        del codes
+        if number.max(initial=0) > 2**31:
+            number = pd.factorize(number)[0].astype(np.int64)
+    most = int(number.max(initial=0))
+    if most < 4 * len(number):
+        seen = np.zeros(most + 1, dtype=bool)
+        seen[number] = True
+        if np.count_nonzero(seen) == len(number):
+            return np.empty(0, dtype=np.int64)
     return np.flatnonzero(pd.Series(number).duplicated().to_numpy())
 
 

@@ -150,30 +150,6 @@ def markdown(scores: Sequence[Score], words: Words) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def latex(scores: Sequence[Score], words: Words) -> str:
-    """Return the headline tables of all studies in LaTeX, for the package booktabs."""
-    parts = []
-    for board in boards(scores, tuple(words.labels)):
-        table = headline_table(board, words)
-        notes = [note for note in (board.study, words.say("simulated") * board.simulated) if note]
-        heads = [words.say("model"), *(column.short or column.heading for column in table.columns)]
-        lines = [f"% {' · '.join(notes)}"] if notes else []
-        lines += ["% needs the package booktabs; Chinese also needs ctex"]
-        lines += [f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}", "\\toprule"]
-        lines += [" & ".join(map(_escaped, heads)) + " \\\\", "\\midrule"]
-        for place, (name, cells) in enumerate(table.rows):
-            if table.anchor and place == len(table.rows) - 1:
-                lines.append("\\midrule")
-            shown = [
-                _escaped(_one_line(cell)) + _raised(cell, "$^{{\\mathrm{{{}}}}}$") for cell in cells
-            ]
-            lines.append(" & ".join([_escaped(name), *shown]) + " \\\\")
-        lines += ["\\bottomrule", "\\end{tabular}"]
-        lines += [f"% {notes_of(board, table, words)}"]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
 def interval_of(score: Score, digits: int = 2) -> str:
     """Return "[low, high]", or nothing where there is no interval."""
     if not (math.isfinite(score.low) and math.isfinite(score.high)):
@@ -229,19 +205,19 @@ def _rank_words(rank: Score | None) -> str:
 def _text_block(table: HeadlineTable, part: range, words: Words) -> str:
     is_bias = part.start >= table.n_scores
     heads = [_heading(table.columns[place]) for place in part]
-    if not is_bias and any(_width(head) > _LONGEST for head in heads):
+    if not is_bias and any(width_of(head) > _LONGEST for head in heads):
         heads = [table.columns[place].id for place in part]
     grid = [[words.say("model"), *heads]]
     for name, cells in table.rows:
         shown = [cells[place] for place in part]
         if any(cell.value for cell in shown):
             grid.append([name, *(_terminal(cell, with_interval=is_bias) for cell in shown)])
-    widths = [max(_width(row[place]) for row in grid) for place in range(len(part) + 1)]
+    widths = [max(width_of(row[place]) for row in grid) for place in range(len(part) + 1)]
     lines = []
     for row in grid:
-        first = row[0] + " " * (widths[0] - _width(row[0]))
+        first = row[0] + " " * (widths[0] - width_of(row[0]))
         rest = [
-            " " * (width - _width(cell)) + cell
+            " " * (width - width_of(cell)) + cell
             for cell, width in zip(row[1:], widths[1:], strict=True)
         ]
         lines.append("  ".join([first, *rest]))
@@ -294,12 +270,6 @@ def _pipes(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _escaped(words: str) -> str:
-    special: dict[str, str | int | None] = {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    special |= {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-    special |= {"−": "$-$", "–": "--"}
-    return words.translate(str.maketrans(special))
-
-
-def _width(words: str) -> int:
+def width_of(words: str) -> int:
+    """Return how many columns of a terminal words take."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in words)

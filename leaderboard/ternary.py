@@ -219,9 +219,9 @@ def _diamond(point: Point) -> str:
 
 
 def _initial(point: Point) -> str:
-    """Write the initial beside a diamond, on white so that no dot or arrow hides it."""
+    """Write the initial beside a diamond: outside, so that it hides no dot, and on white."""
     x, y = _place(point)
-    right = x < 0.8 * _WIDTH
+    right = x > 0.2 * _WIDTH
     return text(
         f"{x + (11 if right else -11):.1f}",
         float(y) + 4.5,

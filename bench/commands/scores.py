@@ -24,6 +24,8 @@ from bench.reporting import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from leaderboard.board import Labels
 
 _LEVELS = ("nominal", "ordinal", "interval", "ratio")
@@ -120,12 +122,12 @@ def _output(scoring: argparse.ArgumentParser) -> None:
 
 
 def _agreement(options: argparse.Namespace) -> int:
-    from leaderboard.agreement import agreement
+    from leaderboard.scoring import agreements
     from leaderboard.tables import read_ratings
 
     ratings = read_ratings(options.tables, scale=options.scale)
-    scores = agreement(ratings, levels=options.level, by=options.by)
-    return _give(scores, options)
+    scores = agreements(ratings, levels=options.level, by=options.by)
+    return _give(scores, ratings, "ratings", options)
 
 
 def _rank(options: argparse.Namespace) -> int:
@@ -135,7 +137,8 @@ def _rank(options: argparse.Namespace) -> int:
     from leaderboard.tables import read_votes
 
     votes = read_votes(options.tables)
-    return _give(rank(votes, rng=np.random.default_rng(options.seed), by=options.by), options)
+    scores = rank(votes, rng=np.random.default_rng(options.seed), by=options.by)
+    return _give(scores, votes, "votes", options)
 
 
 def _style(options: argparse.Namespace) -> int:
@@ -146,7 +149,8 @@ def _style(options: argparse.Namespace) -> int:
 
     table = read_attributions(options.tables, labels=options.labels)
     rng = np.random.default_rng(options.seed)
-    return _give(style(table, home=options.home, rng=rng, by=options.by), options)
+    scores = style(table, home=options.home, rng=rng, by=options.by)
+    return _give(scores, table, "attributions", options)
 
 
 def _score(options: argparse.Namespace) -> int:
@@ -253,9 +257,12 @@ def _compare(scores: Sequence[Score], labels: Labels, options: argparse.Namespac
     return int(is_loss(verdicts))
 
 
-def _give(scores: Sequence[Score], options: argparse.Namespace) -> int:
+def _give(scores: list[Score], table: pd.DataFrame, kind: str, options: argparse.Namespace) -> int:
+    """Print and write the scores of one table, and how many of its rows were used for what."""
     from leaderboard.files import write_scores
+    from leaderboard.scoring import count_rows
 
+    scores = scores + count_rows(table, kind)
     _print(scores, as_json=options.json)
     if options.out:
         write_scores(scores, options.out)

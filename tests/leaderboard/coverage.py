@@ -262,7 +262,16 @@ def of_equal(design: Design, rng: np.random.Generator, resamples: int) -> Found:
     A p counts as held where it is not under its level; the rank sets must not part any two models.
     """
     table = table_of_ratings(rated(replace(design, quality=EQUAL), rng))
-    scores = list(mean_scores(table, Score(), rng, resamples))
+    return _of_equal(list(mean_scores(table, Score(), rng, resamples)), "score_difference_p")
+
+
+def of_equal_votes(design: Design, rng: np.random.Generator, resamples: int) -> Found:
+    """Return the same of strengths."""
+    votes = voted(replace(design, quality=EQUAL), rng)
+    return _of_equal(list(ranked(votes, Score(), rng, resamples)), "strength_difference_p")
+
+
+def _of_equal(scores: Sequence[Score], metric: str) -> Found:
     found: Found = {}
     for s in scores:
         if s.metric == "ranked_above":
@@ -271,7 +280,7 @@ def of_equal(design: Design, rng: np.random.Generator, resamples: int) -> Found:
                 s.value,
                 s.value,
             )
-    p = next(s.value for s in scores if s.metric == "score_difference_p")
+    p = next(s.value for s in scores if s.metric == metric)
     return found | {f"p not under {level}": (0.0, level - p, p - level) for level in (0.05, 0.001)}
 
 
@@ -377,7 +386,7 @@ def _ranks(scores: Sequence[Score], what: str) -> Found:
 
 Measure = Callable[[Design, np.random.Generator, int], Found]
 MEASURES: tuple[Measure, ...] = (
-    of_alpha, of_means, of_equal, of_votes, of_style, of_scales, of_schools, of_joint,
+    of_alpha, of_means, of_equal, of_equal_votes, of_votes, of_style, of_scales, of_schools, of_joint,
 )  # fmt: skip
 AVERAGED: tuple[Measure, ...] = (of_means, of_joint)
 """Their differences hang on few models' outputs: many samples are averaged for their truth."""
@@ -417,7 +426,7 @@ def repetitions(
     size: int = 1000,
 ) -> Iterator[dict[str, bool]]:
     """Yield, of each repetition, which intervals hold the truth; families hold it all at once."""
-    known = measure is of_equal  # all are 0
+    known = measure in {of_equal, of_equal_votes}  # all are 0
     true = {} if known else truth(measure, replace(design, raters=0, scenes=0, per_item=0), size)
     for child in np.random.default_rng(seed).spawn(times):
         held: dict[str, bool] = {}

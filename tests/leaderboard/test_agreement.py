@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 from bench.errors import RequestError
 from bench.records import SIMULATED, Score
 from leaderboard import coincidence
-from leaderboard.agreement import LEVELS, agreement
+from leaderboard.additive import fit_additive, incidence, solve_biases
+from leaderboard.agreement import LEVELS, _values_of, agreement
 from leaderboard.moments import moments_jackknife
 from leaderboard.tables import check_ratings, read_ratings
 
@@ -319,3 +321,39 @@ def test_evalica_finds_the_same_alpha(grid: list[list[float]], level: str) -> No
     theirs = evalica.alpha(pd.DataFrame(grid).T, distance=level)
     if level != "ordinal":  # what evalica calls ordinal is its own distance
         assert alpha.value == pytest.approx(theirs.alpha, abs=1e-9)
+
+
+def test_large_tables_are_sorted_in_pieces_to_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(5)
+    grid = np.where(rng.random((60, 9)) < 0.3, np.nan, rng.integers(1, 6, (60, 9)))
+    ratings = pd.concat([table(grid.tolist()), table(grid[:, :4].tolist()).assign(criterion="b")])
+    small = agreement(ratings)
+    monkeypatch.setattr(coincidence, "_MOST_DENSE", 0)
+    monkeypatch.setattr(coincidence, "_PIECE", 50)
+    for large in (agreement(ratings), agreement(ratings.sample(frac=1, random_state=1))):
+        for ours, theirs in zip(small, large, strict=True):
+            assert replace(ours, value=0, low=0, high=0) == replace(theirs, value=0, low=0, high=0)
+            for field in ("value", "low", "high"):
+                expected = pytest.approx(getattr(ours, field), abs=1e-9, nan_ok=True)
+                assert getattr(theirs, field) == expected
+
+
+def test_a_complete_table_needs_no_matrix_for_its_components() -> None:
+    rng = np.random.default_rng(6)
+    item, rater = (part.ravel() for part in np.indices((20, 5)))
+    value = rng.normal(3, 1, 20)[item] + rng.normal(0, 0.5, 5)[rater] + rng.normal(0, 0.7, 100)
+    complete = fit_additive(item, rater, value)
+    biases, connected = solve_biases(*incidence(item, rater, value - value.mean()))
+    assert complete.connected
+    assert connected
+    np.testing.assert_allclose(complete.bias, biases, atol=1e-12)
+
+
+@pytest.mark.parametrize("values", [[-2, 0, 5], [0.5, 1.5, 4.5], [10.0, 10.25], [-3.5, 1e9]])
+def test_different_values_are_coded_in_order(values: list[float]) -> None:
+    given = np.array(values)[np.random.default_rng(7).integers(0, len(values), 40)]
+    code, there = _values_of(given)
+    np.testing.assert_array_equal(there, np.unique(given))
+    np.testing.assert_array_equal(there[code], given)

@@ -201,3 +201,30 @@ def test_relabelling_raters_and_items_changes_no_score() -> None:
     for before, after in zip(old, new, strict=True):
         assert after.value == pytest.approx(before.value, nan_ok=True, abs=1e-9)
         assert after.low == pytest.approx(before.low, nan_ok=True, abs=1e-9)
+
+
+def test_every_scorer_counts_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, table in World(scenes=6).tables(0).items():
+        path = tmp_path / f"{name}.parquet"
+        again = table.head(5).assign(occasion=1) if name != "votes" else table.head(0)
+        pd.concat([table, again], ignore_index=True).to_parquet(path)
+        command = {"ratings": "agreement", "votes": "rank", "attributions": "style"}[name]
+        assert main([command, str(path), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        counts = {row["group"]: row["value"] for row in found if row["metric"] == "rows"}
+        assert counts.pop("") == sum(counts.values()) == len(table) + len(again)
+        assert counts["repeats"] == len(again)
+        repeated = {row["metric"] for row in found} & {"intra_rater", "intra_rater_kappa"}
+        assert len(repeated) == 2 * (name == "ratings")
+
+
+def test_the_terminal_says_why_there_is_no_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text(VOTES + "r,q,a,b,left\n", encoding="utf-8")
+    assert main(["rank", str(path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    (strength,) = [line for line in said if line.startswith("strength  a:")]
+    assert strength.endswith("(no interval: undefeated: a and winless: b)")
+    assert "rows  votes: 2" in said

@@ -13,6 +13,7 @@ from bench.records import Score
 from leaderboard.board import boards
 from leaderboard.details import tables_of
 from leaderboard.figures import figures_of
+from leaderboard.plots import Row, axis_over, dot_panel
 from leaderboard.site import section_html, write_site
 from leaderboard.tabulate import headline_table, markdown
 from leaderboard.weighting import weight_scores
@@ -264,3 +265,24 @@ def test_every_diamond_has_its_initial_in_the_key() -> None:
     found = drawn(rich_scores(traditions=("ours", "theirs", "west")))["triangle"]
     for initial in "OTW":
         assert f">◇ {initial} " in found
+
+
+def test_long_labels_leave_their_values_a_line_of_their_own() -> None:
+    rows = [Row("a − b", 0.5, 0.0, 1.0, "0.50 [0.00, 1.00]")]
+    long = [*rows, Row("atelier-balanced − atelier-japan", -0.2, -1, 1, "−0.20 [−1.00, 1.00]")]
+    axis = axis_over([-1.0, 1.0])
+    short, tall = dot_panel("t", rows, axis, ""), dot_panel("t", long, axis, "")
+    assert tall.height == short.height + 38 + 2 * 15
+    heights = [float(y) for y in re.findall(r'<text x="(?:0|100%)" y="([\d.]+)"', tall.body)][1:]
+    assert heights == sorted(heights)
+    assert len(set(heights)) == 4
+
+
+def test_long_titles_are_broken_between_words_or_chinese_letters() -> None:
+    axis = axis_over([0.0, 1.0])
+    one = dot_panel("Brush and ink", [], axis, "")
+    two = dot_panel("Composition, fullness and emptiness, zh\u00a0−\u00a0en", [], axis, "")
+    assert two.height == one.height + 18
+    assert ">zh\u00a0−\u00a0en</text>" in two.body
+    chinese = dot_panel("评者能不能把不同传统的作品分辨清楚，又有多大的把握？", [], axis, "")
+    assert chinese.height == one.height + 18

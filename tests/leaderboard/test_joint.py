@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from scipy.linalg import null_space
 from bench.records import Score
 from leaderboard.joint import Readings, Spread, fuse, joint
 from leaderboard.scoring import score
+from leaderboard.tables import check_votes
 from tests.leaderboard.simulation import World
 
 
@@ -117,3 +120,42 @@ def test_an_undefeated_model_is_refused() -> None:
     assert fit.metric == "rating_vote_fit"
     assert math.isnan(fit.value)
     assert fit.reason == f"the votes bound no strengths: undefeated: {first}"
+
+
+def even_votes() -> pd.DataFrame:
+    """Every two models win, lose and tie against each other equally often."""
+    rows = [
+        {
+            "rater": f"r{scene % 8}",
+            "prompt": f"s{scene}/chinese",
+            "left": left,
+            "right": right,
+            "winner": ("left", "right", "tie")[scene % 3],
+        }
+        for scene in range(60)
+        for left, right in combinations("abcd", 2)
+    ]
+    return check_votes(pd.DataFrame(rows), "memory")
+
+
+def alike(ratings: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    """Give some models the same ratings on each scene."""
+    scene = ratings["prompt"].str.extract(r"s(\d+)", expand=False).astype(int)
+    return ratings.assign(
+        value=ratings["value"].where(~ratings["model"].isin(list(models)), scene % 5 + 1.0)
+    )
+
+
+def test_models_that_are_all_alike_have_no_scale_to_join() -> None:
+    rng = np.random.default_rng(0)
+    ratings, votes = world().ratings(rng), world().votes(rng)
+    for given, voted, reason in (
+        (ratings.assign(value=4.0), votes, "the ratings put all models alike"),
+        (alike(ratings, "abcd"), votes, "the ratings put all models alike"),
+        (ratings, even_votes(), "the votes put all models alike"),
+        (alike(ratings, "ab"), votes, "some models never differ in the ratings, or in the votes"),
+    ):
+        (fit,) = scores_of(given, voted)
+        assert fit.metric == "rating_vote_fit"
+        assert math.isnan(fit.value)
+        assert fit.reason.startswith(reason)

@@ -118,3 +118,20 @@ def test_a_school_of_one_says_so() -> None:
     frame["rater_group"] = np.where(frame["rater"] == "r0", "alone", "design")
     scores = list(schools(frame, Score(), np.random.default_rng(0), 50))
     assert {s.reason for s in scores if s.metric == "dif"} == {"a school of fewer than two raters"}
+
+
+def test_scales_that_nobody_answered_together_say_so() -> None:
+    frame = ratings(0.7)
+    apart = frame[(frame["rater"].astype(int) % 2 == 0) == (frame["criterion"] == "brush")]
+    apart = apart[apart["criterion"] != "form"]
+    found = structure(apart)
+    assert {s.metric for s in found} == {"scale_correlation", "first_factor_share"}
+    assert {s.reason for s in found} == {"no rater answered all scales of any one item"}
+
+
+def test_a_scale_without_true_variance_correlates_with_nothing() -> None:
+    frame = ratings(0.7)
+    flat = frame.assign(value=frame["value"].where(frame["criterion"] != "form", 3.0))
+    found = {(s.criterion, s.group): s for s in structure(flat) if s.metric == "scale_correlation"}
+    assert found["brush", "form"].reason == "no variance of true scores"
+    assert found["brush", "spirit"].value == pytest.approx(0.49, abs=0.15)

@@ -162,3 +162,32 @@ def test_repeats_have_a_weighted_kappa() -> None:
     found = [s for s in repeats(both, Score()) if s.metric == "intra_rater_kappa"]
     assert {s.value for s in found} == {1.0}
     assert {s.group for s in found} == {"", *(f"r{n}" for n in range(8))}
+
+
+def test_a_taste_for_a_model_is_no_inconsistency() -> None:
+    rng = np.random.default_rng(8)
+    items, raters = 60, 6
+    group = np.arange(items) % 3
+    item, rater = (part.ravel() for part in np.indices((items, raters)))
+    noise = np.array([0.4, 0.4, 0.4, 0.8, 0.8, 0.8])[rater] * rng.normal(size=items * raters)
+    plain = rng.normal(3, 0.5, items)[item] + noise
+    taste = np.zeros((3, raters))
+    taste[0, 0], taste[1, 0] = 2.0, -2.0
+    tasted = plain + taste[group[item], rater]
+    counted = fit_severity(item, rater, tasted)
+    apart = fit_severity(item, rater, tasted, group=group)
+    without = fit_severity(item, rater, plain, group=group)
+    assert counted.inconsistency[0] > 1.0
+    assert apart.inconsistency == pytest.approx(without.inconsistency, rel=0.05)
+    assert apart.inconsistency[0] < 0.55
+    # the taste moves the quality of what it is for, by its share, and nobody's name matters
+    shuffled = rng.permutation(items)
+    again = fit_severity(shuffled[item], rater, tasted, group=group[np.argsort(shuffled)])
+    assert again.quality[shuffled] == pytest.approx(apart.quality, abs=1e-6)
+
+
+def test_one_rating_of_each_model_leaves_all_raters_equal() -> None:
+    item, rater = (part.ravel() for part in np.indices((3, 4)))
+    value = np.random.default_rng(9).integers(1, 6, 12).astype(float)
+    fit = fit_severity(item, rater, value, group=np.arange(3))
+    assert fit.quality == pytest.approx(value.reshape(3, 4).mean(axis=1), abs=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from bench.records import SIMULATED, Score
 from leaderboard import schools
 from leaderboard.applicability import NEVER
 from leaderboard.files import read_labels
+from leaderboard.latex import latex
 from leaderboard.pictures import LowPicture, Picture, Pictures, carry_pictures, read_pictures
 from leaderboard.scoring import score
 from leaderboard.site import write_site
 from leaderboard.style import LEAST_REFERENCES
-from leaderboard.tabulate import headline, latex
+from leaderboard.tabulate import headline
 from leaderboard.words import LANGUAGES, words_in
 from raters.protocol import Plan
 from tests.leaderboard.simulation import World
@@ -263,6 +265,24 @@ def test_markdown_and_latex(tmp_path: Path, simulated: list[Score]) -> None:
     assert "Simulated raters" in tex
     odd = [Score(metric="mean_score", criterion="a_b", model="50%_{x}", value=1.0)]
     assert "50\\%\\_\\{x\\} & 1.00" in latex(odd, words_in("en"))
+    assert "$-$" in tex
+    assert tex.count("\\begin{tabular}") == tex.count("\\end{tabular}")
+
+
+def test_latex_stacks_the_interval_and_escapes_what_tex_would_take() -> None:
+    blank = Score(metric="mean_score", criterion="a<b|c", model="[a] & 5^2~\\x", confidence=0.95)
+    scores = [
+        replace(blank, value=3.25, low=-1.0, high=4.0),
+        replace(blank, metric="rank", group="mean_score", value=1, low=1, high=2),
+    ]
+    tex = latex(scores, words_in("en"))
+    head, row = (line for line in tex.splitlines() if line.endswith(" \\\\"))
+    assert "A\\textless{}b\\textbar{}c" in head
+    assert row.startswith("{[}a] \\& 5\\textasciicircum{}2\\textasciitilde{}\\textbackslash{}x & ")
+    assert "\\stacked{3.25\\\\{\\scriptsize {[}$-$1.00, 4.00]}\\\\{\\scriptsize rank 1--2}}" in row
+    # a line of a table that begins with a bracket would be read as an argument of the one before
+    assert "\\\\[" not in tex
+    assert "\n[" not in tex
 
 
 def test_a_study_without_a_judgement_says_so(tmp_path: Path) -> None:

@@ -250,3 +250,25 @@ def test_frames_in_memory_keep_their_rows_in_order() -> None:
     ratings = pd.DataFrame({"rater": "r", "item": ["a", "b"], "criterion": "c", "value": np.nan})
     with pytest.raises(FileFormatError, match="the join, row 1: column 'value'"):
         check_ratings(ratings, "the join")
+
+
+def test_clean_columns_are_taken_as_they_stand_and_others_mended() -> None:
+    cells = ["甲", " 乙 ", "甲"]
+    frame = pd.DataFrame({"rater": cells, "item": ["i", "i", "j"], "criterion": "c", "value": 3})
+    for kind in ("str", "object", "category"):
+        checked = check_ratings(frame.astype({"rater": kind}), "memory")
+        assert checked["rater"].tolist() == ["甲", "乙", "甲"]
+        assert checked["rater"].dtype == "str"
+    for kind in ("str", "object", "category"):
+        holes = frame.assign(rater=pd.Series(["甲", "乙", None], dtype=kind))
+        with pytest.raises(FileFormatError, match=r"memory, row 3: column 'rater' is empty"):
+            check_ratings(holes, "memory")
+        groups = frame.assign(rater_group=pd.Series(["a", None, "a"], dtype=kind))
+        assert check_ratings(groups, "memory")["rater_group"].tolist() == ["a", "", "a"]
+
+
+def test_checking_a_table_changes_nothing_of_it() -> None:
+    frame = pd.DataFrame({"rater": ["a ", "b"], "item": "i", "criterion": "c", "value": [3, 4]})
+    before = frame.copy()
+    check_ratings(frame, "memory")
+    pd.testing.assert_frame_equal(frame, before)
