@@ -116,6 +116,15 @@ def tiny_network(kind: str, folder: Path) -> Path:
         )
         model, looks = transformers.SiglipModel(config), transformers.SiglipImageProcessorPil
         size = {"size": {"height": 32, "width": 32}}
+    elif kind == "siglip2-naflex":
+        # patches of the picture's own proportions, as many as there is room for
+        wide = {name: value for name, value in vision.items() if name != "image_size"}
+        config = transformers.Siglip2Config(
+            text_config=text | {"projection_size": 32, "vocab_size": 400},
+            vision_config=wide | {"num_patches": 64},
+        )
+        model, looks = transformers.Siglip2Model(config), transformers.Siglip2ImageProcessorPil
+        size = {"patch_size": 8, "max_num_patches": 24}
     else:
         config = transformers.ChineseCLIPConfig(
             text_config=text, vision_config=vision, projection_dim=16
@@ -125,8 +134,17 @@ def tiny_network(kind: str, folder: Path) -> Path:
         size = {"size": {"height": 32, "width": 32}, "crop_size": {"height": 32, "width": 32}}
     model.save_pretrained(folder)
     looks(**size).save_pretrained(folder)
-    tokenizer(64).save_pretrained(folder)
+    tokens = _by_bytes() if kind == "siglip2-naflex" else tokenizer(64)
+    tokens.save_pretrained(folder)
     return folder
+
+
+def _by_bytes() -> transformers.Siglip2Tokenizer:
+    """A tokenizer of SigLIP 2's class that knows ASCII and takes everything else byte by byte."""
+    known = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁"]
+    known += [f"<0x{number:02X}>" for number in range(256)] + [chr(code) for code in range(33, 127)]
+    vocabulary = {token: place for place, token in enumerate(known)}
+    return transformers.Siglip2Tokenizer(vocab=vocabulary, merges=[], model_max_length=64)
 
 
 def noise(seed: int, side: int = SIDE) -> Image.Image:
