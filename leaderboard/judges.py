@@ -186,7 +186,8 @@ def both_ways(rows: pd.DataFrame) -> pd.DataFrame:
                          np.where((pairs["winner"] == "first") ^ turned, "one", "other")),
         turned=turned,
     )  # fmt: skip
-    about = [*told, "prompt", "target", "language", "seed", "genre", "judge_language", "judge_seed"]
+    # the seed is not among them: it is that of what was shown first, and the two need not share it
+    about = [*told, "prompt", "target", "language", "genre", "judge_language", "judge_seed"]
     found = pairs.groupby(about, sort=True, as_index=False).agg(
         won=("won", "mean"),
         shown_first=("shown_first", "mean"),

@@ -138,9 +138,10 @@ def scales_for(rubric: Rubric, genre: str) -> list[Scale]:
 
 
 def pairs_of(outputs: Sequence[Item], most: int | None) -> Iterator[tuple[Item, Item]]:
-    """Yield pairs of two models' outputs for one prompt in one language, seed by seed.
+    """Yield pairs of two models' outputs for one prompt in one language, of one seed where there is one.
 
-    With `most`, that many of each two models, spread over the scenes: more later takes in those
+    What has no output of its seed beside it is paired in the order of seeds, as far as both have any
+    left: what was made elsewhere need not share its seeds. With `most`, that many of each two models, spread over the scenes: more later takes in those
     that were chosen before.
     """
     cells: dict[tuple[str, str], dict[str, list[Item]]] = defaultdict(dict)
@@ -150,15 +151,28 @@ def pairs_of(outputs: Sequence[Item], most: int | None) -> Iterator[tuple[Item, 
     by_models: dict[tuple[str, str], list[tuple[Item, Item]]] = defaultdict(list)
     for models in cells.values():
         for one, other in combinations(sorted(models), 2):
-            mine, theirs = (
-                sorted(models[name], key=lambda item: int(item.row["seed"]))
-                for name in (one, other)
-            )
-            by_models[one, other] += zip(mine, theirs, strict=False)  # the shorter decides
+            by_models[one, other] += _seed_by_seed(models[one], models[other])
     for pairs in by_models.values():
         # by a hash: neither the order of the suite nor that of the run chooses
         pairs.sort(key=lambda pair: canonical_hash([item.row["output"] for item in pair]))
         yield from pairs[:most]
+
+
+def _seed_by_seed(one: Sequence[Item], other: Sequence[Item]) -> list[tuple[Item, Item]]:
+    mine, theirs = (
+        sorted(items, key=lambda item: (int(item.row["seed"]), item.row["output"]))
+        for items in (one, other)
+    )
+    paired, alone = [], []
+    for item in mine:
+        place = next(
+            (at for at, like in enumerate(theirs) if like.row["seed"] == item.row["seed"]), None
+        )
+        if place is None:
+            alone.append(item)
+        else:
+            paired.append((item, theirs.pop(place)))
+    return paired + list(zip(alone, theirs, strict=False))  # the shorter decides
 
 
 def caption_of(item: Item, suite: Suite, language: str) -> str:

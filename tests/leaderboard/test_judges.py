@@ -133,6 +133,19 @@ def test_a_lean_to_what_is_shown_first_is_found_and_moves_no_preference(
     assert pick(scores, "order_consistency").value < (0.6 if order else 1.0)
 
 
+def test_a_pair_of_two_seeds_is_read_both_ways_too() -> None:
+    rng = np.random.default_rng(2)
+    table = judged(truth(rng), rng)
+    equal = scored(table)
+    table.loc[table["model"] == "poor", "seed"] = "7"
+    other = scored(table)
+    for metric in ("judge_preference", "order_effect", "order_consistency"):
+        one, same = pick(equal, metric), pick(other, metric)
+        assert same.n_items == 2 * SCENES
+        assert same.value == one.value
+        assert np.isfinite(same.low)
+
+
 def test_a_judge_that_always_says_first_prefers_nobody() -> None:
     rng = np.random.default_rng(3)
     table = judged(truth(rng), rng)

@@ -19,8 +19,9 @@ from bench.cli import main
 from bench.errors import ConflictError, RequestError
 from bench.files import append_rows, read_rows
 from bench.judging.names import REPLIES, REPORT, TABLE, scale_labels
-from bench.judging.questions import scales_for
+from bench.judging.questions import pairs_of, scales_for
 from bench.judging.run import Judging, judge
+from bench.probing.items import Item
 from bench.records import Rubric, Scale
 from bench.understanding.served import Server
 from leaderboard.judges import check_judgements
@@ -210,6 +211,39 @@ def test_scales_are_asked_where_they_apply() -> None:
     assert asked_of == {
         "landscape": ["spirit", "brush"], "figure": ["spirit"], "": ["spirit", "brush"],
     }  # fmt: skip
+
+
+def outputs_of(**seeds: tuple[int, ...]) -> list[Item]:
+    """One prompt's outputs of models, each with the seeds that are told of it."""
+    told = {"prompt": "scene-0/chinese", "language": "en"}
+    return [
+        Item(Path(), "", {**told, "model": name, "seed": str(seed), "output": f"{name}{seed}"})
+        for name, of_model in seeds.items()
+        for seed in of_model
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "paired"),
+    [
+        ((0, 1, 2), (0, 1, 2), {(0, 0), (1, 1), (2, 2)}),
+        # an output that failed moves no other pair
+        ((0, 1, 2), (1, 2), {(1, 1), (2, 2)}),
+        ((0, 10, 9), (10,), {(10, 10)}),
+        # what was made elsewhere with other seeds is paired nevertheless
+        ((0, 1), (7, 9), {(0, 7), (1, 9)}),
+        ((0, 1, 2), (1, 5), {(1, 1), (0, 5)}),
+        ((0,), (), set()),
+    ],
+)
+def test_pairs_are_of_one_seed_where_there_is_one(
+    one: tuple[int, ...], other: tuple[int, ...], paired: set[tuple[int, int]]
+) -> None:
+    for outputs in (outputs_of(one=one, other=other), outputs_of(one=one, other=other)[::-1]):
+        found = list(pairs_of(outputs, None))
+        assert len(found) == len(paired)
+        assert {(int(a.row["seed"]), int(b.row["seed"])) for a, b in found} == paired
+        assert all((a.row["model"], b.row["model"]) == ("one", "other") for a, b in found)
 
 
 def test_the_command_line(
