@@ -218,7 +218,7 @@ def _alphas(
 ) -> list[Score]:
     if reason:
         return [replace(blank, metric="alpha", reason=reason)]
-    found = _alpha_and_variances(ratings, groups, blank.level)
+    found = alpha_and_variances(ratings, groups, blank.level)
     point, over_units, over_raters, without, note = found
     score = replace(blank, metric="alpha", value=point)
     if ratings.n_raters > 2:
@@ -236,7 +236,7 @@ def _alphas(
     return scores
 
 
-def _alpha_and_variances(
+def alpha_and_variances(
     ratings: Ratings, groups: Grouped | None, level: str
 ) -> tuple[float, float, float, Array, str]:
     """Return α, its variances over units and raters, α without each rater, and what to note.
