@@ -251,6 +251,8 @@ def _check_marks(marks: Any) -> list[Payload]:
                 raise RequestError(f"a mark's {name} must be a whole number from 0")
         if not mark["start"] < mark["end"] <= LONGEST_ANSWER:
             raise RequestError("a mark's end must come after its start")
+        if mark in checked:
+            raise RequestError("a passage is marked once as what it is")
         checked.append(mark)
     return checked
 
