@@ -16,6 +16,7 @@ from bench.records import NOT_APPLICABLE
 from raters.entry import CODE_HOURS, make_code
 from raters.passages import sections_of
 from raters.payloads import (
+    EVENT_ID,
     EVENTS_MOST,
     FLAGS_MOST,
     HUMANS,
@@ -294,7 +295,7 @@ def _respond_to_several(room: Room, rater: Row[Any], content: Any, ahead: int) -
                 acknowledged.append(asdict(stored))
             except RequestError as error:
                 status = 409 if isinstance(error, ConflictError) else 400
-                name = told if isinstance(told, str) else None
+                name = told if isinstance(told, str) and EVENT_ID.fullmatch(told) else None
                 refused.append({"event_id": name, "status": status, "error": str(error)})
         return acknowledged, refused, _position_after(connection, rater, ahead)
 
