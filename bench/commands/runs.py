@@ -338,7 +338,7 @@ def _probe(options: argparse.Namespace) -> int:
         )
     for fault in done.faults:
         print(fault, file=sys.stderr)
-    print("\n".join(told(Path(options.run), done)))
+    print("\n".join(told(options.run, done)))
     return 1 if done.faults else 0
 
 
