@@ -179,7 +179,8 @@ def both_ways(rows: pd.DataFrame) -> pd.DataFrame:
     shown first; `same` says whether both orders gave one verdict.
     """
     pairs = rows[(rows["kind"] == PAIR) & (rows["winner"] != "")].copy()
-    first = pairs["winner"].map({"first": 1.0, "second": 0.0, "tie": 0.5, "both_bad": 0.5})
+    points = {"first": 1.0, "second": 0.0, "tie": 0.5, "both_bad": 0.5}
+    first = pairs["winner"].map(points).astype(np.float64)  # of no pair at all too
     turned = (pairs["model"] > pairs["against"]).to_numpy()
     told = ["output", "model", "against_output", "against"]
     swapped = pairs[["against_output", "against", "output", "model"]].to_numpy()

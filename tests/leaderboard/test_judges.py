@@ -195,6 +195,23 @@ def test_what_was_not_read_is_counted_and_enters_nothing() -> None:
     assert (np.isnan(nothing.value), nothing.reason) == (True, "no reply could be read")
 
 
+def test_a_judge_of_which_no_pair_could_be_read_has_reasons_and_its_scales() -> None:
+    rng = np.random.default_rng(5)
+    table = judged(truth(rng), rng)
+    table.loc[table["kind"] == "pair", "winner"] = ""
+    scores = scored(table)
+    for metric in ("order_effect", "order_consistency"):
+        score = pick(scores, metric)
+        assert (np.isnan(score.value), score.n_items) == (True, 0)
+        assert score.reason == "no pair was read both ways round"
+    assert "judge_preference" not in {score.metric for score in scores}
+    assert pick(scores, "unread_share", criterion="pair").value == 1
+    assert pick(scores, "mean_score", model="fine").value > 3
+    # of nothing that could be read at all neither
+    table["value"] = np.nan
+    assert {score.metric for score in scored(table) if np.isfinite(score.value)} == {"unread_share"}
+
+
 def test_agreement_is_told_for_all_raters_and_for_each_group() -> None:
     rng = np.random.default_rng(6)
     outputs = truth(rng)
