@@ -1,14 +1,17 @@
 """The rooms under load: many raters over loopback, with real HTTP clients and real pictures.
 
 First ten raters work, then `--raters` at once; the ratio of their 95th percentiles from submit to
-acknowledged is what is looked at. Each rater has cookies and an outbox of their own: an answer that
-was not acknowledged is sent again, with its event's id, until it is. With `--kill N` the server is
-killed (SIGKILL) and started again N times meanwhile; with `--backups N` the database is copied N
-times, and every copy checked. Of a run with kills the percentile is told twice: of all answers, and
-of those that met a server at their first try, which leaves out waiting for its return. `--postgresql` starts a PostgreSQL of its own for the study. At the
-end every acknowledged answer must be in the database once, and nothing else. The server's memory is
-told as it was before, after each minute, at most and at the end. The last line is JSON; the
-exit status is 1 where something was lost or doubled.
+acknowledged is what is looked at. Each rater has cookies, connections and an outbox of their own and
+goes the way of the room's page (`rooms_page.py`): twenty steps and their pictures ahead, answers in
+one request with what waits, sent again with their ids until they are acknowledged.
+
+With `--kill N` the server is killed (SIGKILL) and started again N times meanwhile; with
+`--backups N` the database is copied N times, and every copy checked. Of a run with kills the
+percentile is told twice: of all answers, and of those under way while nothing had to be sent again,
+which leaves out waiting for the server's return. `--postgresql` starts a PostgreSQL of its own for
+the study. At the end every acknowledged answer must be in the database once, and nothing else. The
+server's memory is told as it was before, after each minute, at most and at the end. The last line is
+JSON; the exit status is 1 where something was lost or doubled.
 
     python benchmarks/rooms.py --minutes 10
     python benchmarks/rooms.py --minutes 6 --kill 50
@@ -30,13 +33,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -45,6 +45,7 @@ from sqlalchemy import insert, select
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.rooms_page import CONNECTIONS, Tally, rate  # noqa: E402
 from raters import tables as t  # noqa: E402
 from raters.database import back_up  # noqa: E402
 from raters.people import enrol  # noqa: E402
@@ -56,24 +57,6 @@ PICTURE_BYTES = 300_000
 OURS = {"sec-fetch-site": "same-origin"}
 NO_TLS = ssl.create_default_context()
 """Never used, over loopback; else every client would load the authorities' certificates anew."""
-
-
-@dataclass
-class Tally:
-    """What happened: acknowledged events, seconds from submit to acknowledged, and the rest.
-
-    `at_once` are the seconds of those answers that did not have to be sent again.
-    """
-
-    acknowledged: dict[str, int] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
-    at_once: list[float] = field(default_factory=list)
-    errors: Counter[str] = field(default_factory=Counter)
-    resent: int = 0
-    media: int = 0
-    going: bool = True
-    megabytes: list[float] = field(default_factory=list)
-    sent: set[str] = field(default_factory=set)
 
 
 def p95(seconds: list[float]) -> float:
@@ -149,67 +132,13 @@ def make_study(folder: Path, raters: int, database: str | None) -> tuple[Path, l
     return study, [f"/i/{token}" for token in tokens]
 
 
-def payload(state: dict[str, Any]) -> dict[str, Any]:
-    if state["phase"] == "attribution":
-        return {"manner": random.choice(["chinese", "western"]), "things": "other"}  # noqa: S311
-    return {"scales": {name: random.randint(1, 5) for name in state["scales"]}}  # noqa: S311
-
-
-async def rate(link: str, server: Server, think: float, tally: Tally) -> None:
-    """Be one rater: look, think, answer, and send again until it is acknowledged."""
+async def work(link: str, server: Server, think: float, tally: Tally) -> None:
+    """Be one rater, with cookies and connections of one's own."""
+    limits = httpx.Limits(max_connections=CONNECTIONS)
     async with httpx.AsyncClient(
-        base_url=server.address, timeout=30, headers=OURS, verify=NO_TLS
+        base_url=server.address, timeout=30, headers=OURS, verify=NO_TLS, limits=limits
     ) as client:
-        again = 0  # how often this rater has asked again
-
-        async def ask(method: str, path: str, **content: Any) -> httpx.Response:
-            """Ask until there is an answer; a server that is down is asked again."""
-            nonlocal again
-            while True:
-                try:
-                    answer = await client.request(method, path, **content)
-                except httpx.TransportError:
-                    again += 1
-                    await asyncio.sleep(0.3)
-                    continue
-                if answer.status_code >= 400:
-                    tally.errors[f"{answer.status_code} {method} {path.split('/')[1]}"] += 1
-                return answer
-
-        await asyncio.sleep(random.random() * think)  # noqa: S311
-        # as the page's form does, so that it may be sent again where the answer was lost
-        form = secrets.token_urlsafe(16)
-        await ask("POST", link, data={"consent": "yes", "form": form})
-        token = (await ask("GET", "/room/setup")).json()["token"]
-        state = (await ask("GET", "/room/state")).json()
-        while state.get("assignment") and tally.going:
-            for stimulus in state["stimuli"]:
-                await ask("GET", f"/media/{stimulus['id']}")
-                tally.media += 1
-            await asyncio.sleep(random.uniform(0.5, 1.5) * think)  # noqa: S311
-            event = str(uuid.uuid4())
-            content = {
-                "assignment": state["assignment"],
-                "event_id": event,
-                "phase": state["phase"],
-                "payload": payload(state),
-                "language": "zh",
-                "client_time": "2026-01-01T00:00:00Z",
-            }
-            tally.sent.add(event)
-            began, before = time.perf_counter(), again
-            answer = await ask(
-                "POST", "/room/respond", json=content, headers={"x-room-token": token}
-            )
-            tally.seconds.append(time.perf_counter() - began)
-            if again == before:
-                tally.at_once.append(tally.seconds[-1])
-            if answer.status_code != 200:
-                return
-            told = answer.json()
-            tally.acknowledged[event] = told["acknowledged"]["number"]
-            state = told["state"]
-        tally.resent += again
+        await rate(link, client, think, tally)
 
 
 async def phase(
@@ -220,7 +149,7 @@ async def phase(
     They go on until the time is up and all the trouble was made.
     """
     tally = Tally()
-    working = [asyncio.create_task(rate(link, server, options.think, tally)) for link in links]
+    working = [asyncio.create_task(work(link, server, options.think, tally)) for link in links]
     working.append(asyncio.create_task(weigh(server, tally)))
     during = [asyncio.sleep(seconds)]
     if trouble:
@@ -329,6 +258,7 @@ def main() -> int:
         "database": "PostgreSQL" if options.postgresql else "SQLite",
         "seconds": round(wall),
         "answers": len(many.seconds),
+        "requests": many.requests,
         "answers_per_second": round(len(many.seconds) / wall, 1),
         "pictures": many.media,
         "p95_10_ms": p95(few.seconds),

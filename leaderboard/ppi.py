@@ -5,11 +5,13 @@ Angelopoulos, Duchi and Zrnic (2023), "PPI++: efficient prediction-powered infer
 probe's probability of it, over labelled outputs and the rest. λ is the one with the least variance;
 for independent outputs that is Cov(Y, f) / [(1 + n/N) Var f]. Outputs of one scene are not
 independent, so variances are those of sums over scenes, and λ is found from them. Raters are drawn
-too: their part of the variance is a jackknife over raters, added (as for α).
+too: their part of the variance is a jackknife over raters, added (as for α). Intervals are Wilson's
+with that variance and Student's t.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +26,7 @@ from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERE
 from leaderboard.probes import STYLE
 from leaderboard.resampling import LEAST_RATERS
 from leaderboard.selection import confirmatory, distinct, first_time, is_simulated, say_simulated
+from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.shares import find_home, find_traditions
 from leaderboard.tables import ASPECTS
 
@@ -33,6 +36,7 @@ Scene = tuple[str, str]
 
 FROM_BOTH = "combined"
 PROBE_ONLY = "probe only: no output of it was judged"
+TOO_FEW_SCENES = "no interval: fewer than four scenes"
 LEAST_SCENES = 4
 """One mean and one λ are fitted; two degrees of freedom are the least that an interval wants."""
 LEAST_LEFT = 0.05
@@ -227,45 +231,67 @@ def _leaks(
     home, other = pair
     method = (
         f"PPI++, λ {estimate.weight:.2f}, {at.n_values} of {at.n_items} outputs judged; variance over "
-        f"{estimate.scenes} scenes{over_raters(at.n_raters)}"
+        f"{estimate.scenes} scenes{over_raters(at.n_raters)}, Wilson's interval"
     )
-    raw = replace(at, metric="raw_leak", method=method)
-    found = (estimate.variance, estimate.scenes, (raters, at.n_raters))
-    yield with_normal(raw, estimate.value, *found)
+    raw = replace(at, metric="raw_leak", value=estimate.value, method=method)
+    share = estimate.value, estimate.variance + raters
+    parts = (estimate.variance, estimate.scenes, (raters, at.n_raters))
+    reach = _reach(raw, *parts)
+    if reach is None:
+        raw = replace(raw, reason=TOO_FEW_SCENES)
+    else:
+        low, high = share_interval(*share, reach)
+        raw = replace(raw, low=low, high=high)
+    yield raw
     right = _reference_share(rows, other, other)
     wrong = _reference_share(rows, home, other)
-    excess = replace(raw, metric="excess_leak")
+    excess = replace(at, metric="excess_leak", method=method)
     if right is None or wrong is None:
         yield replace(excess, reason=NO_REFERENCES)
     elif right[0] - wrong[0] < LEAST_DISCRIMINATION:
         yield replace(excess, reason=CANNOT_TELL_APART)
     else:
-        excess = replace(excess, method=f"{method}; references by raters alone")
-        value = estimate.value - wrong[0]
-        yield with_normal(excess, value, *found, wrong[1:])
+        excess = replace(
+            excess,
+            value=estimate.value - wrong[0],
+            method=f"{method}; references by raters alone",
+        )
+        reach = _reach(excess, *parts, wrong[1:])
+        if reach is None:
+            yield replace(excess, reason=TOO_FEW_SCENES)
+        else:
+            low, high = difference_interval(share, wrong[:2], reach)
+            yield replace(excess, low=low, high=high)
 
 
-def with_normal(
-    score: Score, value: float, of_scenes: float, scenes: int, *others: tuple[float, int]
-) -> Score:
-    """Add value and t interval; of fewer than `LEAST_SCENES` the value alone.
+def _reach(score: Score, of_scenes: float, scenes: int, *others: tuple[float, int]) -> float | None:
+    """Return how many standard errors an interval reaches, by Student's t; None of too few scenes.
 
     Args:
         score: carries the confidence.
-        value: the estimate.
-        of_scenes: its variance over scenes.
+        of_scenes: the variance over scenes.
         scenes: how many; a mean and λ were fitted to them.
         others: further parts of the variance and how many units each rests on, at least two. The
             degrees of freedom are Satterthwaite's.
     """
     if scenes < LEAST_SCENES:
-        return replace(score, value=value, reason="no interval: fewer than four scenes")
+        return None
     parts = [(of_scenes, scenes - 2), *((part, units - 1) for part, units in others if part > 0)]
     variance = sum(part for part, _ in parts)
     uncertain = sum(part**2 / freedom for part, freedom in parts)
     freedom = variance**2 / uncertain if uncertain > 0 else scenes - 2
-    reach = float(t.ppf(0.5 + score.confidence / 2, freedom)) * float(np.sqrt(variance))
-    return replace(score, value=value, low=value - reach, high=value + reach)
+    return float(t.ppf(0.5 + score.confidence / 2, freedom))
+
+
+def with_normal(
+    score: Score, value: float, of_scenes: float, scenes: int, *others: tuple[float, int]
+) -> Score:
+    """Add value and t interval, see `_reach`; of fewer than `LEAST_SCENES` the value alone."""
+    reach = _reach(score, of_scenes, scenes, *others)
+    if reach is None:
+        return replace(score, value=value, reason=TOO_FEW_SCENES)
+    arm = reach * math.sqrt(of_scenes + sum(part for part, _ in others))
+    return replace(score, value=value, low=value - arm, high=value + arm)
 
 
 def over_raters(raters: int) -> str:

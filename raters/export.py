@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, Row, func, select
 from bench.records import NOT_APPLICABLE, SIMULATED
 from raters import tables as t
 from raters.folder import open_study
+from raters.passages import sections_of
 from raters.payloads import ASPECTS, ATTRIBUTION, DETECTION, MARKS, PAIR, SCALES, SIDES
 from raters.stimuli import FOLDER
 from raters.tasks import SINGLES
@@ -154,8 +154,8 @@ def _passages(
         for mark in own:
             place = {name: mark[name] for name in ("section", "start", "end", "kind")}
             yield "marks", {**about, **place}
-        text = json.loads((study / FOLDER / f"{item}.json").read_text("utf-8"))
-        lengths = [len(section["text"]) for section in text]
+        sections = sections_of(study / FOLDER / f"{item}.json")
+        lengths = [len(section["text"]) for section in sections]
         counts = {kind: sum(mark["kind"] == kind for mark in own) for kind in MARKS}
         counts |= {
             f"{kind}_characters": marked_characters(

@@ -52,8 +52,10 @@ LONGEST_CLIP = 3600.0
 SHOWN = ("milliseconds", "width", "height", "plays")
 """What a page may say of how a step was looked at."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_OPAQUE = re.compile(r"[0-9a-f]{8,32}")
+EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OPAQUE = re.compile(r"[0-9a-f]{8,32}")
+"""An assignment's or a stimulus's id."""
+
 # any at all, up to the six figures that a browser gives a year: no answer is refused for its clock
 _TIME = re.compile(
     r"(\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
@@ -96,9 +98,9 @@ def read_answer(content: Any, protocol: Protocol) -> Answer:
     for name in keys - {"payload"}:
         if not isinstance(fields[name], str):
             raise RequestError(f"an answer's {name} must be text")
-    if not _OPAQUE.fullmatch(fields["assignment"]):
+    if not OPAQUE.fullmatch(fields["assignment"]):
         raise RequestError("there is no such assignment")
-    if not _UUID.fullmatch(fields["event_id"]):
+    if not EVENT_ID.fullmatch(fields["event_id"]):
         raise RequestError("an answer's event_id must be a UUID in lower case")
     if fields["phase"] not in get_args(Phase):
         raise RequestError(f"an answer's phase must be one of {', '.join(get_args(Phase))}")
@@ -251,6 +253,8 @@ def _check_marks(marks: Any) -> list[Payload]:
                 raise RequestError(f"a mark's {name} must be a whole number from 0")
         if not mark["start"] < mark["end"] <= LONGEST_ANSWER:
             raise RequestError("a mark's end must come after its start")
+        if mark in checked:
+            raise RequestError("a passage is marked once as what it is")
         checked.append(mark)
     return checked
 

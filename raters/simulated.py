@@ -140,7 +140,7 @@ def _do_all(
             client_time=now(),
             shown={"plays": 1},
         )
-        respond(connection, rater, [answer], protocol)
+        respond(connection, rater, [answer], protocol, reader.study if reader else None)
         given += 1
     return given
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from bench.rubrics import ScaleFile
+from raters.passages import sections_of
 from raters.payloads import MARKS, SIDES
 from raters.protocol import Protocol
 from raters.stimuli import FOLDER
@@ -70,7 +70,7 @@ class Reader:
     def __call__(self, picture: str, file: str) -> tuple[Reading, list[dict[str, Any]]]:
         """Return what is seen in an analysis, and its sections."""
         if file not in self.seen:
-            sections = json.loads((self.study / file).read_text(encoding="utf-8"))
+            sections = sections_of(self.study / file)
             with Image.open(self.study / FOLDER / f"{picture}.webp") as image:
                 self.seen[file] = (self.read(image.convert("RGB"), sections), sections)
         return self.seen[file]
@@ -125,5 +125,6 @@ def _marks(
         there = [match.span() for match in _SENTENCE.finditer(sections[section]["text"])]
         if there:
             start, end = there[int(rng.integers(len(there)))]
-            found.append({"section": section, "start": start, "end": end, "kind": MARKS[0]})
+            doubted = {"section": section, "start": start, "end": end, "kind": MARKS[0]}
+            found += [doubted] if doubted not in found else []
     return found

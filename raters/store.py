@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select
@@ -15,7 +16,16 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select
 from bench.errors import ConflictError, RequestError
 from bench.reading import canonical_hash
 from raters import tables as t
-from raters.payloads import ATTRIBUTION, PAIR, SCALES, Answer, refuse_incomplete, refuse_unplayed
+from raters.passages import refuse_beyond
+from raters.payloads import (
+    ATTRIBUTION,
+    PAIR,
+    SCALES,
+    SIDES,
+    Answer,
+    refuse_incomplete,
+    refuse_unplayed,
+)
 from raters.people import refuse_closed, taking_part
 from raters.position import phases_of, progress_of, stimuli_of
 from raters.protocol import Protocol
@@ -36,19 +46,31 @@ class Acknowledgement:
 
 
 def respond(
-    connection: Connection, rater: str, answers: Iterable[Answer], protocol: Protocol
+    connection: Connection,
+    rater: str,
+    answers: Iterable[Answer],
+    protocol: Protocol,
+    study: Path | None = None,
 ) -> list[Acknowledgement]:
     """Store answers, all or none; tell them acknowledged only after the transaction's commit.
 
     An event that is stored already gets its first acknowledgement again.
 
+    Args:
+        connection: within a transaction that writes.
+        rater: the pseudonym.
+        answers: checked by themselves.
+        protocol: what is asked.
+        study: the folder in which the analyses lie that marks are held against.
+
     Raises:
-        RequestError: an assignment that is not this rater's, or a phase it does not have.
+        RequestError: an assignment that is not this rater's, a phase it does not have, or a mark
+            beyond its text.
         ConflictError: the phase is closed or too far ahead; the event's id came before with
             another payload; the rater has withdrawn; the study is closed.
     """
     row = taking_part(connection, rater)
-    return [_respond(connection, row, answer, protocol) for answer in answers]
+    return [_respond(connection, row, answer, protocol, study) for answer in answers]
 
 
 def owns(connection: Connection, rater: Row[Any], stimulus: str) -> str | None:
@@ -64,7 +86,11 @@ def owns(connection: Connection, rater: Row[Any], stimulus: str) -> str | None:
 
 
 def _respond(
-    connection: Connection, rater: Row[Any], answer: Answer, protocol: Protocol
+    connection: Connection,
+    rater: Row[Any],
+    answer: Answer,
+    protocol: Protocol,
+    study: Path | None,
 ) -> Acknowledgement:
     a, e = t.assignment.c, t.response_event.c
     asked = connection.execute(
@@ -87,6 +113,12 @@ def _respond(
         refuse_incomplete(answer.payload, pictures[asked.first].scales)
     clip = pictures[asked.first].seconds is not None
     refuse_unplayed(answer, answer.payload.get("flags", []), clip=clip)
+    if answer.payload.get("marks"):
+        if study is None:
+            raise TypeError("marks are held against the analyses in a study's folder: give it")
+        shown = (pictures[asked.first].file, pictures[asked.second].file)
+        files = {side: study / file for side, file in zip(SIDES, shown, strict=True)}
+        refuse_beyond(answer.payload["marks"], files)
     received_at = now()
     number = connection.execute(
         insert(t.response_event)

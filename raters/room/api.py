@@ -4,8 +4,6 @@
 
 import json
 from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -16,7 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from bench.errors import ConflictError, RequestError
 from bench.records import NOT_APPLICABLE
 from raters.entry import CODE_HOURS, make_code
+from raters.passages import sections_of
 from raters.payloads import (
+    EVENT_ID,
     EVENTS_MOST,
     FLAGS_MOST,
     HUMANS,
@@ -199,13 +199,6 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-@lru_cache(maxsize=512)
-def _analysis(file: Path) -> list[dict[str, Any]]:
-    """Return an analysis: questions by language, each with its answer as plain text."""
-    content: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return content
-
-
 def _step(step: Step, room: Room) -> dict[str, Any]:
     """Return what a page may know of a step: of its kind, training alone."""
     kind, expects = step.assignment.kind, step.expects
@@ -236,7 +229,7 @@ def _step(step: Step, room: Room) -> dict[str, Any]:
             }
             for one in step.stimuli
         ],
-        "analyses": [_analysis(room.study / one.file) for one in step.stimuli]
+        "analyses": [sections_of(room.study / one.file) for one in step.stimuli]
         if step.picture
         else [],
         "caption": None if step.picture else step.caption,
@@ -263,7 +256,7 @@ def _respond(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str,
     answer = read_answer(content, room.protocol)
 
     def write(connection: Connection) -> tuple[Acknowledgement, Position | None]:
-        (stored,) = respond(connection, rater.id, [answer], room.protocol)
+        (stored,) = respond(connection, rater.id, [answer], room.protocol, room.study)
         if rater.room_language != answer.language:
             speak(connection, rater.id, answer.language, room.protocol)
         return stored, _position_after(connection, rater, ahead)
@@ -296,13 +289,13 @@ def _respond_to_several(room: Room, rater: Row[Any], content: Any, ahead: int) -
             try:
                 answer = read_answer(event, room.protocol)
                 with connection.begin_nested():
-                    (stored,) = respond(connection, rater.id, [answer], room.protocol)
+                    (stored,) = respond(connection, rater.id, [answer], room.protocol, room.study)
                     if rater.room_language != answer.language:
                         speak(connection, rater.id, answer.language, room.protocol)
                 acknowledged.append(asdict(stored))
             except RequestError as error:
                 status = 409 if isinstance(error, ConflictError) else 400
-                name = told if isinstance(told, str) else None
+                name = told if isinstance(told, str) and EVENT_ID.fullmatch(told) else None
                 refused.append({"event_id": name, "status": status, "error": str(error)})
         return acknowledged, refused, _position_after(connection, rater, ahead)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import t
+from scipy.stats import binomtest, norm, t
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, Score
@@ -13,6 +13,7 @@ from leaderboard.compare import is_loss, is_undecided
 from leaderboard.gate import _leak, gate, half_width
 from leaderboard.ppi import combine, ppi, with_normal
 from leaderboard.probes import check_probes, diversity_scores, probe_scores
+from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.tables import check_attributions
 
 TRADITIONS = ["chinese", "japanese", "western"]
@@ -208,6 +209,23 @@ def test_combined_intervals_hold_the_truth_and_are_narrower_than_the_judged_alon
     assert np.mean(widths) < 0.9 * np.mean(alone)
 
 
+def test_a_shares_interval_is_wilsons_where_outputs_are_independent() -> None:
+    for hits, n in ((1, 30), (9, 30), (28, 30)):
+        share = hits / n
+        wanted = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+        found = share_interval(share, share * (1 - share) / n, float(norm.ppf(0.975)))
+        assert found == pytest.approx((wanted.low, wanted.high))
+    assert share_interval(-0.02, 0.0001, 2.0) == pytest.approx((-0.04, 0.0))
+    assert share_interval(0.3, 0.0, 2.0) == (0.3, 0.3)
+
+
+def test_the_interval_of_a_difference_is_newcombes() -> None:
+    # his table II, contrast (a): 56/70 − 48/80
+    first, second = (56 / 70, 56 / 70 * 14 / 70 / 70), (48 / 80, 48 / 80 * 32 / 80 / 80)
+    low, high = difference_interval(first, second, float(norm.ppf(0.975)))
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
 def test_the_rectifier_tells_whether_the_probe_sees_models_with_different_eyes() -> None:
     rng = np.random.default_rng(5)
     frame = table(rng, {"a": [0.7, 0.3, 0.0], "b": [0.7, 0.3, 0.0]}, scenes=40)
@@ -362,7 +380,7 @@ def test_the_freedom_of_few_raters_counts_and_two_are_heard_for_themselves() -> 
     for raters, says in ((2, "; for these raters alone"), (3, " and by jackknife over raters")):
         ratings = judged(np.random.default_rng(2), frame, 0.5, raters=raters)
         scores = combine(ratings, check_probes(frame, "t"))
-        assert pick(scores, "raw_leak", "a", "japanese").method.endswith(f"scenes{says}")
+        assert f"scenes{says}, Wilson" in pick(scores, "raw_leak", "a", "japanese").method
 
 
 def test_three_raters_who_differ_hold_the_truth() -> None:

@@ -67,7 +67,7 @@ def judge_all(study: Path, raters: int) -> int:
                 payload = check_payload(here.phase, said, protocol)
                 event = str(uuid.UUID(int=given + 1, version=4))
                 answer = Answer(here.assignment.id, event, "pair", payload, "zh", t.now())
-                respond(connection, rater, [answer], protocol)
+                respond(connection, rater, [answer], protocol, study)
                 given += 1
     return given
 
@@ -206,6 +206,53 @@ def test_votes_scales_and_marks_become_scores(tmp_path: Path) -> None:
 def test_what_may_not_be_said_is_refused(study: Path, payload: dict[str, Any], says: str) -> None:
     with open_study(study) as (protocol, _), pytest.raises(RequestError, match=says):
         check_payload("pair", payload, protocol)
+
+
+def marks_of(*places: tuple[str, int, int, int, str]) -> list[dict[str, Any]]:
+    names = ("side", "section", "start", "end", "kind")
+    return [dict(zip(names, place, strict=True)) for place in places]
+
+
+def test_a_mark_lies_within_a_text_that_is_there(tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    for file in (study / "stimuli").glob("*.json"):
+        sections = json.loads(file.read_text("utf-8"))
+        sections[0]["text"] = "𠮷野有雪。"  # five characters, six of JavaScript's
+        file.write_text(json.dumps(sections), encoding="utf-8")
+    (link,) = invite(study, 1, base_url="")
+    with TestClient(create_app(study), headers={"sec-fetch-site": "same-origin"}) as client:
+        client.post(link, data={"consent": "yes"})
+        client.headers["x-room-token"] = client.get("/room/setup").json()["token"]
+        here = client.get("/room/state").json()
+        event = {
+            "assignment": here["assignment"],
+            "event_id": str(uuid.uuid4()),
+            "phase": "pair",
+            "language": "zh",
+            "client_time": t.now(),
+        }
+
+        def sent(marks: list[dict[str, Any]]) -> Any:
+            return client.post("/room/respond", json={**event, "payload": reading(marks=marks)})
+
+        nowhere = "a mark's section must be one that its analysis has"
+        beyond = "a mark must end within its section's text"
+        for place, says in (
+            (("left", 1, 0, 2, "wrong"), nowhere),
+            (("right", 10**30, 0, 2, "wrong"), nowhere),
+            (("left", 0, 0, 6, "wrong"), beyond),
+            (("right", 0, 5, 6, "invented"), beyond),
+        ):
+            answer = sent(marks_of(place))
+            assert (answer.status_code, answer.json()["error"]) == (400, says)
+        twice = sent(marks_of(("left", 0, 0, 2, "wrong"), ("left", 0, 0, 2, "wrong")))
+        assert twice.status_code == 400
+        assert twice.json()["error"] == "a passage is marked once as what it is"
+        whole = ("left", 0, 0, 5, "wrong")
+        # wrong and invented may both be said of a passage
+        answer = sent(marks_of(whole, ("left", 0, 0, 5, "invented"), ("right", 0, 4, 5, "wrong")))
+        assert answer.status_code == 200
+    assert tables(study)["marks"]["end"].tolist() == [5, 5, 5]
 
 
 def test_a_study_that_cannot_be_is_refused(tmp_path: Path) -> None:

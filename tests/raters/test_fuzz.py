@@ -30,7 +30,7 @@ OURS = {"sec-fetch-site": "same-origin"}
 TEXTS = (
     "", "zh", "en", "null", "\x00", "\ud83d\ude00", "=1+1", "<script>", "../../etc/passwd", "%00",
     "%2e%2e%2f", "a" * 5000, "r001", "attribution", "scales", "pair", "chinese", "'; DROP TABLE x;",
-    "-1", "1e999", "０１２", "\u202e", "\r\nSet-Cookie: x=1",
+    "-1", "1e999", "０１２", "\u202e", "\r\nSet-Cookie: x=1", "\ud800",
 )  # fmt: skip
 NUMBERS = (0, -1, 1, 3, 5, 6, 2**31, 2**63, 2**70, 1.5, 1e308, True, None)
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
@@ -125,6 +125,12 @@ class Nonsense:
 
 
 @pytest.fixture
+def study(study_on_both: Path) -> Path:
+    """Nonsense meets SQLite and PostgreSQL."""
+    return study_on_both
+
+
+@pytest.fixture
 def room(study: Path) -> Iterator[tuple[TestClient, dict[str, Any], str, str]]:
     (link,) = invite(study, 1, base_url="")
     with TestClient(create_app(study)) as client:
@@ -172,6 +178,39 @@ def test_nonsense_gets_a_plain_sentence_and_stores_nothing(
     assert refused > REQUESTS / 10
     assert responses(study) == 0
     assert client.get("/room/state").json()["assignment"] == state["assignment"]
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\x00", "x" * 40_000, 7, None, ["a"]])
+def test_an_events_name_that_is_none_takes_no_other_event_down(
+    room: tuple[TestClient, dict[str, Any], str, str], study: Path, name: Any
+) -> None:
+    client, state, token, _ = room
+    good = {
+        "assignment": state["assignment"],
+        "event_id": str(uuid.uuid4()),
+        "phase": state["phase"],
+        "payload": {"manner": "chinese", "things": "other"},
+        "language": "zh",
+        "client_time": "2026-01-01T00:00:00Z",
+    }
+    answer = client.post(
+        "/room/respond",
+        content=json.dumps({"events": [good, {**good, "event_id": name}]}),
+        headers={**OURS, "x-room-token": token},
+    )
+    assert answer.status_code == 200
+    assert [one["event_id"] for one in answer.json()["acknowledged"]] == [good["event_id"]]
+    (refused,) = answer.json()["refused"]
+    assert (refused["event_id"], refused["status"]) == (None, 400)
+    assert responses(study) == 1
+
+
+@pytest.mark.parametrize("name", ["%00", "%ed%a0%80", "x", "0" * 33, "A" * 16, "%EF%BC%90" * 16])
+def test_what_can_name_no_picture_is_not_found(
+    room: tuple[TestClient, dict[str, Any], str, str], name: str
+) -> None:
+    answer = room[0].get(f"/media/{name}")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no such picture"})
 
 
 def test_two_clicks_and_two_tabs_at_once_store_one_answer(
