@@ -42,6 +42,14 @@ SMALL = {
     "5 × 20, four seeds, SD .2": Design(5, 20, 0.4, seeds=4, seed_spread=0.2),
     "5 × 20, four seeds, SD .5": Design(5, 20, 0.4, seeds=4, seed_spread=0.5),
 }
+SHARED = {
+    f"20 × 24, rater × scene SD {spread:g}, model × scene SD {own:g}": Design(
+        20, 24, 0.4, rater_scene=spread, model_scene=own
+    )
+    for own in (0.1, 0.5)
+    for spread in (0.0, 0.7, 1.0)
+}
+"""What a rater finds in a scene, whichever model painted it."""
 OF_EQUAL = [name for name in SMALL if "seeds" not in name]
 """For seeds that are always the same ones the models are not equal."""
 RESAMPLES, SIZE = 300, 400
@@ -52,6 +60,7 @@ def main() -> None:
     start = time.perf_counter()
     wanted = [measure for measure in MEASURES if measure.__name__ in sys.argv[2:]] or MEASURES
     jobs = [(name, SMALL[name], of_equal) for name in OF_EQUAL]
+    jobs += [(name, design, of_equal) for name, design in SHARED.items()]
     jobs += [(name, design, of_means) for name, design in SMALL.items()]
     for of in (of_means, of_votes, of_alpha):
         jobs += [(_name(design), design, of) for design in USUAL]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -17,8 +18,9 @@ NEVER = "never applicable"
 def applicability(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -> Iterator[Score]:
     """Yield `not_applicable_share` per criterion that was ever answered so, by model.
 
-    Where a model, or a whole criterion, was never answered otherwise, its mean, rank or α is
-    refused with the reason "never applicable": nobody drops out of a table unseen.
+    Where a whole criterion was never answered otherwise its α is refused with the reason "never
+    applicable", and so are a model's mean and rank (`never_scored`): nobody drops out of a table
+    unseen.
 
     Args:
         ratings: a checked table of ratings, as it was read; hidden repeats are left out.
@@ -48,10 +50,21 @@ def applicability(ratings: pd.DataFrame, confidence: float, by: Sequence[str]) -
                 share = float(lacks[found.index].mean())
                 said = "share of answers; no interval"
                 yield replace(at, metric="not_applicable_share", value=share, method=said)
-                if share == 1:
-                    yield replace(at, metric=MEAN_SCORE, reason=NEVER)
-                if share == 1 and model != REFERENCE:
-                    yield replace(at, metric="rank", group=MEAN_SCORE, reason=NEVER)
+
+
+def never_scored(shares: Sequence[Score]) -> Iterator[Score]:
+    """Yield the mean and rank of each model never answered otherwise, refused with the reason.
+
+    Args:
+        shares: of `applicability`.
+    """
+    for share in shares:
+        if share.metric != "not_applicable_share" or share.value < 1:
+            continue
+        refused = replace(share, value=math.nan, method="", reason=NEVER)
+        yield replace(refused, metric=MEAN_SCORE)
+        if share.model != REFERENCE:
+            yield replace(refused, metric="rank", group=MEAN_SCORE)
 
 
 def say_left_out(scores: Sequence[Score], shares: Sequence[Score]) -> list[Score]:

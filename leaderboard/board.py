@@ -46,17 +46,15 @@ class Board:
     labels: Sequence[str]
     """Of attributions: home, the others, declared ones, `other`, `cannot_tell`."""
     simulated: bool
+    of_answers: bool
+    """Whether raters read what models say of works, and looked at no pictures by models; a slice is
+    of what the whole study is."""
     slice: str = ""
 
     def find(self, metric: str, **columns: str) -> Score | None:
         """Return the score with this metric and these columns; the others are empty."""
         names = ("criterion", "model", "against", "group")
         return self.index.get((metric, *(columns.get(name, "") for name in names)))
-
-    @property
-    def of_answers(self) -> bool:
-        """Whether raters read what models say of works, and looked at no pictures by models."""
-        return any(score.metric == "marked_per_1000" for score in self.scores)
 
     def all_of(self, metric: str) -> list[Score]:
         """Return the scores of one metric in the order of the table."""
@@ -89,15 +87,24 @@ def boards(scores: Sequence[Score], order: Sequence[str] = (), slice_: str = "")
         and (score.slice == slice_ or score.metric == WEIGHT)
     ]
     judged = {score.study for score in chosen if score.source != FROM_RUN}
+    answers = {score.study for score in scores if score.metric == "marked_per_1000"}
     # of a run that probes alone looked at there is nothing to say of raters
     probed = {score.study for score in scores if score.source in {"probe", "judge"}} - judged
     return [
-        _board(study, [score for score in chosen if score.study == study], order, slice_)
+        _board(
+            study,
+            [score for score in chosen if score.study == study],
+            order,
+            slice_,
+            of_answers=study in answers,
+        )
         for study in sorted({score.study for score in chosen if score.metric != WEIGHT} - probed)
     ]
 
 
-def _board(study: str, scores: Sequence[Score], order: Sequence[str], slice_: str) -> Board:
+def _board(
+    study: str, scores: Sequence[Score], order: Sequence[str], slice_: str, *, of_answers: bool
+) -> Board:
     found = _unique(s.criterion for s in scores if s.metric == "mean_score")
     criteria = [*(c for c in order if c in found), *(c for c in found if c not in order)]
     leaks = [s for s in scores if s.metric == "raw_leak"]
@@ -127,6 +134,7 @@ def _board(study: str, scores: Sequence[Score], order: Sequence[str], slice_: st
         others=others,
         labels=[home, *others, *declared, OTHER, CANNOT_TELL],
         simulated=any(SIMULATED_RATERS in score.method for score in scores),
+        of_answers=of_answers,
         slice=slice_,
     )
     return replace(board, models=_ordered(board))

@@ -127,5 +127,5 @@ def draw(gathered: Gathered, rng: np.random.Generator, resamples: int) -> Weight
 
 
 def facets(gathered: Gathered) -> str:
-    """Say what is drawn: "scenes, seeds, raters"."""
+    """Say what is drawn; see `resampling.facets`."""
     return resampling.facets(int(gathered.seed.max(initial=-1)) + 1, len(gathered.raters))

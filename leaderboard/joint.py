@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.linalg import null_space
 from scipy.optimize import minimize_scalar
 from scipy.stats import f
@@ -23,9 +24,9 @@ from leaderboard.contrasts import NOTHING_VARIES, Contrasts, simultaneous_interv
 from leaderboard.gathering import Gathered, Weights, gather
 from leaderboard.quality import Means, means_of
 from leaderboard.ranking import BOTH_BAD, Fitted, fit_votes
-from leaderboard.resampling import Array, draw_raters, draw_weights, with_interval
+from leaderboard.resampling import SCALED, Array, draw_raters, draw_weights, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
-from leaderboard.variance import expansion
+from leaderboard.variance import Influences, Matrix, expansion
 from leaderboard.votes import Draws, Votes, votes_of
 from leaderboard.weighting import weights_among
 
@@ -238,7 +239,8 @@ def _spread(
         weight * part.raters[own, 0] * np.sqrt(1 - part.share[own]) for weight, part in parts
     )
     noise = np.zeros((2 * n, 2 * n))
-    noise[:n, :n] = np.diag(sum(w**2 * part.judgements[own, 0] for w, part in parts))
+    of_both = sum(weight * _judged(part, own) for weight, part in parts)
+    noise[:n, :n] = (of_both @ of_both.T).toarray()
     noise[n:, n:] = moved.noise[np.ix_(theirs, theirs)]
     contrast = np.kron(np.eye(2), null_space(np.ones((1, n))).T)
     by_scene = contrast @ _stacked(
@@ -260,6 +262,15 @@ def _spread(
         for part, units in ((of_scenes, n_scenes), (of_raters, n_raters))
     ]
     return Spread(covariance, len(covariance) ** 2 / sum(uncertain))
+
+
+def _judged(found: Influences, cells: Sequence[int]) -> Matrix:
+    """Return what each rater says of each scene moves, as raters' moves are, (cells, pairs)."""
+    moved = sparse.csr_array(found.judgements[cells])
+    row = np.repeat(np.arange(len(cells)), np.diff(moved.indptr))
+    share = found.share[cells][row, moved.indices % found.share.shape[1]]
+    moved.data *= np.sqrt(1 - share)
+    return moved
 
 
 def _stacked(mine: Array, theirs: Array, names: Sequence[str], others: Sequence[str]) -> Array:
@@ -331,6 +342,7 @@ def _moved(of: Array, both: Array, spread: Spread) -> Contrasts:
 
 def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) -> Iterator[Score]:
     method = f"{METHOD}; percentile bootstrap ({resamples}) over scenes and raters, seeds not drawn"
+    method += f"; {SCALED}"
     blank = replace(blank, method=method)
     low, high = simultaneous_intervals(fusion.gaps, confidence=blank.confidence)
     for place, model in enumerate(readings.models):

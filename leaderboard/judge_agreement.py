@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from bench.records import NOT_APPLICABLE, REFERENCE, Score
 from leaderboard.judges import FROM_JUDGE, drawn_over_scenes, how_judged, of_outputs
-from leaderboard.ppi import OF_OUTPUT, scene_of
+from leaderboard.ppi import OF_OUTPUT, in_suites
 from leaderboard.resampling import TOO_FEW, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, say_simulated
 
@@ -71,6 +71,7 @@ def _agreements(
         own = ratings[ratings["criterion"] == criterion]
         if own.empty:
             continue
+        own = in_suites(own, means)
         panel = own.groupby(OF_OUTPUT)["value"].mean().reset_index()
         mine = means[means["criterion"] == criterion]
         both = panel.merge(mine, on=OF_OUTPUT, suffixes=("_raters", "_judge"))
@@ -91,7 +92,7 @@ def _correlation(
 ) -> Score:
     if len(both) < 3 or both[["value_judge", "value_raters"]].nunique().min() < 2:
         return replace(score, reason="no variation")
-    scene = both["prompt"].map(scene_of)
+    scene = both["suite"] + "\n" + both["prompt"].str.partition("/")[0]
     rows_of = [np.flatnonzero(scene == one) for one in sorted(set(scene))]
     if len(rows_of) < 2:
         return replace(score, value=_spearman(both), reason=TOO_FEW)

@@ -19,8 +19,10 @@ from leaderboard.ppi import (
     FROM_BOTH,
     OF_OUTPUT,
     estimate_of,
+    in_suites,
+    over_raters,
     rectifiers,
-    scene_of,
+    scenes_of,
     with_normal,
 )
 from leaderboard.selection import distinct, first_time, is_simulated, say_simulated
@@ -73,11 +75,11 @@ def _of_judge(rows: pd.DataFrame, means: pd.DataFrame, how: str, blank: Score) -
             asked["value"].to_numpy(dtype=np.float64),
             index=pd.MultiIndex.from_frame(asked[OF_OUTPUT]),
         )
+        rated = in_suites(rated, asked)
         rated = rated[pd.MultiIndex.from_frame(rated[OF_OUTPUT]).isin(seen.index)]
         if rated.empty:
             continue
-        prompts = sorted(set(seen.index.get_level_values("prompt").map(scene_of)))
-        scenes = {name: code for code, name in enumerate(prompts)}
+        scenes = scenes_of(seen.index)
         estimates = {}
         for model in distinct(asked["model"]):
             by_model = seen[seen.index.get_level_values("model") == model]
@@ -95,8 +97,9 @@ def _of_judge(rows: pd.DataFrame, means: pd.DataFrame, how: str, blank: Score) -
             estimates[model] = (estimate, labelled)
             method = (
                 f"PPI++, λ {estimate.weight:.2f}, {labelled} of {len(by_model)} outputs rated; variance "
-                f"over {estimate.scenes} scenes and by jackknife over raters; severity not removed; {how}"
+                f"over {estimate.scenes} scenes{over_raters(raters)}; severity not removed; {how}"
             )
             at = replace(at, n_raters=raters, n_values=labelled, method=method)
-            yield with_normal(at, estimate.value, estimate.variance + spread, estimate.scenes)
+            found_over = (estimate.variance, estimate.scenes, (spread, raters))
+            yield with_normal(at, estimate.value, *found_over)
         yield from rectifiers(estimates, replace(blank, criterion=criterion))

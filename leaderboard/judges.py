@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import NOT_APPLICABLE, Score
-from leaderboard.ppi import OF_OUTPUT, scene_of
+from leaderboard.ppi import OF_OUTPUT
 from leaderboard.probes import bootstrap_mean
 from leaderboard.resampling import with_interval
 from leaderboard.selection import distinct, parts
@@ -50,6 +50,8 @@ def read_judgements(path: Path) -> pd.DataFrame:
 
 def check_judgements(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return a checked copy; `where` names it in errors."""
+    if "suite" not in frame:
+        frame = frame.assign(suite="")
     for column in (*_TEXTS, "value", "temperature", NOT_APPLICABLE):
         if column not in frame:
             raise FileFormatError(f"{where}: the column {column!r} is missing")
@@ -309,7 +311,7 @@ def drawn_over_scenes(
     score: Score, rows: pd.DataFrame, column: str, rng: np.random.Generator, resamples: int
 ) -> Score:
     """Return a score with its mean over rows, and the interval as scenes are drawn anew."""
-    scenes = rows["prompt"].map(scene_of).nunique()
+    scenes = rows["prompt"].str.partition("/")[0].nunique()
     method = f"percentile bootstrap ({resamples}) over {scenes} scenes; {score.method}"
     return with_interval(
         replace(score, method=method), bootstrap_mean(rows, column, rng, resamples)

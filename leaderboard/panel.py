@@ -48,8 +48,11 @@ def rater_scores(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
             half = z * float(fit.inconsistency[place]) / n**0.5
             yield _between(bias, float(fit.bias[place]), (-half, half), n)
         spread = float(fit.inconsistency[place])
-        said = "P.910 Annex E, standard deviation; χ² interval given the others"
-        low, high = ((n / chi2.ppf(q, n)) ** 0.5 * spread - spread for q in (1 - tail, tail))
+        freedom = float(fit.freedom[place])
+        said = "P.910 Annex E, standard deviation, moderated by four ratings of the panel's; "
+        said += f"χ² interval with {freedom:.3g} degrees of freedom given the others"
+        bounds = (freedom / chi2.ppf(q, freedom) for q in (1 - tail, tail))
+        low, high = (ratio**0.5 * spread - spread for ratio in bounds)
         at_spread = replace(at, metric="rater_inconsistency", method=said)
         yield _between(at_spread, spread, (low, high), n)
         yield replace(

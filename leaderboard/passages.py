@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.records import Score
+from leaderboard.contrasts import NOTHING_VARIES
 
 KINDS = ("wrong", "invented")
 _COLUMNS = {
@@ -17,6 +18,7 @@ _COLUMNS = {
 }  # fmt: skip
 """By kind, the column of characters in its marks; `all` is their union."""
 PER = 1000
+_ALIKE = 1e-9
 TOO_FEW = "no interval: fewer than two works"
 
 
@@ -91,7 +93,7 @@ def _ratio(
     """Return a score with counts per 1,000 characters read, both by work."""
     tail = (1 - confidence) / 2
     method = f"{score.method} per characters read; percentile bootstrap ({len(drawn)}) over works"
-    score = replace(score, method=method)
+    score = replace(score, method=f"{method}; for these raters alone")
     if not read.sum():
         return replace(score, reason="its answers are empty")
     value = PER * float(counts.sum() / read.sum())
@@ -100,4 +102,6 @@ def _ratio(
     of_draw = read[drawn].sum(axis=1)
     rates = PER * counts[drawn].sum(axis=1)[of_draw > 0] / of_draw[of_draw > 0]
     low, high = np.quantile(rates, [tail, 1 - tail])
+    if np.ptp(rates) < _ALIKE:  # without a mark every draw is 0, which is not that none will come
+        return replace(score, value=value, reason=NOTHING_VARIES)
     return replace(score, value=value, low=min(float(low), value), high=max(float(high), value))

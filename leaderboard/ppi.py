@@ -24,12 +24,15 @@ from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERENCES
 from leaderboard.probes import STYLE
+from leaderboard.resampling import LEAST_RATERS
 from leaderboard.selection import confirmatory, distinct, first_time, is_simulated, say_simulated
 from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.shares import find_home, find_traditions
 from leaderboard.tables import ASPECTS
 
 Array = NDArray[np.float64]
+Scene = tuple[str, str]
+"""Suite and scene."""
 
 FROM_BOTH = "combined"
 PROBE_ONLY = "probe only: no output of it was judged"
@@ -39,7 +42,7 @@ LEAST_SCENES = 4
 LEAST_LEFT = 0.05
 """A scene that alone decides λ counts twenty times at most."""
 _P = "p_"
-OF_OUTPUT = ["model", "prompt", "language", "seed"]
+OF_OUTPUT = ["suite", "model", "prompt", "language", "seed"]
 """What names an output in both tables."""
 
 
@@ -138,11 +141,10 @@ def _combine(
     home = traditions[0]
     asked = rows[(rows["model"] != REFERENCE) & (rows["target"] == home)]
     outputs = seen[(seen["model"] != REFERENCE) & (seen["target"] == home)]
-    outputs = outputs.drop_duplicates(OF_OUTPUT).set_index(OF_OUTPUT)
-    scenes = {
-        name: code
-        for code, name in enumerate(sorted(set(outputs.index.get_level_values(1).map(scene_of))))
-    }
+    refuse_twice(outputs)
+    asked = in_suites(asked, outputs)
+    outputs = outputs.set_index(OF_OUTPUT)
+    scenes = scenes_of(outputs.index)
     common = set(map(tuple, asked[OF_OUTPUT].drop_duplicates().to_numpy())) & set(outputs.index)
     if not common:
         raise RequestError(
@@ -172,7 +174,7 @@ def _combine(
 
 
 def estimate_of(
-    judged: pd.DataFrame, given: Array, seen: pd.Series, scenes: dict[str, int]
+    judged: pd.DataFrame, given: Array, seen: pd.Series, scenes: dict[Scene, int]
 ) -> tuple[Estimate, int, int, float] | None:
     """Return the estimate of one model, its raters, its labelled outputs, and the raters' variance.
 
@@ -192,8 +194,8 @@ def estimate_of(
     rater, raters = pd.factorize(judged["rater"])
     f_labelled = seen.reindex(items).to_numpy(dtype=np.float64)
     rest = seen[~seen.index.isin(items)]
-    codes = np.array([scenes[scene_of(key[1])] for key in items], dtype=np.int64)
-    codes_rest = np.array([scenes[scene_of(key[1])] for key in rest.index], dtype=np.int64)
+    codes = np.array([scenes[scene_of(key[0], key[2])] for key in items], dtype=np.int64)
+    codes_rest = np.array([scenes[scene_of(key[0], key[2])] for key in rest.index], dtype=np.int64)
     left = rest.to_numpy(dtype=np.float64)
 
     def estimate(keep: NDArray[np.bool_]) -> Estimate | None:
@@ -207,7 +209,11 @@ def estimate_of(
     whole = estimate(np.ones(len(said), dtype=bool))
     if whole is None:
         return None
-    without = [estimate(rater != one) for one in range(len(raters))] if len(raters) > 2 else []
+    without = (
+        [estimate(rater != one) for one in range(len(raters))]
+        if len(raters) >= LEAST_RATERS
+        else []
+    )
     values = np.array([one.value for one in without if one is not None])
     spread = 0.0
     if len(values) > 1:
@@ -225,11 +231,12 @@ def _leaks(
     home, other = pair
     method = (
         f"PPI++, λ {estimate.weight:.2f}, {at.n_values} of {at.n_items} outputs judged; variance over "
-        f"{estimate.scenes} scenes and by jackknife over raters, Wilson's interval"
+        f"{estimate.scenes} scenes{over_raters(at.n_raters)}, Wilson's interval"
     )
     raw = replace(at, metric="raw_leak", value=estimate.value, method=method)
     share = estimate.value, estimate.variance + raters
-    reach = _reach(raw, estimate.scenes)
+    parts = (estimate.variance, estimate.scenes, (raters, at.n_raters))
+    reach = _reach(raw, *parts)
     if reach is None:
         raw = replace(raw, reason=TOO_FEW_SCENES)
     else:
@@ -249,31 +256,53 @@ def _leaks(
             value=estimate.value - wrong[0],
             method=f"{method}; references by raters alone",
         )
+        reach = _reach(excess, *parts, wrong[1:])
         if reach is None:
             yield replace(excess, reason=TOO_FEW_SCENES)
         else:
-            low, high = difference_interval(share, wrong, reach)
+            low, high = difference_interval(share, wrong[:2], reach)
             yield replace(excess, low=low, high=high)
 
 
-def _reach(score: Score, scenes: int) -> float | None:
-    """Return how many standard errors an interval reaches, by Student's t; None of too few scenes."""
+def _reach(score: Score, of_scenes: float, scenes: int, *others: tuple[float, int]) -> float | None:
+    """Return how many standard errors an interval reaches, by Student's t; None of too few scenes.
+
+    Args:
+        score: carries the confidence.
+        of_scenes: the variance over scenes.
+        scenes: how many; a mean and λ were fitted to them.
+        others: further parts of the variance and how many units each rests on, at least two. The
+            degrees of freedom are Satterthwaite's.
+    """
     if scenes < LEAST_SCENES:
         return None
-    return float(t.ppf(0.5 + score.confidence / 2, scenes - 2))
+    parts = [(of_scenes, scenes - 2), *((part, units - 1) for part, units in others if part > 0)]
+    variance = sum(part for part, _ in parts)
+    uncertain = sum(part**2 / freedom for part, freedom in parts)
+    freedom = variance**2 / uncertain if uncertain > 0 else scenes - 2
+    return float(t.ppf(0.5 + score.confidence / 2, freedom))
 
 
-def with_normal(score: Score, value: float, variance: float, scenes: int) -> Score:
-    """Add value and t interval; of fewer than `LEAST_SCENES` the value alone."""
-    reach = _reach(score, scenes)
+def with_normal(
+    score: Score, value: float, of_scenes: float, scenes: int, *others: tuple[float, int]
+) -> Score:
+    """Add value and t interval, see `_reach`; of fewer than `LEAST_SCENES` the value alone."""
+    reach = _reach(score, of_scenes, scenes, *others)
     if reach is None:
         return replace(score, value=value, reason=TOO_FEW_SCENES)
-    arm = reach * math.sqrt(variance)
+    arm = reach * math.sqrt(of_scenes + sum(part for part, _ in others))
     return replace(score, value=value, low=value - arm, high=value + arm)
 
 
-def _reference_share(rows: pd.DataFrame, target: str, label: str) -> tuple[float, float] | None:
-    """Return M(target, label) over works and its variance over works; None without any."""
+def over_raters(raters: int) -> str:
+    """Say of what raters a variance speaks: of fewer than three nothing is said of another."""
+    return " and by jackknife over raters" if raters >= LEAST_RATERS else "; for these raters alone"
+
+
+def _reference_share(
+    rows: pd.DataFrame, target: str, label: str
+) -> tuple[float, float, int] | None:
+    """Return M(target, label) over works, its variance and their number; None without any."""
     own = rows[(rows["model"] == REFERENCE) & (rows["target"] == target)]
     if not len(own):
         return None
@@ -284,7 +313,8 @@ def _reference_share(rows: pd.DataFrame, target: str, label: str) -> tuple[float
     shrunk = (shares.sum() + 1) / (n + 2)
     floor = shrunk * (1 - shrunk) / (n + 2)
     spread = float(shares.var(ddof=1)) / n if n > 1 else floor
-    return float(shares.mean()), max(spread, floor) if shares.mean() in {0.0, 1.0} else spread
+    variance = max(spread, floor) if shares.mean() in {0.0, 1.0} else spread
+    return float(shares.mean()), variance, max(n, 2)
 
 
 def rectifiers(estimates: dict[str, tuple[Estimate, int]], blank: Score) -> Iterator[Score]:
@@ -338,6 +368,38 @@ def _probe_only(
         yield replace(at, metric="excess_leak", reason=NO_REFERENCES)
 
 
-def scene_of(prompt: str) -> str:
-    """Return the scene of a prompt's id."""
-    return prompt.partition("/")[0]
+def scene_of(suite: str, prompt: str) -> Scene:
+    """Return the scene of a prompt's id, with its suite: another suite may have one of that name."""
+    return suite, prompt.partition("/")[0]
+
+
+def scenes_of(outputs: pd.Index) -> dict[Scene, int]:
+    """Return codes from 0 of the scenes of outputs, indexed by `OF_OUTPUT`."""
+    found = sorted({scene_of(key[0], key[2]) for key in outputs})
+    return {scene: code for code, scene in enumerate(found)}
+
+
+def in_suites(rows: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of raters; those that name no suite take the only one of the run.
+
+    Raises:
+        RequestError: the run has several.
+    """
+    suites = distinct(outputs["suite"])
+    if len(suites) == 1:
+        return rows.assign(suite=rows["suite"].where(rows["suite"] != "", suites[0]))
+    if len(suites) > 1 and (rows["suite"] == "").any():
+        raise RequestError(
+            f"rows of the study name no suite, and the run has several ({', '.join(suites)}): give"
+            " the table a column 'suite'"
+        )
+    return rows
+
+
+def refuse_twice(outputs: pd.DataFrame) -> None:
+    """Raise a RequestError where two outputs have one name."""
+    twice = outputs.duplicated(OF_OUTPUT)
+    if twice.any():
+        row = outputs[twice].iloc[0]
+        said = ", ".join(f"{column} {row[column]!r}" for column in OF_OUTPUT)
+        raise RequestError(f"the run has two outputs of {said}: the study's could be either")

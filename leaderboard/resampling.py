@@ -38,6 +38,9 @@ LEAST_SEEDS = 4
 """Of two or three seeds nothing is said about a fourth: where they happen to lie close, nothing in
 the data shows it. Intervals are then for these seeds alone."""
 
+SCALED = "deviations scaled to two-way clustering, times t over z"
+"""What `variance` does to the resamples, for the `method` of scores."""
+
 _BLOCK = 4_000_000
 """Numbers held at once, in each of a few arrays."""
 
@@ -143,12 +146,14 @@ def draw_seeds(rng: np.random.Generator, seed: Whole, resamples: int) -> Array:
 
 
 def facets(seeds: int, raters: int, units: str = "scenes") -> str:
-    """Say what is drawn, and for whom alone an interval holds: "scenes, seeds, raters"."""
+    """Say what is drawn, for whom alone an interval holds, and how deviations were scaled."""
     drawn = [units, *["seeds"] * (seeds >= LEAST_SEEDS), *["raters"] * (raters >= LEAST_RATERS)]
     said = ", ".join(drawn)
     if 1 < seeds < LEAST_SEEDS:
         said += f"; for these {seeds} seeds alone"
-    return said if raters >= LEAST_RATERS else f"{said}; for these raters alone"
+    if raters < LEAST_RATERS:
+        said += "; for these raters alone"
+    return f"{said}; {SCALED}"
 
 
 def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Array) -> CellMeans:
@@ -197,6 +202,8 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
     if (items == 1).all():
         judgements = judgements._replace(seed=np.full(n_items, -1))
     found = _influences(judgements, means[:, :, 0], (sums, seen, members, cells))
+    if (raters[np.unique(rater)] == 1).all():  # none is drawn, so none may widen
+        found = found._replace(raters=np.zeros_like(found.raters))
     away = means[:, :, 1:] - means[:, :, :1]
     scaled = means.copy()
     factor = scales(*two_way(found.between()), _variance(away))
@@ -216,7 +223,7 @@ def _influences(
     members = _averaging(judged)
     there = (np.asarray(judged.sum(axis=1)).ravel() > 0).astype(np.float64)
     item, rater, weight, value = _by_rater(judgements, seen)
-    found = influences(
+    return influences(
         Linear(
             item=item,
             rater=rater,
@@ -234,9 +241,6 @@ def _influences(
             fitted=judgements.fitted,
         )
     )
-    if seen.shape[1] < LEAST_RATERS:  # none is drawn, so none may widen
-        return found._replace(raters=np.zeros_like(found.raters))
-    return found
 
 
 def _by_rater(judgements: Judgements, seen: Matrix) -> tuple[Whole, Whole, Array, Array]:

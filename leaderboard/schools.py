@@ -15,10 +15,10 @@ import pandas as pd
 from scipy.stats import t
 
 from bench.records import REFERENCE, Score
-from leaderboard.gathering import Weights, facets, gather
+from leaderboard.gathering import Weights, gather
 from leaderboard.ordinal import fit_ordinal
 from leaderboard.quality import corrected_means
-from leaderboard.resampling import LEAST_RATERS, draw_seeds, draw_weights, with_intervals
+from leaderboard.resampling import LEAST_RATERS, draw_seeds, draw_weights, facets, with_intervals
 from leaderboard.scales import complete_judgements
 from leaderboard.selection import codes, distinct
 
@@ -82,7 +82,9 @@ def _gaps(
     drawn = Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples))
     cells = gathered.cells()
     values = rows["value"].to_numpy(dtype=np.float64)
-    said = f"percentile bootstrap ({resamples}) over {facets(gathered)} of each school"
+    n_seeds = int(gathered.seed.max(initial=-1)) + 1
+    drawn_within = np.bincount(own)
+    size = {group_of[gathered.raters[one]]: int(drawn_within[own[one]]) for one in range(len(own))}
     for criterion in distinct(rows["criterion"]):
         means = {}
         for group in groups:
@@ -94,6 +96,9 @@ def _gaps(
                 means[group] = found.means[:, 0] + level
         for first, second in combinations([g for g in groups if g in means], 2):
             scores = []
+            # the raters of a school of one or two are not drawn
+            over = facets(n_seeds, min(size[first], size[second]))
+            said = f"percentile bootstrap ({resamples}), each school by itself, over {over}"
             for model in cells:
                 at = replace(blank, metric="school_gap", criterion=criterion, model=model)
                 mask = (rows["model"] == model) & (rows["criterion"] == criterion)

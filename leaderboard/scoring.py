@@ -16,7 +16,7 @@ import pandas as pd
 from bench.errors import RequestError
 from bench.records import FOIL, Score
 from leaderboard.agreement import agreement
-from leaderboard.applicability import applicability, say_left_out
+from leaderboard.applicability import applicability, never_scored, say_left_out
 from leaderboard.detection import detection
 from leaderboard.joint import joint
 from leaderboard.languages import leak_gaps, score_gaps
@@ -93,7 +93,7 @@ def score(
         own = _own(by, ratings)
         scores += agreements(given, levels=levels, confidence=confidence, by=own)
         quality = list(_quality(ratings, rng, options._replace(by=own), weights))
-        scores += say_left_out(quality, scores)
+        scores += [*never_scored(scores), *say_left_out(quality, scores)]
     if votes is not None:
         scores += rank(
             votes, rng=rng, confidence=confidence, resamples=resamples, by=_own(by, votes)
@@ -190,8 +190,14 @@ def _refuse_no_slice(tables: Mapping[str, pd.DataFrame], by: Sequence[str]) -> N
             raise RequestError(f"cannot slice by {column!r}: {what}")
 
 
-def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
+def count_rows(frame: pd.DataFrame, table: str, *, of_models: bool = True) -> list[Score]:
     """Return `rows` per study: the rows of a table (`criterion`), and by use (`group`).
+
+    Args:
+        frame: a checked table, as it was read.
+        table: its name among `TABLES`.
+        of_models: whether scores of models were asked for, to which ratings without a model add
+            nothing; for agreement alone they are used like others.
 
     The groups add up to the whole, which has no group: `used`, `repeats` (for agreement with
     oneself alone), `without_model` (for agreement alone), `not_applicable`, `both_bad` (counted
@@ -205,7 +211,8 @@ def count_rows(frame: pd.DataFrame, table: str) -> list[Score]:
         if table == "ratings":
             used = applicable(first)
             apart["not_applicable"] = len(first) - len(used)
-            apart["without_model"] = int((used["model"] == "").sum())
+            if of_models:
+                apart["without_model"] = int((used["model"] == "").sum())
         if table == "votes":
             apart["both_bad"] = int((first["winner"] == "both_bad").sum())
         if table in {"attributions", "detections"}:

@@ -36,6 +36,8 @@ class Severity(NamedTuple):
     inconsistency: Array
     """υ, (raters,), likewise."""
     connected: bool
+    freedom: Array
+    """Degrees of freedom of υ², (raters,): with moderation those of the ratings lent too."""
 
 
 def fit_severity(
@@ -107,10 +109,11 @@ def fit_severity(
             bias = (sums - seen.T @ quality) / per_rater
         if float(np.linalg.norm(quality - before)) < _SETTLED:
             break
+    freedom = free + PRIOR_RATINGS if small_panel else free
     level = bias.mean()
     if order is not None:
         quality[order] = quality.copy()
-    return Severity(quality + level + centre, bias - level, np.sqrt(spread), connected)
+    return Severity(quality + level + centre, bias - level, np.sqrt(spread), connected, freedom)
 
 
 class _Tastes(NamedTuple):

@@ -7,6 +7,10 @@ clustering, V = B_scenes + B_raters − B_judgements, and where seeds are drawn 
 (Cameron, Gelbach and Miller 2011), times t over z with Satterthwaite's degrees of freedom (as in
 the expanded percentile interval of Hesterberg 2015). The shape of the resamples stays.
 
+What is taken away is of scene × rater (or scene × seed) of the very quantity, summed before it is
+squared: what a rater finds in a scene whoever painted it moves no difference, and is then not taken
+from it either.
+
 What a rater moves is what leaving them out would move: where an item is seen by few, its own mean
 follows each of them, so a residual is divided by 1 − its share of the item (the jackknife of
 two-way tables). Where raters' biases were fitted to the same ratings, what they would have been
@@ -59,52 +63,69 @@ class Influences(NamedTuple):
     """As if each were left out, (cells, channels, raters)."""
     share: Array
     """Of each rater in each cell, (cells, raters)."""
-    judgements: Array
-    """Variance that single judgements make, (cells, channels)."""
-    seen: Array
+    judgements: Matrix
+    """What a rater says of a scene moves, (cells × channels, clusters × raters), sparse."""
+    seen: NDArray[np.bool_]
     """Which clusters each cell has, (cells, clusters)."""
     seeds: Array
     """(cells, channels, seeds), seeds being those drawn: none where there are fewer than two."""
-    items: Array
-    """Variance that single items make within their prompt, (cells, channels)."""
+    items: Matrix
+    """What the items of a seed and scene move, (cells × channels, clusters × seeds), sparse."""
 
     def between(self) -> Between:
         """Return the variances of every mean."""
-        return _between(self, self.seen.sum(axis=1)[:, None])
+        share = self.share
+        n_raters, n_seeds = share.shape[1], self.seeds.shape[-1]
+        kept = (1 - share)[:, None]
+        ones = np.ones(self.raters.shape[:2])
+        squares = _squares(self.judgements, n_raters).reshape(self.raters.shape)
+        items = _squares(self.items, max(n_seeds, 1)).sum(axis=1).reshape(ones.shape)
+        return Between(
+            scenes=(self.scenes**2).sum(axis=-1),
+            raters=(kept * self.raters**2).sum(axis=-1),
+            judgements=(kept * squares).sum(axis=-1),
+            n_scenes=self.seen.sum(axis=1)[:, None] * ones,
+            n_raters=1 / np.maximum((share**2).sum(axis=1), 1e-9)[:, None] * ones,
+            seeds=(self.seeds**2).sum(axis=-1),
+            items=items * n_seeds / max(n_seeds - 1, 1),
+            n_seeds=n_seeds * ones,
+        )
 
     def between_pairs(self, pairs: Sequence[tuple[int, int]]) -> Between:
         """Return the variances of the differences of two cells' means, (pairs, channels)."""
-        found = [self._between_pair(*pair) for pair in pairs]
-        return Between(*(np.stack(parts) for parts in zip(*found, strict=True)))
+        found = [self._gap(*pair).between() for pair in pairs]
+        return Between(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
-    def _between_pair(self, first: int, second: int) -> Between:
-        gap = Influences(
-            self.scenes[first] - self.scenes[second],
-            self.raters[first] - self.raters[second],
-            (self.share[first] + self.share[second]) / 2,
-            self.judgements[first] + self.judgements[second],
-            self.seen[first] | self.seen[second],
-            self.seeds[first] - self.seeds[second],
-            self.items[first] + self.items[second],
+    def _gap(self, first: int, second: int) -> Influences:
+        """Return what moves a difference: what a rater says of a scene in both cells cancels."""
+        n_channels = self.raters.shape[1]
+        one, other = (slice(at * n_channels, (at + 1) * n_channels) for at in (first, second))
+        return Influences(
+            self.scenes[[first]] - self.scenes[[second]],
+            self.raters[[first]] - self.raters[[second]],
+            (self.share[[first]] + self.share[[second]]) / 2,
+            self.judgements[one] - self.judgements[other],
+            self.seen[[first]] | self.seen[[second]],
+            self.seeds[[first]] - self.seeds[[second]],
+            self.items[one] - self.items[other],
         )
-        return _between(gap, gap.seen.sum())
 
 
-def _between(found: Influences, n_scenes: Array) -> Between:
-    share = found.share
-    moved = np.expand_dims(1 - share, -2) * found.raters**2
-    ones = np.ones_like(found.judgements)
-    n_raters = 1 / np.maximum((share**2).sum(axis=-1), 1e-9)
-    return Between(
-        scenes=(found.scenes**2).sum(axis=-1),
-        raters=moved.sum(axis=-1),
-        judgements=found.judgements,
-        n_scenes=n_scenes * ones,
-        n_raters=np.expand_dims(n_raters, -1) * ones,
-        seeds=(found.seeds**2).sum(axis=-1),
-        items=found.items,
-        n_seeds=found.seeds.shape[-1] * ones,
-    )
+def _squares(moved: Matrix, n_units: int) -> Array:
+    """Return sums of squares by the second unit of each column, (rows, units)."""
+    row = np.repeat(np.arange(moved.shape[0]), np.diff(moved.indptr))
+    at = row * n_units + moved.indices % n_units
+    sums: Array = np.bincount(at, moved.data**2, moved.shape[0] * n_units).astype(np.float64)
+    return sums.reshape(-1, n_units)
+
+
+def _crossed(first: Whole, second: Whole, moved: Array, shape: tuple[int, int]) -> Matrix:
+    """Sum (n, channels) by both units, to (channels, units × units), sparse."""
+    n_channels = moved.shape[1]
+    column = np.tile(first * shape[1] + second, n_channels)
+    row = np.repeat(np.arange(n_channels), len(moved))
+    size = (n_channels, shape[0] * shape[1])
+    return sparse.csr_array((moved.T.ravel(), (row, column)), shape=size)
 
 
 def two_way(between: Between, *, pooled: bool = False) -> tuple[Array, Array]:
@@ -205,7 +226,7 @@ def influences(linear: Linear) -> Influences:
     solve = _biases(linear, part) if linear.fitted else None
     scenes = np.zeros((n_cells, n_channels, n_clusters))
     raters = np.zeros((n_cells, n_channels, n_raters))
-    squared = np.zeros((n_cells, n_channels))
+    judgements: list[Matrix] = []
     share = np.zeros((n_cells, n_raters))
     seen = np.zeros((n_cells, n_clusters), dtype=bool)
     for cell in range(n_cells):
@@ -230,9 +251,11 @@ def influences(linear: Linear) -> Influences:
         moved[gone] = linear.of_item[item[there][gone]] - linear.of_cell[cell]
         moved *= given[there, None]
         raters[cell] = _by(rater[there], moved, n_raters)
-        squared[cell] = (1 - share[cell, rater[there]]) @ moved**2
+        size = (n_clusters, n_raters)
+        judgements.append(_crossed(cluster[item[there]], rater[there], moved, size))
     seeds, items = _of_seeds(linear, of_cell)
-    return Influences(scenes, raters, share, squared, seen, seeds, items)
+    crossed = sparse.csr_array(sparse.vstack(judgements))
+    return Influences(scenes, raters, share, crossed, seen, seeds, items)
 
 
 def _by(unit: Whole, values: Array, n_units: int) -> Array:
@@ -266,22 +289,22 @@ def _tilt(linear: Linear, part: Array, slope: Array) -> Array:
     return tilt
 
 
-def _of_seeds(linear: Linear, of_cell: Matrix) -> tuple[Array, Array]:
-    """Return what seeds move every cell's means by, and the variance that single items bring."""
+def _of_seeds(linear: Linear, of_cell: Matrix) -> tuple[Array, Matrix]:
+    """Return what seeds move every cell's means by, and what the items of a seed and scene do."""
     n_cells, n_channels = linear.of_cell.shape
     n_seeds = int(linear.seed.max(initial=-1)) + 1
-    drawn = np.flatnonzero(linear.seed >= 0)
+    n_clusters = int(linear.cluster_of_prompt.max()) + 1
     if n_seeds < 2:
-        return np.zeros((n_cells, n_channels, 0)), np.zeros((n_cells, n_channels))
-    apart = linear.of_item[drawn] - linear.of_prompt[linear.prompt_of_item[drawn]]
-    share = sparse.csr_array(of_cell)[:, drawn]
-    ones = np.ones(len(drawn))
-    at = (np.arange(len(drawn)), linear.seed[drawn])
-    member = sparse.csr_array((ones, at), shape=(len(drawn), n_seeds))
-    seeds, items = np.empty((n_cells, n_channels, n_seeds)), np.empty((n_cells, n_channels))
-    for channel in range(n_channels):
-        moved = share @ sparse.diags_array(apart[:, channel])
-        seeds[:, channel] = (moved @ member).todense()
-        items[:, channel] = np.asarray(moved.multiply(moved).sum(axis=1)).ravel()
-    items *= n_seeds / (n_seeds - 1)
-    return seeds, items
+        none = sparse.csr_array((n_cells * n_channels, n_clusters))
+        return np.zeros((n_cells, n_channels, 0)), none
+    apart = linear.of_item - linear.of_prompt[linear.prompt_of_item]
+    seeds, items = np.empty((n_cells, n_channels, n_seeds)), []
+    for cell in range(n_cells):
+        row = of_cell[[cell], :].tocoo()
+        drawn = linear.seed[row.col] >= 0
+        at = row.col[drawn]
+        moved = apart[at] * row.data[drawn, None]
+        seeds[cell] = _by(linear.seed[at], moved, n_seeds)
+        cluster = linear.cluster_of_prompt[linear.prompt_of_item[at]]
+        items.append(_crossed(cluster, linear.seed[at], moved, (n_clusters, n_seeds)))
+    return seeds, sparse.csr_array(sparse.vstack(items))

@@ -262,7 +262,8 @@ def _give(scores: list[Score], table: pd.DataFrame, kind: str, options: argparse
     from leaderboard.files import write_scores
     from leaderboard.scoring import count_rows
 
-    scores = scores + count_rows(table, kind)
+    # agreement speaks of raters: to it a rating without a model is one like others
+    scores = scores + count_rows(table, kind, of_models=options.command != "agreement")
     _print(scores, as_json=options.json)
     if options.out:
         write_scores(scores, options.out)

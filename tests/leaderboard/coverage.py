@@ -61,6 +61,12 @@ class Design:
     """Of the seeds' effects on a model; fewer seeds than are resampled are the same ones always."""
     taste: float = 0.22
     """Spread of raters' tastes for a model."""
+    rater_scene: float = 0.0
+    """Spread of what a rater finds in a scene, whichever model painted it; for labels in logits."""
+    model_scene: float = 0.5
+    """Spread of a model's quality from scene to scene."""
+    habit: float = 0.0
+    """Spread, in logits, of raters' habit of saying Japanese for Chinese."""
     quality: tuple[float, ...] = QUALITY
 
 
@@ -86,7 +92,7 @@ def _outputs(design: Design, rng: np.random.Generator) -> Array:
     seeds = max(design.seeds, 1)
     shape = (len(MODELS), design.scenes, seeds)
     quality = np.array(design.quality)[:, None, None] + rng.normal(0, 0.3, (1, design.scenes, 1))
-    quality = quality + rng.normal(0, 0.5, (*shape[:2], 1))
+    quality = quality + rng.normal(0, design.model_scene, (*shape[:2], 1))
     if design.seeds:
         fixed = design.seeds < LEAST_SEEDS
         drawn = np.random.default_rng(7) if fixed else rng
@@ -102,7 +108,10 @@ def _judged(design: Design, outputs: Array, rng: np.random.Generator) -> Array:
     bias = rng.normal(0, design.severity, design.raters)
     taste = rng.normal(0, design.taste, (len(MODELS), 1, 1, design.raters))
     spread = rng.uniform(0.5, 1.05, design.raters)
-    given = _rounded(outputs[..., None] + bias + taste + spread * rng.normal(0, 1, shape))
+    meant = outputs[..., None] + bias + taste
+    if design.rater_scene:
+        meant = meant + rng.normal(0, design.rater_scene, (1, shape[1], 1, design.raters))
+    given = _rounded(meant + spread * rng.normal(0, 1, shape))
     if design.per_item:
         order = rng.random(shape).argsort(axis=-1).argsort(axis=-1)
         given[order >= design.per_item] = np.nan
@@ -154,7 +163,21 @@ def attributed(design: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     odds = np.log(RIGHT / (1 - RIGHT)) + rng.normal(0, design.severity, design.raters)
     sharp = 1 / (1 + np.exp(-odds))
     works = np.repeat(np.arange(3)[:, None], design.references, axis=1)
-    return _seen(painted, sharp, rng), _seen(works, sharp, rng)
+    outputs, references = _seen(painted, sharp, rng), _seen(works, sharp, rng)
+    if not (design.habit or design.rater_scene):
+        return outputs, references
+    habit = rng.normal(0, design.habit, design.raters)
+    of_scene = rng.normal(0, design.rater_scene, (design.scenes, design.raters))
+    of_work = rng.normal(0, design.rater_scene, references.shape)
+    taste = rng.normal(0, design.taste, (len(outputs), 1, design.raters))
+    outputs = _leaning(outputs, habit + taste + of_scene, rng)
+    return outputs, _leaning(references, habit + of_work, rng)
+
+
+def _leaning(said: Array, lean: Array, rng: np.random.Generator) -> Array:
+    """Turn some of what was called Chinese Japanese: 12 % with no lean, which is in logits."""
+    turned = rng.random(said.shape) < 1 / (1 + np.exp(2.0 - lean))
+    return np.where((said == 0) & turned, 1, said)
 
 
 def _seen(true: NDArray[np.int64], sharp: Array, rng: np.random.Generator) -> Array:
@@ -280,6 +303,8 @@ def _of_equal(scores: Sequence[Score], metric: str) -> Found:
                 s.value,
                 s.value,
             )
+    gap = next(s for s in scores if s.metric == metric.removesuffix("_p"))
+    found["difference of equal models"] = (gap.value, gap.low, gap.high)
     p = next(s.value for s in scores if s.metric == metric)
     return found | {f"p not under {level}": (0.0, level - p, p - level) for level in (0.05, 0.001)}
 

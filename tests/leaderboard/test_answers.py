@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from bench.records import Score
 from leaderboard.answers import flag_scores, score_answers
 from leaderboard.answers_page import answer_sections
+from leaderboard.board import boards
 from leaderboard.site import write_site
 from leaderboard.words import words_in
 
@@ -162,3 +164,14 @@ def test_the_page_shows_misreading_facts_flags_and_painting_beside_reading(tmp_p
     only_answers = scored(MISREADER, study="run")
     assert len(answer_sections(only_answers, words_in("en"))) == 1
     assert answer_sections([], words_in("en")) == []
+
+
+def test_a_slice_of_a_study_of_answers_is_one_of_answers() -> None:
+    """Marks are counted of the whole alone."""
+    mean = Score(study="s", metric="mean_score", criterion="c", model="m", value=3.0)
+    marks = Score(study="s", metric="marked_per_1000", criterion="all", model="m", value=1.0)
+    other = replace(mean, study="t")
+    sliced = [replace(score, slice="language=zh") for score in (mean, other)]
+    scores = [mean, marks, other, *sliced]
+    for slice_ in ("", "language=zh"):
+        assert [board.of_answers for board in boards(scores, slice_=slice_)] == [True, False]

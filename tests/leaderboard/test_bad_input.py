@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -203,6 +204,59 @@ def test_relabelling_raters_and_items_changes_no_score() -> None:
         assert after.low == pytest.approx(before.low, nan_ok=True, abs=1e-9)
 
 
+def _values_behind(table: str, found: list[dict[str, Any]]) -> int:
+    """Return the judgements that a command's own scores say they were made of."""
+    if table == "ratings":
+        return sum(row["n_values"] for row in found if row["metric"] == "alpha")
+    if table == "votes":  # both models of a vote count it; both bad is counted apart
+        return sum(row["n_values"] for row in found if row["metric"] == "strength") // 2
+    cells = {
+        (row["model"], row["group"].partition(":")[0]): row["n_values"]
+        for row in found
+        if row["metric"] == "attribution_share"
+    }
+    return sum(cells.values())
+
+
+def test_agreement_on_a_plain_table_uses_all_its_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table without models: `used` is what α was made of, and no mean or rank is spoken of."""
+    path = tmp_path / "plain.csv"
+    rows = [
+        f"r{rater},i{item},c,{1 + (item + rater) % 3}" for rater in range(3) for item in range(3)
+    ]
+    path.write_text("\n".join(["rater,item,criterion,value", *rows, ""]), encoding="utf-8")
+    assert main(["agreement", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    counts = {row["group"]: row["value"] for row in found if row["metric"] == "rows"}
+    assert counts["used"] == _values_behind("ratings", found) == len(rows)
+    assert "without_model" not in counts
+
+
+def test_agreement_speaks_of_no_mean_or_rank(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "never.csv"
+    rows = [f"r{rater},m{item},m,s{item},c,,true" for rater in range(3) for item in range(3)]
+    rows += [
+        f"r{rater},n{item},n,s{item},c,{item + 1},false" for rater in range(3) for item in range(3)
+    ]
+    header = "rater,item,model,prompt,criterion,value,not_applicable"
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    assert main(["agreement", str(path), "--json"]) == 0
+    alone = {row["metric"] for row in json.loads(capsys.readouterr().out)}
+    assert "not_applicable_share" in alone
+    assert not alone & {"mean_score", "rank"}
+    assert main(["score", str(path), "--json"]) == 0
+    refused = {
+        (row["metric"], row["model"])
+        for row in json.loads(capsys.readouterr().out)
+        if row["reason"] == "never applicable"
+    }
+    assert refused == {("mean_score", "m"), ("rank", "m")}
+
+
 def test_every_scorer_counts_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, table in World(scenes=6).tables(0).items():
         path = tmp_path / f"{name}.parquet"
@@ -214,6 +268,7 @@ def test_every_scorer_counts_its_rows(tmp_path: Path, capsys: pytest.CaptureFixt
         counts = {row["group"]: row["value"] for row in found if row["metric"] == "rows"}
         assert counts.pop("") == sum(counts.values()) == len(table) + len(again)
         assert counts["repeats"] == len(again)
+        assert counts["used"] == _values_behind(name, found)
         repeated = {row["metric"] for row in found} & {"intra_rater", "intra_rater_kappa"}
         assert len(repeated) == 2 * (name == "ratings")
 

@@ -31,6 +31,7 @@ from tests.leaderboard.coverage import (
 USUAL = Design(raters=8, scenes=100, severity=0.4)
 FEW = Design(raters=4, scenes=24, severity=0.4, taste=0.35)
 INCOMPLETE = Design(raters=6, scenes=60, severity=0.4, per_item=3)
+SHARED = Design(raters=20, scenes=24, severity=0.4, rater_scene=1.0, model_scene=0.1)
 TWO_SEEDS = Design(raters=5, scenes=20, severity=0.4, seeds=2, seed_spread=0.5)
 
 
@@ -45,6 +46,7 @@ TWO_SEEDS = Design(raters=5, scenes=20, severity=0.4, seeds=2, seed_spread=0.5)
         (of_schools, Design(raters=5, scenes=40, severity=0.4), 30),
         (of_joint, USUAL, 60),
         (of_equal, FEW, 80),
+        (of_equal, SHARED, 80),
         (of_means, INCOMPLETE, 60),
         (of_means, TWO_SEEDS, 60),
     ],
@@ -66,9 +68,16 @@ def test_what_is_planted_is_recovered() -> None:
     assert 0.18 < excess < 0.26
 
 
-def test_the_variance_of_differences_is_right_where_tastes_are_strong() -> None:
-    """Weights that followed tastes made it a fifth too small."""
-    design = Design(raters=8, scenes=40, severity=0.4, taste=0.6, quality=EQUAL)
+@pytest.mark.parametrize(
+    "design",
+    [
+        # weights that followed tastes made it a fifth too small
+        Design(raters=8, scenes=40, severity=0.4, taste=0.6, quality=EQUAL),
+        # and so did taking away what a rater finds in a scene whoever painted it
+        Design(20, 24, 0.4, rater_scene=1.0, model_scene=0.1, quality=EQUAL),
+    ],
+)
+def test_the_variance_of_differences_is_right(design: Design) -> None:
     gaps, errors = [], []
     for rng in np.random.default_rng(3).spawn(150):
         table = table_of_ratings(rated(design, rng))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.passages import passages
 
 ROWS = [
@@ -37,6 +38,17 @@ def test_marks_and_their_characters_per_thousand_read() -> None:
     lone = found["marked_characters_per_1000", "two", "all"]
     assert lone.value == 0
     assert lone.reason.startswith("no interval")
+
+
+def test_two_works_without_a_mark_have_no_interval() -> None:
+    """0 to 0 would say that no mark can come."""
+    rows = [("a", "clean", work, 0, 0, 0, 0, 0, 900) for work in ("w1", "w2")]
+    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS)).assign(occasion=0)
+    scores = passages(frame, rng=np.random.default_rng(0), resamples=200)
+    assert {s.value for s in scores} == {0.0}
+    assert np.isnan([[s.low, s.high] for s in scores]).all()
+    assert {s.reason for s in scores} == {NOTHING_VARIES}
+    assert all("for these raters alone" in s.method for s in scores)
 
 
 def test_empty_answers_have_no_rate() -> None:

@@ -120,6 +120,23 @@ def test_a_school_of_one_says_so() -> None:
     assert {s.reason for s in scores if s.metric == "dif"} == {"a school of fewer than two raters"}
 
 
+def test_each_pair_of_schools_says_whose_raters_are_drawn() -> None:
+    """A school of one has none drawn."""
+    frame = two_schools(0.0)
+    frame["rater_group"] = np.where(frame["rater"] == "r0", "one", frame["rater_group"])
+    scores = list(schools(frame, Score(), np.random.default_rng(0), 50))
+    alone = {
+        (s.group, "for these raters alone" in s.method, "scenes, raters" in s.method)
+        for s in scores
+        if s.metric == "school_gap"
+    }
+    assert alone == {
+        ("design:history", False, True),
+        ("design:one", True, False),
+        ("history:one", True, False),
+    }
+
+
 def test_scales_that_nobody_answered_together_say_so() -> None:
     frame = ratings(0.7)
     apart = frame[(frame["rater"].astype(int) % 2 == 0) == (frame["criterion"] == "brush")]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import chi2
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 from sureal import BT500Model, P910AnnexEModel
 from sureal.dataset_reader import RawDatasetReader
@@ -106,6 +107,12 @@ def test_planted_bias_and_inconsistency_are_found() -> None:
         assert at.low < bias[place] < at.high
         at = found["rater_inconsistency", f"r{place}"]
         assert at.value == pytest.approx(spread[place], rel=0.15)
+        # of 280 ratings some are spent on the items' quality, and four are lent
+        freedom = float(at.method.partition("interval with ")[2].partition(" ")[0])
+        assert 0.3 * at.n_values < freedom < at.n_values
+        assert (at.high / at.value) ** 2 == pytest.approx(
+            freedom / chi2.ppf(0.025, freedom), rel=0.01
+        )
         assert found["bt500_rejected", f"r{place}"].value in {0.0, 1.0}
 
 
