@@ -3,7 +3,7 @@
 import { drawAnalyses, drawOffer } from "/room/page/analyses.js";
 import { asked } from "/room/page/asked.js";
 import { flagPanel } from "/room/page/flags.js";
-import { painted, pressed } from "/room/page/marking.js";
+import { withMark, pressed } from "/room/page/marking.js";
 import { drawQuestion, focusQuestion, markChosen } from "/room/page/questions.js";
 import {
   ending, explanation, instruction, pauseOffer, remarkField, sceneText, settled, stepLine,
@@ -67,7 +67,7 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
     };
     const press = (at) => become(pressed(draft.flags, at, setup.marks, most), at);
     const mark = (places, kind) => become(
-      places.reduce((marks, place) => painted(marks, place, kind, most), draft.flags), places[0],
+      places.reduce((marks, place) => withMark(marks, place, kind, most), draft.flags), places[0],
     );
     const shown = { marks: draft.flags, setup, language, say, stacked: stacked(), press, mark, fixed: room.busy };
     return [drawAnalyses(step, shown)];
