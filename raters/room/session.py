@@ -106,10 +106,9 @@ def from_our_page(request: Request) -> bool:
 
 def too_many_false(room: Room, address: str) -> bool:
     """Tell whether this address has tried too many false links of late."""
-    tried = room.false_links.get(address, deque())
-    while tried and tried[0] < time.monotonic() - WINDOW:
-        tried.popleft()
-    return len(tried) >= FALSE_LINKS
+    since = time.monotonic() - WINDOW
+    # a copy: other threads add to it meanwhile
+    return sum(at >= since for at in tuple(room.false_links.get(address, ()))) >= FALSE_LINKS
 
 
 def count_false(room: Room, address: str) -> None:
