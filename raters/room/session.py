@@ -87,6 +87,11 @@ def give_cookie(response: Response, request: Request, room: Room, secret: str) -
     )
 
 
+def box_of(rater: Row[Any]) -> str:
+    """Return what names the storage of a browser in which the room's page keeps a rater's answers."""
+    return hashed(f"box {rater.token_hash}")[:16]
+
+
 def page_token(request: Request, room: Room) -> str:
     """Return what our page must send back with every change: it follows from the cookie."""
     return hashed(f"page {request.cookies.get(room.cookie, '')}")[:32]
