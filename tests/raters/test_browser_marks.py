@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from raters.export import tables
 from raters.study import invite
@@ -205,8 +205,20 @@ def test_marks_are_counted_in_characters_also_beyond_the_first_plane(
                 """() => import('/room/page/marking.js').then((m) => m.withMark(
                     [], { side: "left", section: 0, start: 0, end: 2 }, "wrong", 0))"""
             )
+            languages = page.evaluate(
+                """texts => import('/room/page/analyses.js').then(
+                    (m) => texts.map(([text, page]) => m.textLanguage(text, page)))""",
+                [
+                    ["The seal reads 印, and the mist is left blank.", "en"],
+                    ["The seal reads 印, and the mist is left blank.", "zh"],
+                    ["近景有松，题款似 Ma Yuan。远山留白，雾气未散。", "en"],
+                    ["𠮷野有雪。", "en"],
+                    ["42", "en"],
+                ],
+            )
     finally:
         server.kill()
+    assert languages == [None, "en", "zh", "zh", None]
     assert cut == [[0, 5], [5, 10], [10, 23]]
     about = {"side": "left", "section": 0}
     assert marks == [
@@ -216,6 +228,47 @@ def test_marks_are_counted_in_characters_also_beyond_the_first_plane(
         {**about, "start": 2, "end": 5, "kind": "invented"},
     ]
     assert full == []
+
+
+def test_a_list_of_marks_that_is_full_says_so(browser: Browser, tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    port = free_port()
+    (link,) = invite(study, 1, base_url=f"http://127.0.0.1:{port}")
+    server = start_server(study, port)
+
+    def one_mark_at_most(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "marks_most": 1})
+
+    try:
+        with browser.new_context(locale="en-GB") as context:
+            page = context.new_page()
+            page.route("**/room/setup", one_mark_at_most)
+            come_in(page, link, "English")
+            draw(page, DRAW["en-GB"])
+            page.locator("dialog[data-kind=screen] .strong").click()
+            first, second = (page.locator(".room-passage").nth(number) for number in (0, 1))
+            first.focus()
+            page.keyboard.press("Enter")
+            notice = page.locator(".room-notice")
+            assert notice.inner_text() == ""
+            second.focus()
+            page.keyboard.press("Enter")
+            page.get_by_text("That is as many as can be marked; take one back").wait_for()
+            page.get_by_role("button", name="中文").click()
+            page.get_by_text("已经标满了，取消一处才能再标。").wait_for()
+            assert page.locator(".room-marked").count() == 1
+            # by the bar too; and what can be done says no more
+            page.locator(".room-notice button").click()
+            second.click()
+            page.locator(".room-marking [data-kind=wrong]").click()
+            page.get_by_text("已经标满了，取消一处才能再标。").wait_for()
+            first.focus()
+            page.keyboard.press("Enter")
+            assert page.locator(".room-marked[data-mark=invented]").count() == 1
+            assert notice.inner_text() == ""
+    finally:
+        server.kill()
 
 
 MARKING = (
