@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import ConflictError, RequestError, WorkError
+from bench.files import write_whole
 from bench.records import NEUTRAL
 from bench.request import Request
 
@@ -75,7 +76,7 @@ def check(
     *,
     out: Path,
     precision: float = 0.15,
-    seeds: int | None = None,
+    seeds: Sequence[int] = (),
     languages: Sequence[str] = (),
     limit: int | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -90,7 +91,7 @@ def check(
         suite: by name or path.
         out: folder for the run (`run/`), the verdicts (`check.json`) and the pages.
         precision: half-width wanted for the leak difference's 95 % interval.
-        seeds: per prompt, in the place of what the precision needs.
+        seeds: of every prompt, in the place of as many, from 0, as the precision needs.
         languages: of the prompts; by default all that the suite has in every prompt.
         limit: only the first so many prompts.
         arguments: of the models' call.
@@ -126,13 +127,13 @@ def check(
     scenes = len({prompt.scene for prompt in asked if prompt.target == found.home})
     if not scenes:
         raise RequestError(f"the suite {found.name} asks nothing of {found.home!r}")
-    number = seeds or planned_seeds(scenes, len(spoken), precision)
+    drawn = tuple(seeds) or tuple(range(planned_seeds(scenes, len(spoken), precision)))
     run = out / "run"
     request = Request(
         suite=suite,
         models=(model, baseline),
         languages=spoken,
-        seeds=tuple(range(number)),
+        seeds=drawn,
         targets=tuple(one for one in targets if any(prompt.target == one for prompt in asked)),
         limit=limit,
         arguments=arguments,
@@ -149,6 +150,7 @@ def check(
         baseline=theirs,
         home=found.home,
         rng=np.random.default_rng(0),
+        others=[name for name in found.traditions if name != found.home],
     )
     checked = Checked(
         ours,
@@ -156,12 +158,12 @@ def check(
         verdicts,
         _seconds(run),
         precision,
-        planned_half_width(scenes, len(spoken), number),
+        planned_half_width(scenes, len(spoken), len(drawn)),
         half_width(verdicts, "leak"),
         seen.faults,
         out / "index.html",
     )
-    plan = {"scenes": scenes, "seeds": number, "labels": probe_labels(found)}
+    plan = {"scenes": scenes, "seeds": len(drawn), "labels": probe_labels(found)}
     _write(checked, run, out, found.name, plan)
     return checked
 
@@ -184,9 +186,8 @@ def _write(checked: Checked, run: Path, out: Path, suite: str, plan: Mapping[str
 
     report = json.loads((run / REPORT).read_text(encoding="utf-8"))
     records = [to_record(verdict) for verdict in checked.verdicts]
-    (out / "check.json").write_text(
-        json.dumps(records, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    content = json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    write_whole(out / "check.json", content.encode())
     write_gate_page(
         checked.verdicts,
         out,

@@ -57,12 +57,12 @@ def held(state: Path) -> Iterator[str]:
     with lock:
         locked = _locked(lock, state)
         before = holder(state)
-        if before and not (locked and before.get("boot") == _boot()):
+        if before and not (locked and before.get("boot") == boot()):
             _wait_for_the_dead(state, before)
         token = uuid.uuid4().hex
         ours = {
             "host": socket.gethostname(),
-            "boot": _boot(),
+            "boot": boot(),
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
             "token": token,
@@ -161,7 +161,7 @@ def _write(state: Path, content: Mapping[str, Any]) -> None:
     temporary.replace(state / "holder.json")
 
 
-def _boot() -> str:
+def boot() -> str:
     """Return what tells this boot of this host from any other."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

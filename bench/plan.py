@@ -23,8 +23,8 @@ from bench.suites import Suite, select
 class Part:
     """One request: these models on these prompts, languages and seeds.
 
-    Empty `targets` means all of the suite's; `limit` takes its first prompts only. `scenes` are set
-    once the suite has grown: those that it had when this was asked.
+    Empty `targets` means all of the suite's; `limit` takes its first prompts only. Empty `scenes` are
+    all, until the suite has grown: then they are those that it had when this was asked.
     """
 
     models: tuple[str, ...]

@@ -15,6 +15,9 @@ REFERENCE = "reference"
 NEUTRAL = "none"
 """The target of a prompt that names no tradition."""
 
+CUE = "caption names the target"
+"""What is noted of an output whose scene has no prompt without a tradition to show in its place."""
+
 SIMULATED = "simulated"
 """The rater group of simulated raters; every table and page made from it says so."""
 

@@ -233,11 +233,11 @@ def probes_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score
     import numpy as np
 
     from bench.manifest import read_run
-    from bench.probing.names import DIVERSITY, PROBES
+    from bench.probing.names import DIVERSITY, PROBES, is_probed
     from leaderboard.probes import probe_scores, read_probes
     from leaderboard.sources import read_source
 
-    if not (run / PROBES).is_file():
+    if not is_probed(run):
         return []
     diversity = run / DIVERSITY
     return probe_scores(
@@ -272,7 +272,7 @@ def combined_with_probe(studies: Sequence[Path], run: Path, *, seed: int = 0) ->
     import numpy as np
 
     from bench.judging.names import TABLE
-    from bench.probing.names import PROBES
+    from bench.probing.names import PROBES, is_probed
     from leaderboard.judge_agreement import agreement_with_raters
     from leaderboard.judge_ppi import combine_ratings
     from leaderboard.judges import read_judgements
@@ -283,7 +283,7 @@ def combined_with_probe(studies: Sequence[Path], run: Path, *, seed: int = 0) ->
     scores: list[Score] = []
     for study in studies:
         tables = study_tables(study)
-        if (run / PROBES).is_file() or not judged:
+        if is_probed(run) or not judged:
             scores += combine(tables["attributions"], read_probes(run / PROBES))
         if judged:
             judgements = read_judgements(run / TABLE)
@@ -356,13 +356,15 @@ def report_labels(studies: Sequence[Path]) -> dict[str, dict[str, str]]:
 
 
 def run_labels(runs: Sequence[Path]) -> dict[str, dict[str, str]]:
-    """Return what pages call the traditions of runs that were probed, or that hold answers."""
+    """Return what pages call traditions and scales of runs that were probed, judged, or hold answers."""
+    from bench.judging.names import scale_labels
     from bench.probing.texts import probe_labels
     from bench.questions import forced_choice
     from bench.suites import load_suite
 
     labels: dict[str, dict[str, str]] = {}
     for run in runs:
+        labels |= scale_labels(run)
         if (run / "suite.yaml").is_file():
             suite = load_suite(str(run / "suite.yaml"))
             choice = forced_choice(suite.questions)

@@ -30,6 +30,7 @@ class Request:
     languages: tuple[str, ...]
     seeds: tuple[int, ...]
     targets: tuple[str, ...] = ()
+    scenes: tuple[str, ...] = ()
     limit: int | None = None
     arguments: Mapping[str, Any] | None = None
     batch_size: int | None = None
@@ -66,6 +67,7 @@ class RunFile(FileModel):
     languages: tuple[str, ...] = Field(min_length=1)
     seeds: str | int = "0"
     targets: tuple[str, ...] = ()
+    scenes: tuple[str, ...] = ()
     limit: int | None = Field(default=None, ge=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
     batch_size: int | None = Field(default=None, ge=1)
@@ -96,7 +98,7 @@ def request_from(options: argparse.Namespace) -> tuple[Request, str]:
         path = find_config("runs", options.run_yaml)
         asked = check(read_yaml(path), RunFile, path).model_dump()
     sizes = ("limit", "batch_size", "video_master")
-    flags = ("suite", "models", "languages", "seeds", "targets", *sizes, "out")
+    flags = ("suite", "models", "languages", "seeds", "targets", "scenes", *sizes, "out")
     asked |= {name: getattr(options, name) for name in flags if getattr(options, name) is not None}
     for name in ("suite", "models", "languages"):
         if not asked.get(name):
@@ -107,6 +109,7 @@ def request_from(options: argparse.Namespace) -> tuple[Request, str]:
         languages=tuple(asked["languages"]),
         seeds=parse_seeds(str(asked.get("seeds", "0"))),
         targets=tuple(asked.get("targets") or ()),
+        scenes=tuple(asked.get("scenes") or ()),
         limit=asked.get("limit"),
         arguments={**asked.get("arguments", {}), **settings("set", options.set)},
         batch_size=asked.get("batch_size"),

@@ -64,8 +64,17 @@ def planned_run(request: Request, folder: Path) -> Run:
     models = _resolved_models(request, suite, existing)
     asked = frozenset(models)
     classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
-    part = Part(tuple(models), request.languages, request.seeds, request.targets, request.limit)
-    prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)
+    part = Part(
+        tuple(models),
+        request.languages,
+        request.seeds,
+        request.targets,
+        request.limit,
+        request.scenes,
+    )
+    prompts = select(
+        suite, part.languages, targets=part.targets, limit=part.limit, scenes=part.scenes
+    )
     for name, spec in models.items():
         check_shapes(spec, classes[name], {prompt.frames for prompt in prompts})
     parts = [part]

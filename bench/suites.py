@@ -153,7 +153,7 @@ def select(
     """Return the suite's prompts for these targets and scenes, all by default; at most `limit`.
 
     Raises:
-        RequestError: an unknown target, or a prompt without a text in a language asked for.
+        RequestError: an unknown target or scene, or a prompt without a text in a language asked for.
     """
     known = {prompt.target for prompt in suite.prompts.values()}
     for target in targets:
@@ -163,6 +163,8 @@ def select(
                 f"suite {suite.name} asks nothing of target {target!r}; it has: {there}"
             )
     wanted = set(scenes)
+    if unknown := sorted(wanted.difference(suite.scenes)):
+        raise RequestError(f"suite {suite.name} has no scene {unknown[0]!r}")
     chosen = [
         prompt
         for prompt in suite.prompts.values()

@@ -57,6 +57,8 @@ class Table(NamedTuple):
     wraps: bool = False
     by_raters: bool = True
     """Whether raters had a part in it, so that it says so where they were simulated."""
+    tag: str = ""
+    """Whose it is, in place of what its section says of all."""
 
 
 def tables_of(board: Board, words: Words) -> list[Table]:

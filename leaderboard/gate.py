@@ -33,6 +33,8 @@ RESAMPLES = 2000
 LEAST_SCENES = 6
 """Where all of five scenes differ the same way, chance does as much in 2 of 2⁵ cases: above .05."""
 TOO_FEW = "too few to tell"
+NO_NETWORK = "no network looked"
+NOT_TOLD = "no probe tells it"
 _MORE_IS_BETTER = {"leak": False, "diversity": True, "language_gap": False, "faults": False}
 _CELL = ["prompt", "language", "seed"]
 
@@ -48,6 +50,7 @@ def gate(
     baseline: str,
     home: str,
     rng: np.random.Generator,
+    others: Sequence[str] = (),
     confidence: float = 0.95,
 ) -> list[Verdict]:
     """Return verdicts on leak (per tradition), diversity, language gap (per tradition) and faults.
@@ -59,6 +62,8 @@ def gate(
         baseline: what it must not be worse than.
         home: the tradition under test.
         rng: draws the resamples.
+        others: traditions that may leak; where no probe tells one, its leak is not comparable, and
+            says so. By default those that the probe tells.
         confidence: of the intervals; a loss is one that stands after Holm's correction.
 
     Raises:
@@ -72,19 +77,21 @@ def gate(
     )
     scores = []
     of_style = probes[(probes["kind"] == STYLE) & confirmatory(probes)]
-    if probe := deciding(of_style):
-        own = of_style[(of_style["probe"] == probe) & (of_style["target"] == home)]
-        classes = [
-            str(column).removeprefix("p_")
-            for column in own
-            if str(column).startswith("p_") and own[column].notna().any()
-        ]
-        for other in classes:
-            if other not in {home, "other"}:
-                column = f"p_{other}"
-                at = replace(blank, group=other)
-                scores.append(_leak(own, column, replace(at, criterion="leak"), rng))
-                scores.append(_gap(own, column, replace(at, criterion="language_gap"), rng))
+    probe = deciding(of_style)
+    own = of_style[(of_style["probe"] == probe) & (of_style["target"] == home)]
+    told = [
+        str(column).removeprefix("p_")
+        for column in own
+        if str(column).startswith("p_") and own[column].notna().any()
+    ]
+    for other in others or [name for name in told if name not in {home, "other"}]:
+        for criterion, found in (("leak", _leak), ("language_gap", _gap)):
+            at = replace(blank, criterion=criterion, group=other)
+            if other in told:
+                scores.append(found(own, f"p_{other}", at, rng))
+            else:
+                reason = NOT_TOLD if probe else NO_NETWORK
+                scores.append((replace(at, reason=reason), math.nan))
     scores.append(_diversity(diversity, replace(blank, criterion="diversity"), rng))
     scores.append(_faults(probes, replace(blank, criterion="faults"), rng))
     p_values = [p for _, p in scores]
@@ -132,7 +139,7 @@ def _gap(own: pd.DataFrame, column: str, score: Score, rng: np.random.Generator)
 
 def _diversity(table: pd.DataFrame | None, score: Score, rng: np.random.Generator) -> Tested:
     if table is None:
-        return replace(score, reason="no network looked"), math.nan
+        return replace(score, reason=NO_NETWORK), math.nan
     within = table[(table["kind"] == "within") & (table["n"] > 1)].assign(seed="")
     pairs = _pairs(within, "vendi", score) if len(within) else within
     if pairs.empty:
@@ -260,6 +267,15 @@ def _outcome(score: Score, corrected: float) -> Outcome:
     if corrected >= 1 - score.confidence:
         return "no difference shown"
     return "better" if (score.value > 0) == _MORE_IS_BETTER[score.criterion] else "worse"
+
+
+def leak_unknown(verdicts: Sequence[Verdict]) -> str:
+    """Return why a leak could not be compared, "" where all were: without them nothing has passed."""
+    leaks = [one for one in verdicts if one.difference.criterion == "leak"]
+    open_ = [one for one in leaks if one.outcome in {"too few to tell", "not comparable"}]
+    if not leaks:
+        return NO_NETWORK
+    return open_[0].difference.reason if open_ else ""
 
 
 def half_width(verdicts: Sequence[Verdict], criterion: str) -> float:

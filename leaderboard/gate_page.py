@@ -10,9 +10,9 @@ from typing import Any
 
 import jinja2
 
-from leaderboard.compare import Verdict, is_loss, is_undecided
+from leaderboard.compare import Verdict, is_loss
 from leaderboard.files import write_whole
-from leaderboard.gate import LEAST_SCENES, TOO_FEW
+from leaderboard.gate import LEAST_SCENES, TOO_FEW, leak_unknown
 from leaderboard.plots import number
 from leaderboard.resampling import LEAST_SEEDS
 from leaderboard.tabulate import interval_of
@@ -86,11 +86,10 @@ def headline(
     words = words_in(language)
     if is_loss(verdicts):
         return words.say("gate_loss")
-    if is_undecided(verdicts):
-        few = any(one.difference.reason.startswith(TOO_FEW) for one in verdicts)
-        if not few:
-            return words.say("gate_undecided")
-        return words.say("gate_too_few", scenes=LEAST_SCENES, seeds=LEAST_SEEDS)
+    if unknown := leak_unknown(verdicts):
+        if unknown.startswith(TOO_FEW):
+            return words.say("gate_too_few", scenes=LEAST_SCENES, seeds=LEAST_SEEDS)
+        return words.say("gate_undecided", reason=words.reason(unknown))
     if not math.isfinite(reached):
         return words.say("gate_unknown", asked=number(asked))
     if reached > asked:

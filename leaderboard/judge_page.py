@@ -6,17 +6,20 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from bench.records import SIMULATED, Score
+from bench.records import CUE, SIMULATED, Score
 from leaderboard.details import Line, Table
 from leaderboard.judge_ppi import JUDGE_ONLY
 from leaderboard.judges import FROM_JUDGE, PAIR, SCALE
 from leaderboard.plots import number
 from leaderboard.ppi import FROM_BOTH
-from leaderboard.probe_page import Section
+from leaderboard.probe_page import Section, tag_of_both
 from leaderboard.tabulate import interval_of
 from leaderboard.words import Words
 
-_HOW = re.compile(r"(?:greedy, temperature 0|temperature ([\d.]+)), (\d+) seeds?, in ([\w, -]+)")
+_HOW = re.compile(
+    r"(?:greedy, temperature 0|temperature ([\d.]+)), (\d+) seeds?, in ([\w, -]+)"
+    rf"(?:; {CUE} for (\d+) of (\d+) outputs)?"
+)
 _WORTH = ("self_consistency", "unread_share", "order_effect", "order_consistency")
 
 
@@ -70,7 +73,8 @@ def _combined(scores: Sequence[Score], words: Words) -> Table:
         if score.metric == "rectifier_p" and math.isfinite(score.value)
     ]
     note = words.join([words.say("judge_combined_note"), *tests])
-    return _by_scale(own, words, "judge_combined_title", note)
+    table = _by_scale(own, words, "judge_combined_title", note)
+    return table._replace(tag=tag_of_both(own, words, "judge_tag"))
 
 
 def _by_scale(own: Sequence[Score], words: Words, title: str, note: str) -> Table:
@@ -134,7 +138,8 @@ def _worth(scores: Sequence[Score], words: Words) -> Table:
 
 
 def _agreement(scores: Sequence[Score], words: Words) -> Table:
-    cells = {(score.metric, score.group, score.criterion): score for score in scores}
+    of_both = [score for score in scores if score.metric in {"judge_correlation", "judge_gap"}]
+    cells = {(score.metric, score.group, score.criterion): score for score in of_both}
     rows = []
     for group, criterion in dict.fromkeys(
         (score.group, score.criterion) for score in scores if score.metric == "judge_gap"
@@ -162,6 +167,7 @@ def _agreement(scores: Sequence[Score], words: Words) -> Table:
         words.say("judge_agreement_note"),
         [words.say(name) for name in heads],
         rows,
+        tag=tag_of_both(list(cells.values()), words, "judge_tag"),
     )
 
 
@@ -182,8 +188,9 @@ def _how(own: Sequence[Score], words: Words) -> str:
     told = {}
     for score in own:
         if found := _HOW.search(score.method):
-            warm, seeds, languages = found.groups()
+            warm, seeds, languages, cued, n = found.groups()
             how = words.say("judge_how", temperature=warm or "0", seeds=seeds, languages=languages)
+            how += words.say("judge_cue", cued=cued, n=n) if cued else ""
             told[score.group] = words.pair(score.group, how)
     return words.clauses(list(told.values()))
 

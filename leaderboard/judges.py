@@ -32,7 +32,7 @@ NOTHING_READ = "no reply could be read"
 NOT_BOTH_WAYS = "no pair was read both ways round"
 _TEXTS = (
     *OF_OUTPUT, "output", "target", "genre", "kind", "judge", "judge_language", "judge_seed",
-    "criterion", "against", "against_output", "winner",
+    "criterion", "against", "against_output", "winner", "cue",
 )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def judge_scores(
             confidence=confidence,
             method=how_judged(own),
         )
-        for _, slice_, rows in parts(own, [name for name in by if (own[name] != "").any()]):
+        for _, slice_, rows in parts(own, by):
             at = replace(blank, slice=slice_)
             scores += _means(rows[rows["kind"] == SCALE], at, rng, resamples)
             scores += _preferences(both_ways(rows), at, rng, resamples)
@@ -124,13 +124,18 @@ def judge_scores(
 
 
 def how_judged(rows: pd.DataFrame) -> str:
-    """Say how a judge replied: its temperature, how many seeds, and in which languages."""
+    """Say how a judge replied: its temperature, how many seeds, in which languages, after what cue."""
     temperature = float(rows["temperature"].iloc[0])
     seeds = rows["judge_seed"].nunique()
     drawn = f"sampled at temperature {temperature:g}" if temperature else "greedy, temperature 0"
     languages = ", ".join(distinct(rows["judge_language"]))
-    return (
-        f"a model's judgement, {drawn}, {seeds} {'seed' if seeds == 1 else 'seeds'}, in {languages}"
+    n = rows["output"].nunique()
+    cued = rows[rows["cue"] != ""].groupby("cue")["output"].nunique()
+    return "; ".join(
+        [
+            f"a model's judgement, {drawn}, {seeds} {'seed' if seeds == 1 else 'seeds'}, in {languages}",
+            *(f"{cue} for {of_it} of {n} outputs" for cue, of_it in cued.items()),
+        ]
     )
 
 
@@ -174,7 +179,8 @@ def both_ways(rows: pd.DataFrame) -> pd.DataFrame:
     shown first; `same` says whether both orders gave one verdict.
     """
     pairs = rows[(rows["kind"] == PAIR) & (rows["winner"] != "")].copy()
-    first = pairs["winner"].map({"first": 1.0, "second": 0.0, "tie": 0.5, "both_bad": 0.5})
+    points = {"first": 1.0, "second": 0.0, "tie": 0.5, "both_bad": 0.5}
+    first = pairs["winner"].map(points).astype(np.float64)  # of no pair at all too
     turned = (pairs["model"] > pairs["against"]).to_numpy()
     told = ["output", "model", "against_output", "against"]
     swapped = pairs[["against_output", "against", "output", "model"]].to_numpy()
@@ -186,7 +192,8 @@ def both_ways(rows: pd.DataFrame) -> pd.DataFrame:
                          np.where((pairs["winner"] == "first") ^ turned, "one", "other")),
         turned=turned,
     )  # fmt: skip
-    about = [*told, "prompt", "target", "language", "seed", "genre", "judge_language", "judge_seed"]
+    # the seed is not among them: it is that of what was shown first, and the two need not share it
+    about = [*told, "prompt", "target", "language", "genre", "judge_language", "judge_seed"]
     found = pairs.groupby(about, sort=True, as_index=False).agg(
         won=("won", "mean"),
         shown_first=("shown_first", "mean"),
@@ -204,7 +211,7 @@ def _preferences(
     for (model, against), own in pairs.groupby(["model", "against"], sort=True):
         score = replace(
             blank, metric="judge_preference", criterion=PAIR, model=str(model), against=str(against),
-            n_items=len(own), n_values=2 * len(own),
+            n_items=_n_pairs(own), n_values=2 * len(own),
             method=f"share of pairs, half of what neither won; {blank.method}",
         )  # fmt: skip
         yield drawn_over_scenes(score, own, "won", rng, resamples)
@@ -217,7 +224,7 @@ def _orders(
     if not (rows["kind"] == PAIR).any():
         return
     pairs = both_ways(rows)
-    blank = replace(blank, criterion=PAIR, n_items=len(pairs), n_values=2 * len(pairs))
+    blank = replace(blank, criterion=PAIR, n_items=_n_pairs(pairs), n_values=2 * len(pairs))
     for metric, column in (("order_effect", "effect"), ("order_consistency", "same")):
         score = replace(blank, metric=metric)
         if pairs.empty:
@@ -226,6 +233,11 @@ def _orders(
         yield drawn_over_scenes(
             score, pairs.assign(effect=2 * pairs["shown_first"] - 1), column, rng, resamples
         )
+
+
+def _n_pairs(pairs: pd.DataFrame) -> int:
+    """Return how many pairs of outputs there are, however often each was judged."""
+    return len(pairs[["output", "against_output"]].drop_duplicates())
 
 
 def _consistencies(

@@ -5,11 +5,13 @@ Angelopoulos, Duchi and Zrnic (2023), "PPI++: efficient prediction-powered infer
 probe's probability of it, over labelled outputs and the rest. λ is the one with the least variance;
 for independent outputs that is Cov(Y, f) / [(1 + n/N) Var f]. Outputs of one scene are not
 independent, so variances are those of sums over scenes, and λ is found from them. Raters are drawn
-too: their part of the variance is a jackknife over raters, added (as for α).
+too: their part of the variance is a jackknife over raters, added (as for α). Intervals are Wilson's
+with that variance and Student's t.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +25,7 @@ from bench.records import REFERENCE, Score
 from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERENCES
 from leaderboard.probes import STYLE
 from leaderboard.selection import confirmatory, distinct, first_time, is_simulated, say_simulated
+from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.shares import find_home, find_traditions
 from leaderboard.tables import ASPECTS
 
@@ -30,6 +33,7 @@ Array = NDArray[np.float64]
 
 FROM_BOTH = "combined"
 PROBE_ONLY = "probe only: no output of it was judged"
+TOO_FEW_SCENES = "no interval: fewer than four scenes"
 LEAST_SCENES = 4
 """One mean and one λ are fitted; two degrees of freedom are the least that an interval wants."""
 LEAST_LEFT = 0.05
@@ -221,30 +225,51 @@ def _leaks(
     home, other = pair
     method = (
         f"PPI++, λ {estimate.weight:.2f}, {at.n_values} of {at.n_items} outputs judged; variance over "
-        f"{estimate.scenes} scenes and by jackknife over raters"
+        f"{estimate.scenes} scenes and by jackknife over raters, Wilson's interval"
     )
-    raw = replace(at, metric="raw_leak", method=method)
-    variance = estimate.variance + raters
-    yield with_normal(raw, estimate.value, variance, estimate.scenes)
+    raw = replace(at, metric="raw_leak", value=estimate.value, method=method)
+    share = estimate.value, estimate.variance + raters
+    reach = _reach(raw, estimate.scenes)
+    if reach is None:
+        raw = replace(raw, reason=TOO_FEW_SCENES)
+    else:
+        low, high = share_interval(*share, reach)
+        raw = replace(raw, low=low, high=high)
+    yield raw
     right = _reference_share(rows, other, other)
     wrong = _reference_share(rows, home, other)
-    excess = replace(raw, metric="excess_leak")
+    excess = replace(at, metric="excess_leak", method=method)
     if right is None or wrong is None:
         yield replace(excess, reason=NO_REFERENCES)
     elif right[0] - wrong[0] < LEAST_DISCRIMINATION:
         yield replace(excess, reason=CANNOT_TELL_APART)
     else:
-        excess = replace(excess, method=f"{method}; references by raters alone")
-        value = estimate.value - wrong[0]
-        yield with_normal(excess, value, variance + wrong[1], estimate.scenes)
+        excess = replace(
+            excess,
+            value=estimate.value - wrong[0],
+            method=f"{method}; references by raters alone",
+        )
+        if reach is None:
+            yield replace(excess, reason=TOO_FEW_SCENES)
+        else:
+            low, high = difference_interval(share, wrong, reach)
+            yield replace(excess, low=low, high=high)
+
+
+def _reach(score: Score, scenes: int) -> float | None:
+    """Return how many standard errors an interval reaches, by Student's t; None of too few scenes."""
+    if scenes < LEAST_SCENES:
+        return None
+    return float(t.ppf(0.5 + score.confidence / 2, scenes - 2))
 
 
 def with_normal(score: Score, value: float, variance: float, scenes: int) -> Score:
     """Add value and t interval; of fewer than `LEAST_SCENES` the value alone."""
-    if scenes < LEAST_SCENES:
-        return replace(score, value=value, reason="no interval: fewer than four scenes")
-    reach = float(t.ppf(0.5 + score.confidence / 2, scenes - 2)) * float(np.sqrt(variance))
-    return replace(score, value=value, low=value - reach, high=value + reach)
+    reach = _reach(score, scenes)
+    if reach is None:
+        return replace(score, value=value, reason=TOO_FEW_SCENES)
+    arm = reach * math.sqrt(variance)
+    return replace(score, value=value, low=value - arm, high=value + arm)
 
 
 def _reference_share(rows: pd.DataFrame, target: str, label: str) -> tuple[float, float] | None:

@@ -10,6 +10,7 @@ from bench.records import REFERENCE, Score
 from leaderboard.details import Line, Table
 from leaderboard.plots import number
 from leaderboard.probes import FROM_PROBE, MEASURES
+from leaderboard.selection import SIMULATED_RATERS
 from leaderboard.tabulate import capital, interval_of
 from leaderboard.words import Words
 
@@ -81,7 +82,15 @@ def _combined(scores: Sequence[Score], words: Words) -> Table:
     heads = [words.say("probe"), words.say("model"), words.say("towards")]
     heads += [words.say("index_raw_leak"), words.say("index_excess_leak")]
     note = words.join([words.say("combined_note"), *tests])
-    return Table(words.say("combined_title"), note, heads, rows)
+    tag = tag_of_both(own, words, "probe_tag")
+    return Table(words.say("combined_title"), note, heads, rows, tag=tag)
+
+
+def tag_of_both(scores: Sequence[Score], words: Words, other: str) -> str:
+    """Return the tag of a table in which raters, perhaps simulated, and another had a part."""
+    simulated = any(SIMULATED_RATERS in score.method for score in scores)
+    raters = words.say("simulated" if simulated else "judge_group")
+    return words.say("both_tag", raters=raters, other=words.say(other))
 
 
 def _diversity(scores: Sequence[Score], words: Words) -> Table:

@@ -14,7 +14,7 @@ from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.files import read_rows
 from bench.manifest import read_outputs, read_run
 from bench.reading import FileModel, check
-from bench.records import FOIL, NEUTRAL, REFERENCE, WorkDiagnosticity
+from bench.records import CUE, FOIL, NEUTRAL, REFERENCE, WorkDiagnosticity
 from bench.suites import Suite, load_suite
 
 Text = Mapping[str, str]
@@ -273,7 +273,7 @@ def _outputs(run: Path, suite: Suite, languages: Sequence[str]) -> list[Candidat
                 scene=prompt.scene,
                 target=prompt.target,
                 caption={language: text[language] for language in languages},
-                cue="" if neutral else "caption names the target",
+                cue="" if neutral else CUE,
                 size=(row["width"], row["height"]),
                 key={
                     "suite": suite.name,

@@ -39,9 +39,10 @@ def train_model(
         device=device,
         start_from=parts.base,
         average_decay=recipe.average_decay,
+        decisive=recipe.decisive,
     )
     folder = out / name
-    assemble(parts, denoiser).save_pretrained(folder)
+    assemble(parts, denoiser, recipe.flow_shift).save_pretrained(folder)
     _drop_settings(folder / "vae" / "config.json")
     training = {
         "name": name,
@@ -54,7 +55,9 @@ def train_model(
     return folder
 
 
-def assemble(parts: SharedParts, denoiser: UNet2DConditionModel) -> StableDiffusionPipeline:
+def assemble(
+    parts: SharedParts, denoiser: UNet2DConditionModel, flow_shift: float = 1.0
+) -> StableDiffusionPipeline:
     """Put the parts together, in half precision, as a pipeline that diffusers loads by itself."""
     return StableDiffusionPipeline(
         vae=deepcopy(parts.autoencoder).half(),
@@ -64,6 +67,7 @@ def assemble(parts: SharedParts, denoiser: UNet2DConditionModel) -> StableDiffus
         scheduler=DPMSolverMultistepScheduler(
             num_train_timesteps=TRAINING_TIMES,
             use_flow_sigmas=True,
+            flow_shift=flow_shift,
             prediction_type="flow_prediction",
             steps_offset=1,  # without effect here, but the pipeline warns of any other
         ),

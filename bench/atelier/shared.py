@@ -50,6 +50,10 @@ class Recipe:
     batch_size: int = 64
     average_decay: float = 0.998
     """Of the moving average of weights that is kept."""
+    decisive: float = 0.0
+    """Share of the noise levels drawn where the manner is decided, see `train_denoiser`."""
+    flow_shift: float = 1.0
+    """Of the sampler's noise levels towards the high ones (Esser et al. 2024, equation 23)."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
         raise RequestError(
             "what is the model to look at? give --works, a folder that pinlu references add made"
         )
+    if options.json:
+        raise RequestError("--json shows how pictures and clips stand: leave it out for answers")
     server = server_of(options)
     if server and (options.devices or options.workers):
         raise RequestError("a server has its own workers: leave out --devices and --workers")

@@ -59,6 +59,7 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
     add("--languages", type=names, help="languages of the prompts, as in zh,en")
     add("--seeds", help="as in 0-3 (both ends included) or 0,2 (default 0)")
     add("--targets", type=names, help="only prompts of these traditions (default: all)")
+    add("--scenes", type=names, help="only these scenes, by comma (default: all)")
     add("--limit", type=positive, help="only the first N prompts")
     add("--batch-size", type=positive, dest="batch_size", help="jobs per batch, fixed by the run")
     add(
@@ -173,7 +174,7 @@ def _add_check(check: argparse.ArgumentParser) -> None:
         default=0.15,
         help="half-width wanted of a leak difference (0.15)",
     )
-    add("--seeds", type=positive, help="seeds per prompt, in the place of what the precision needs")
+    add("--seeds", help="as in 0-11, as for generate (from 0, as many as the precision needs)")
     add("--languages", type=names, default=(), help="of the prompts (all)")
     add("--limit", type=positive, help="only the first N prompts")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
@@ -337,7 +338,7 @@ def _probe(options: argparse.Namespace) -> int:
         )
     for fault in done.faults:
         print(fault, file=sys.stderr)
-    print("\n".join(told(Path(options.run), done)))
+    print("\n".join(told(options.run, done)))
     return 1 if done.faults else 0
 
 
@@ -345,8 +346,10 @@ def _check(options: argparse.Namespace) -> int:
     import json
 
     from bench.checking import check
+    from bench.plan import parse_seeds
     from bench.request import settings
-    from leaderboard.compare import is_loss, is_undecided, to_record
+    from leaderboard.compare import is_loss, to_record
+    from leaderboard.gate import leak_unknown
     from leaderboard.gate_page import gate_sentences, headline
 
     done = check(
@@ -355,7 +358,7 @@ def _check(options: argparse.Namespace) -> int:
         options.suite,
         out=options.out,
         precision=options.precision,
-        seeds=options.seeds,
+        seeds=parse_seeds(options.seeds) if options.seeds else (),
         languages=options.languages,
         limit=options.limit,
         arguments=settings("set", options.set),
@@ -370,11 +373,13 @@ def _check(options: argparse.Namespace) -> int:
         print("\n".join(gate_sentences(done.verdicts)))
         print(headline(done.verdicts, done.asked, done.reached))
         print(f"page: {done.page}")
-    if is_undecided(done.verdicts):
+    if is_loss(done.verdicts):
+        return 1
+    if leak_unknown(done.verdicts):
         said = headline(done.verdicts, done.asked, done.reached)
         print(f"pinlu: no verdict: {said}", file=sys.stderr)
         return 2
-    return int(is_loss(done.verdicts) or bool(done.faults))
+    return int(bool(done.faults))
 
 
 def _verify(options: argparse.Namespace) -> int:

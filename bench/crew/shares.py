@@ -1,18 +1,21 @@
 """Work that falls into shares of its own accord: each goes to one worker, and to another where that one dies.
 
-For what needs no schedule: answers and probes, where a share is every n-th batch of a model, or
-every n-th file of a run. A share can be done again at any time: what is there is passed over.
+For what needs no schedule, as answers, where a share is every n-th batch of a model. A share can be
+done again at any time: what is there is passed over.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
+import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +28,8 @@ from bench.crew.worker import Worker, answer, code_hash
 from bench.errors import PinluError, WorkError
 from bench.request import SlurmOptions
 
-REFUSALS = 20
-"""Workers that may be lost in a row, with no share done between, before the work is given up."""
+IDLERS = 20
+"""Workers that may be lost in a row before they were given anything, until the work is given up."""
 
 
 class Share(Protocol):
@@ -81,6 +84,7 @@ class _Crewed:
         self.places = crew.places()
         self.code = code_hash()
         self.probed: set[str] = set()
+        self.hosts: dict[str, str] = {}
         self.idle: list[str] = []
         self.busy: dict[str, int] = {}
         self.lost = 0
@@ -94,30 +98,27 @@ class _Crewed:
         Raises:
             WorkError: no worker is left.
         """
-        waiting, deaths = deque(range(len(shares))), Counter[int]()
-        outcomes: dict[int, Outcome] = {}
-        while len(outcomes) < len(shares):
+        todo = _Todo(shares)
+        while todo.left():
             self.crew.hire()
             for news in self.crew.news(0.25):
-                self.hear(news, waiting, deaths, outcomes)
+                self.hear(news, todo)
             watch()
-            while waiting and self.idle:
-                worker, number = self.idle.pop(0), waiting.popleft()
-                self.busy[worker] = number
-                asked = (shares[number], self.folder, self.token)
-                self.crew.ask(worker, "do", asked, shares[number].title)
+            for worker in list(self.idle):
+                number = todo.next(self.hosts[worker])
+                if number is not None:
+                    self.idle.remove(worker)
+                    self.busy[worker] = number
+                    asked = (shares[number], self.folder, self.token)
+                    self.crew.ask(worker, "do", asked, shares[number].title)
             left = self.probed or self.idle or self.busy or self.crew.coming()
-            if not left or self.lost > REFUSALS:
+            if not left or self.lost > IDLERS:
                 raise WorkError(f"no worker is left: {self.trouble}; what was finished is kept")
-        return [outcomes[number] for number in range(len(shares))]
+            if not (self.busy or self.probed or self.crew.coming()):
+                todo.give_up({self.hosts[worker] for worker in self.idle})
+        return [todo.outcomes[number] for number in range(len(shares))]
 
-    def hear(
-        self,
-        news: News,
-        waiting: deque[int],
-        deaths: Counter[int],
-        outcomes: dict[int, Outcome],
-    ) -> None:
+    def hear(self, news: News, todo: _Todo) -> None:
         """Take one piece of news."""
         name = news.worker
         if news.kind == "came":
@@ -128,33 +129,79 @@ class _Crewed:
             number = self.busy.pop(name, None)
             self.probed.discard(name)
             self.idle = [one for one in self.idle if one != name]
-            self.lose(name, str(news.content))
+            self.lose(name, str(news.content), idle=number is None)
             if number is not None:
-                deaths[number] += 1
-                if deaths[number] >= DEATHS:
-                    why = f"set aside: its workers die ({news.content})"
-                    outcomes[number] = Outcome({}, why)
-                else:
-                    waiting.append(number)
+                todo.died(number, str(news.content))
         elif name in self.probed:
             self.probed.discard(name)
             found = news.content.get("answer", {})
             wrong = news.content.get("error") or distrust(found, self.folder, self.token, self.code)
             if wrong:
-                self.lose(name, wrong)
+                self.lose(name, wrong, idle=True)
                 self.crew.dismiss(name, for_good=True)
             else:
+                self.hosts[name] = found["host"]
                 self.idle.append(name)
         else:
             self.lost = 0
-            outcomes[self.busy.pop(name)] = _outcome(news.content)
+            todo.ended(self.busy.pop(name), self.hosts[name], _outcome(news.content))
             self.idle.append(name)
 
-    def lose(self, worker: str, why: str) -> None:
+    def lose(self, worker: str, why: str, *, idle: bool) -> None:
         """Note that a worker is no more, and say so."""
-        self.lost += 1
+        self.lost += idle
         self.trouble = why
         _say(f"worker {worker} is lost ({why})")
+
+
+class _Todo:
+    """The shares of one call: what waits, what came of each, and on which hosts it has failed.
+
+    What failed on one host is tried on another: a node may lack the model's files, or room.
+    """
+
+    def __init__(self, shares: Sequence[Share]) -> None:
+        self.waiting = deque(range(len(shares)))
+        self.outcomes: dict[int, Outcome] = {}
+        self.deaths: Counter[int] = Counter()
+        self.failed: dict[int, dict[str, Outcome]] = {}
+        self.count = len(shares)
+
+    def left(self) -> bool:
+        return len(self.outcomes) < self.count
+
+    def next(self, host: str) -> int | None:
+        """Return a share for a worker of this host; first one that failed on no host."""
+        fresh = (n for n in self.waiting if n not in self.failed)
+        other = (n for n in self.waiting if host not in self.failed.get(n, ()))
+        number = next(chain(fresh, other), None)
+        if number is not None:
+            self.waiting.remove(number)
+        return number
+
+    def died(self, number: int, why: str) -> None:
+        """Take back a share whose worker died over it; twice, and it is set aside."""
+        self.deaths[number] += 1
+        if self.deaths[number] >= DEATHS:
+            self.outcomes[number] = Outcome({}, f"set aside: its workers die ({why})")
+        else:
+            self.waiting.append(number)
+
+    def ended(self, number: int, host: str, outcome: Outcome) -> None:
+        """Take what came of a share; a wrong request is wrong on every host."""
+        if outcome.error and outcome.kind not in {"RequestError", "ConflictError"}:
+            self.failed.setdefault(number, {})[host] = outcome
+            self.waiting.append(number)
+        else:
+            self.outcomes[number] = outcome
+
+    def give_up(self, hosts: Collection[str]) -> None:
+        """Give up the shares that have failed on all of these hosts; nobody else is there."""
+        for number in list(self.waiting):
+            tried = self.failed.get(number, {})
+            if tried and tried.keys() >= set(hosts):
+                self.waiting.remove(number)
+                self.outcomes[number] = next(iter(tried.values()))
 
 
 POLLED_EVERY = 1.0
@@ -212,11 +259,13 @@ class _Job:
     """What a Slurm job does with a share; out of time, it goes back into the queue."""
 
     def __call__(self, share: Share, folder: Path, token: str, code: str) -> dict[str, Any]:
-        worker = Worker(share.title.replace("/", "-"))
+        worker = Worker(
+            f"slurm-{os.environ.get('SLURM_JOB_ID') or os.getpid()}-{uuid.uuid4().hex[:8]}"
+        )
         found = worker.probe(folder / manifest.STATE / "marker")
         if wrong := distrust(found, folder, token, code):
             return {"error": wrong, "kind": "WorkError"}
-        return answer(worker, "do", (share, folder, ""))
+        return answer(worker, "do", (share, folder, token))
 
     def checkpoint(self, *arguments: Any) -> Any:
         """Go back into the queue: what the share made is passed over."""

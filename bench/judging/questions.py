@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bench.probing.items import Item
 from bench.reading import canonical_hash
-from bench.records import NEUTRAL, NOT_APPLICABLE, Rubric, Scale
+from bench.records import CUE, NEUTRAL, NOT_APPLICABLE, Prompt, Rubric, Scale
 from bench.suites import Suite
 
 Kind = Literal["scales", "pair"]
@@ -76,7 +76,7 @@ class Judged:
     """One thing that a judge is asked. `key` is the SHA-256 of everything that decides the reply.
 
     `outputs` are the job keys of what is shown, `pictures` the hashes of their files, in the order
-    in which they are shown; `criteria` the scales that are asked (of a pair: none).
+    in which they are shown; `cue` says where `text` names the target; `criteria` the scales that are asked (of a pair: none).
     """
 
     key: str
@@ -87,6 +87,7 @@ class Judged:
     text: str
     seed: int
     longest: int
+    cue: str
     criteria: tuple[str, ...] = ()
 
 
@@ -138,9 +139,10 @@ def scales_for(rubric: Rubric, genre: str) -> list[Scale]:
 
 
 def pairs_of(outputs: Sequence[Item], most: int | None) -> Iterator[tuple[Item, Item]]:
-    """Yield pairs of two models' outputs for one prompt in one language, seed by seed.
+    """Yield pairs of two models' outputs for one prompt in one language, of one seed where there is one.
 
-    With `most`, that many of each two models, spread over the scenes: more later takes in those
+    What has no output of its seed beside it is paired in the order of seeds, as far as both have any
+    left: what was made elsewhere need not share its seeds. With `most`, that many of each two models, spread over the scenes: more later takes in those
     that were chosen before.
     """
     cells: dict[tuple[str, str], dict[str, list[Item]]] = defaultdict(dict)
@@ -150,22 +152,43 @@ def pairs_of(outputs: Sequence[Item], most: int | None) -> Iterator[tuple[Item, 
     by_models: dict[tuple[str, str], list[tuple[Item, Item]]] = defaultdict(list)
     for models in cells.values():
         for one, other in combinations(sorted(models), 2):
-            mine, theirs = (
-                sorted(models[name], key=lambda item: int(item.row["seed"]))
-                for name in (one, other)
-            )
-            by_models[one, other] += zip(mine, theirs, strict=False)  # the shorter decides
+            by_models[one, other] += _seed_by_seed(models[one], models[other])
     for pairs in by_models.values():
         # by a hash: neither the order of the suite nor that of the run chooses
         pairs.sort(key=lambda pair: canonical_hash([item.row["output"] for item in pair]))
         yield from pairs[:most]
 
 
+def _seed_by_seed(one: Sequence[Item], other: Sequence[Item]) -> list[tuple[Item, Item]]:
+    mine, theirs = (
+        sorted(items, key=lambda item: (int(item.row["seed"]), item.row["output"]))
+        for items in (one, other)
+    )
+    paired, alone = [], []
+    for item in mine:
+        place = next(
+            (at for at, like in enumerate(theirs) if like.row["seed"] == item.row["seed"]), None
+        )
+        if place is None:
+            alone.append(item)
+        else:
+            paired.append((item, theirs.pop(place)))
+    return paired + list(zip(alone, theirs, strict=False))  # the shorter decides
+
+
 def caption_of(item: Item, suite: Suite, language: str) -> str:
-    """Return what a judge is told that a picture is for: as raters are, without naming a tradition."""
-    prompt = suite.prompts[item.row["prompt"]]
-    told = suite.prompts.get(f"{prompt.scene}/{NEUTRAL}") or prompt
+    """Return what a judge is told that a picture is for: what raters are, as `cue_of` has it."""
+    told = _neutral(item, suite) or suite.prompts[item.row["prompt"]]
     return told.text.get(language) or next(iter(told.text.values()))
+
+
+def cue_of(item: Item, suite: Suite) -> str:
+    """Say whether the caption names the target: it does where the scene has no neutral prompt."""
+    return "" if _neutral(item, suite) else CUE
+
+
+def _neutral(item: Item, suite: Suite) -> Prompt | None:
+    return suite.prompts.get(f"{suite.prompts[item.row['prompt']].scene}/{NEUTRAL}")
 
 
 def _of_picture(
@@ -180,8 +203,8 @@ def _of_picture(
     )
     longest = LONGEST_PER_SCALE * len(scales)
     return _judged(
-        SCALES, (item,), text, how, language=language, seed=seed, longest=longest,
-        criteria=tuple(scale.id for scale in scales),
+        SCALES, (item,), text, how, cue=cue_of(item, suite), language=language, seed=seed,
+        longest=longest, criteria=tuple(scale.id for scale in scales),
     )  # fmt: skip
 
 
@@ -193,7 +216,10 @@ def _of_pair(
         caption=caption_of(shown[0], suite, language),
         labels=_listed((_in(scale.label, language) for scale in scales), language),
     )
-    return _judged(PAIR, shown, text, how, language=language, seed=seed, longest=LONGEST_OF_PAIR)
+    return _judged(
+        PAIR, shown, text, how, cue=cue_of(shown[0], suite), language=language, seed=seed,
+        longest=LONGEST_OF_PAIR,
+    )  # fmt: skip
 
 
 def _judged(
@@ -202,6 +228,7 @@ def _judged(
     text: str,
     how: How,
     *,
+    cue: str,
     language: str,
     seed: int,
     longest: int,
@@ -220,7 +247,7 @@ def _judged(
         "seed": seed,
     }
     key = canonical_hash(content)
-    return Judged(key, kind, outputs, pictures, language, text, seed, longest, criteria)
+    return Judged(key, kind, outputs, pictures, language, text, seed, longest, cue, criteria)
 
 
 def _told(scale: Scale, language: str) -> str:

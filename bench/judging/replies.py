@@ -11,14 +11,14 @@ from bench.judging.questions import WINNERS
 from bench.records import NOT_APPLICABLE, Rubric, Scale
 
 EMPTY, CUT = "empty", "cut"
-NO_JSON, SEVERAL = "no JSON", "several answers"
+THINKING, NO_JSON, SEVERAL = "unfinished thoughts", "no JSON", "several answers"
 MISSING, OFF_SCALE, NO_REASON, NO_WINNER = "missing", "off the scale", "no reason", "no winner"
-UNREAD = (EMPTY, NO_JSON, SEVERAL, MISSING, OFF_SCALE, NO_WINNER)
+UNREAD = (EMPTY, THINKING, NO_JSON, SEVERAL, MISSING, OFF_SCALE, NO_WINNER)
 """The flags with which there is no value; a cut reply or a missing reason is told beside one."""
 
 LONGEST_REASON = 2000
 """Characters of a reason that are kept; the reply is kept whole."""
-_END_OF_THINKING = "</think>"
+_THINKING, _END_OF_THINKING = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,11 @@ def _score(given: Any, scale: Scale, rubric: Rubric) -> tuple[int | str | None, 
     lacks = "" if reason else NO_REASON
     if score == NOT_APPLICABLE and rubric.not_applicable:
         return NOT_APPLICABLE, reason, lacks
-    if isinstance(score, str) and score.strip().isascii() and score.strip().isdecimal():
-        score = int(score)
+    if isinstance(score, str):
+        digits = score.strip()
+        # no more of them than the scale has: the rest is off it, and too long a number is no int
+        if len(digits) <= len(str(scale.high)) and digits.isascii() and digits.isdecimal():
+            score = int(digits)
     whole = (isinstance(score, int) and not isinstance(score, bool)) or (
         isinstance(score, float) and score.is_integer()
     )
@@ -102,11 +105,14 @@ def _reason(given: Mapping[str, Any]) -> str:
 def _object_in(reply: str, keys: set[str]) -> tuple[dict[str, Any], str]:
     """Return the one JSON object in a reply that has any of these keys, or what is wrong.
 
-    What stands around it (a fence, a sentence, thoughts before `</think>`) is passed over.
+    What stands around it (a fence, a sentence, thoughts before `</think>`) is passed over. Thoughts
+    that do not end hold drafts and no answer.
     """
     text = reply.rpartition(_END_OF_THINKING)[2]
     if not text.strip():
         return {}, EMPTY
+    if _THINKING in text:
+        return {}, THINKING
     decoder = json.JSONDecoder(object_pairs_hook=_unique)
     found: list[dict[str, Any]] = []
     place = text.find("{")

@@ -15,9 +15,11 @@ from bench.probing.tables import TOLD
 from bench.records import NOT_APPLICABLE
 
 SCALE = "scale"
+NOT_NOTED = "not noted whether the caption names the target"
+"""The cue of rows that were written before it was noted."""
 COLUMNS = (
     *TOLD, "kind", "judge", "rubric", "judge_language", "judge_seed", "temperature", "criterion",
-    "value", NOT_APPLICABLE, "against", "against_output", "winner", "reason", "flags",
+    "value", NOT_APPLICABLE, "against", "against_output", "winner", "reason", "flags", "cue",
 )  # fmt: skip
 """Of the table. A row of kind `scale` is a judge's score of one output on one scale; one of kind
 `pair` is a verdict on `output`, shown first, and `against_output`, shown second."""
@@ -28,7 +30,7 @@ class Judgement:
     """One row of `judgements.jsonl`: a judge's reply as it came and as it was read.
 
     `outputs` and `pictures` are job keys and file hashes in the order in which they were shown;
-    `language` and `seed` are the judge's. `scores` has None where a scale could not be read, and
+    `language` and `seed` are the judge's; `cue` says where what it was told names the target. `scores` has None where a scale could not be read, and
     `faults` why; `winner` is "" where a pair could not be, or where there was none.
     """
 
@@ -48,6 +50,7 @@ class Judgement:
     winner: str
     flags: tuple[str, ...]
     reply: str
+    cue: str
     asked_tokens: int | None = None
     tokens: int | None = None
     seconds: float | None = None
@@ -59,13 +62,18 @@ class Judgement:
 def table_of(rows: Sequence[Mapping[str, Any]], outputs: Sequence[Item]) -> pd.DataFrame:
     """Return the long table of all judges' replies about the outputs as they are now.
 
-    Replies about files that have changed since, or that are no more in the run, are left out of it;
-    they stay in `judgements.jsonl`.
+    Replies about files that have changed since, or that are no more in the run, are left out of it,
+    and of two to one question (asked in other words, by another version) the first; they stay in
+    `judgements.jsonl`.
     """
     known = {str(item.row["output"]): item for item in outputs}
+    last = {
+        (row["judge"], row["kind"], *row["outputs"], row["language"], row["seed"]): row
+        for row in rows
+    }
     made = [
         line
-        for row in rows
+        for row in last.values()
         if all(
             name in known and known[name].sha256 == picture
             for name, picture in zip(row["outputs"], row["pictures"], strict=True)
@@ -84,6 +92,7 @@ def _lines(row: Mapping[str, Any], known: Mapping[str, Item]) -> Iterator[dict[s
         "judge_language": row["language"],
         "judge_seed": str(row["seed"]),
         "temperature": float(row["temperature"]),
+        "cue": row.get("cue", NOT_NOTED),
         "criterion": "",
         "value": None,
         NOT_APPLICABLE: False,
@@ -131,5 +140,6 @@ def judgement(job: Judged, read: Read, reply: str, **about: Any) -> Judgement:
         winner=read.winner,
         flags=read.flags,
         reply=reply,
+        cue=job.cue,
         **about,
     )

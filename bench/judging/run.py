@@ -17,9 +17,9 @@ from typing import Any
 from PIL import Image
 
 from bench import manifest
-from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, read_rows, write_whole, written_whole
-from bench.judging.names import REPLIES, REPORT, TABLE
+from bench.judging.names import REPLIES, REPORT, TABLE, read_report
 from bench.judging.questions import LANGUAGES, SCALES, How, Judged, questions_of
 from bench.judging.replies import read_pair, read_scales
 from bench.judging.rows import judgement, table_of
@@ -99,7 +99,14 @@ def judge(run: Path, asked: Judging) -> JudgeSummary:
     for language in asked.languages:
         if language not in LANGUAGES:
             raise RequestError(f"judges are asked in {' or '.join(LANGUAGES)}, not in {language!r}")
-    models, classes = settled_models([asked.model], asked.server, asked.arguments, asked.seeds)
+    report = read_report(run)
+    models, classes = settled_models(
+        [asked.model],
+        asked.server,
+        asked.arguments,
+        asked.seeds,
+        before=list(report["judges"].values()),
+    )
     ((name, spec),) = models.items()
     entry = {
         "judge": name,
@@ -110,13 +117,14 @@ def judge(run: Path, asked: Judging) -> JudgeSummary:
         "arguments": dict(spec.arguments),
         "rubric": rubric.id,
         "rubric_hash": rubric.hash,
+        "scales": {scale.id: dict(scale.label) for scale in rubric.scales},
     }
     decides = {key: entry[key] for key in ("judge", "revision", "pipeline", "dtype", "arguments")}
     how = How(rubric, asked.languages, asked.seeds, asked.pairs, decides)
     environment = None if asked.server else environment_here()
     with manifest.opened(run):
         cut_torn_line(run / REPLIES)
-        report = _settled(run, entry)
+        _settle(run, report, entry)
         outputs, lost = _whole(outputs)
         questions = questions_of(outputs, suite, how)
         there = {str(row["key"]) for row in read_rows(run / REPLIES)}
@@ -137,6 +145,10 @@ def judge(run: Path, asked: Judging) -> JudgeSummary:
                 batch_size=asked.batch_size,
             )  # fmt: skip
         done.padding_share = worked.padding_share
+        done.faults += [
+            f"not judged, {count} of {len(questions)}: {error}"
+            for error, count in keeper.errors.most_common()
+        ]
         report["judges"][name] |= {
             "pairs": "all" if asked.pairs is None else asked.pairs,
             "environment": environment and dict(environment),
@@ -157,6 +169,8 @@ class Keeper:
     finished: set[str]
     done: JudgeSummary
     bar: Progress
+    errors: Counter[str] = field(default_factory=Counter)
+    """How many questions failed by each sentence."""
 
     def keep(self, jobs: Sequence[Judged], texts: Sequence[Text]) -> None:
         """Enter replies that have no row yet, in one write."""
@@ -180,9 +194,8 @@ class Keeper:
         """Count questions without a reply; they are asked again by the next call."""
         mine = [job for job in jobs if job.key not in self.finished]
         self.done.failed += len(mine)
+        self.errors[error] += len(mine)
         if mine:
-            said = f"{len(mine)} times: {error}" if len(mine) > 1 else error
-            self.done.faults.append(f"not judged: {said}")
             self.bar.advance(len(mine), self.spec.id)
 
     def _row(self, job: Judged, text: Text) -> dict[str, Any]:
@@ -219,15 +232,8 @@ class Keeper:
         )
 
 
-def _settled(run: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `judge.json` holds, after refusing a judge that is not what it was."""
-    path = run / REPORT
-    report: dict[str, Any] = {"schema": 1, "judges": {}}
-    if path.is_file():
-        try:
-            report |= json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, TypeError) as error:
-            raise FileFormatError(f"{path} is no JSON object: {error}") from error
+def _settle(run: Path, report: dict[str, Any], entry: Mapping[str, Any]) -> None:
+    """Enter a judge, after refusing one that is not what it was."""
     before = report["judges"].get(entry["judge"])
     for name in _SETTLED:
         if before and before[name] != entry[name]:
@@ -237,7 +243,6 @@ def _settled(run: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
             )
     report["judges"][entry["judge"]] = {**(before or {}), **entry}
     _write_report(run, report)
-    return report
 
 
 def _whole(outputs: Sequence[Item]) -> tuple[list[Item], list[str]]:

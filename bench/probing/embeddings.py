@@ -20,7 +20,7 @@ from PIL import Image
 
 from bench.checkpoints import folder_revision
 from bench.errors import RequestError
-from bench.files import file_hash, written_whole
+from bench.files import file_hash
 
 ATELIER = "atelier-probe"
 """The shipped network, for pictures of the atelier's painter and models alone."""
@@ -35,6 +35,8 @@ class Network:
 
     name: str
     revision: str
+    dtype: str
+    """Of its weights as they look: `float32`, on a GPU `float16`."""
     prepare: Callable[[Image.Image], Prepared]
     """Turns a picture into what one row of a batch holds; safe in threads."""
     see: Callable[[Sequence[Prepared]], Embeddings]
@@ -75,6 +77,7 @@ def _atelier() -> Network:
     return Network(
         name=ATELIER,
         revision=file_hash(probe.FILE),
+        dtype="float32",
         prepare=lambda image: {"pixels": probe.prepare(image)},
         see=see,
         head=lambda embeddings: probe.probabilities(network, embeddings),
@@ -116,6 +119,7 @@ def _clip_like(name: str, revision: str | None, device: torch.device) -> Network
     return Network(
         name=folder.resolve().name if folder.is_dir() else name,
         revision=folder_revision(folder) if folder.is_dir() else commit or revision or "",
+        dtype=str(model.dtype).removeprefix("torch."),
         prepare=lambda image: dict(processor(images=image.convert("RGB"), return_tensors="pt")),
         see=_seer(model, device),
         read=read,
@@ -207,32 +211,3 @@ def _quiet(transformers: Any) -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-class Cache:
-    """Arrays by file hash, in a folder of whole parts; what one call wrote the next one finds."""
-
-    def __init__(self, folder: Path) -> None:
-        """Read what is there."""
-        self.folder = folder
-        self.there: dict[str, npt.NDArray[Any]] = {}
-        self._next = 0
-        for part in sorted(folder.glob("part-*.npz")):
-            with np.load(part, allow_pickle=False) as arrays:
-                self.there.update(zip(arrays["keys"].tolist(), arrays["values"], strict=True))
-            self._next = int(part.stem.removeprefix("part-")) + 1
-
-    def add(self, found: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep arrays, in one whole file for each shape and type: clips have another than pictures."""
-        alike: dict[tuple[Any, ...], dict[str, npt.NDArray[Any]]] = {}
-        for key, array in found.items():
-            alike.setdefault((array.shape, array.dtype.str), {})[key] = array
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for some in alike.values():
-            with (
-                written_whole(self.folder / f"part-{self._next:05d}.npz") as unfinished,
-                unfinished.open("wb") as file,
-            ):
-                np.savez(file, keys=np.array(list(some)), values=np.stack(list(some.values())))
-            self._next += 1
-        self.there.update(found)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +21,13 @@ from bench.media import Pixels
 from bench.records import FOIL, REFERENCE
 from bench.suites import Suite
 
+MASTER = "ffv1"
+"""What `Item.exact` says of a clip that is read from its lossless master."""
 _T = TypeVar("_T")
 _READ_AHEAD = 48
 """Pictures decoded and not yet seen: at most so many are in memory, however many there are."""
+_CLIP = 16
+"""A clip counts as so many: that many frames of it are kept for a network."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Item:
     frames: int | None = None
     """Of a clip, those that its row says."""
     exact: str = ""
-    """Of a clip: `ffv1` where `path` is its lossless master, `h264` where it is the clip itself."""
+    """Of a clip: `MASTER` where `path` is its lossless master, `h264` where it is the clip itself."""
 
 
 def items_of_run(run: Path, suite: Suite) -> list[Item]:
@@ -77,7 +81,7 @@ def items_of_run(run: Path, suite: Suite) -> list[Item]:
                 row["pixel_sha256"] if is_clip and master else row["sha256"],
                 told,
                 row["frames"],
-                ("ffv1" if master else "h264") if is_clip else "",
+                (MASTER if master else "h264") if is_clip else "",
             )
         )
     return items
@@ -141,16 +145,11 @@ def read_picture(item: Item) -> Pixels:
 
 
 def hold_to_hash(item: Item) -> None:
-    """Refuse a file that is missing or has changed since it was made.
+    """Refuse a file, no master, that is missing or has changed since it was made.
 
     Raises:
         WorkError: it is missing or has changed.
     """
-    if item.exact == "ffv1":
-        # what a master holds is checked where it is decoded
-        if not item.path.is_file():
-            raise WorkError(f"missing: {item.row['file_name']}'s master {item.path.name}")
-        return
     _content(item)
 
 
@@ -167,17 +166,24 @@ def _content(item: Item) -> bytes:
 def worked_ahead(
     work: Callable[[Item], _T], items: Sequence[Item], workers: int
 ) -> Iterator[tuple[Item, _T | WorkError]]:
-    """Yield what `work` makes of each item, in order, made by threads a few items ahead."""
+    """Yield what `work` makes of each item, in order, made by threads a few items ahead.
+
+    As many as there are workers are under way at least, clips too; more only while they are few frames.
+    """
     with ThreadPoolExecutor(workers) as pool:
-        waiting: list[tuple[Item, Future[_T]]] = []
-        left = iter(items)
+        waiting: deque[tuple[Item, Future[_T]]] = deque()
+        left = deque(items)
+        pictures = 0
         try:
-            while True:
-                for item in islice(left, _READ_AHEAD - len(waiting)):
-                    waiting.append((item, pool.submit(work, item)))  # noqa: PERF401 - grows as it is read
-                if not waiting:
-                    return
-                item, future = waiting.pop(0)
+            while left or waiting:
+                while left and (
+                    len(waiting) < workers or pictures + _pictures(left[0]) <= _READ_AHEAD
+                ):
+                    item = left.popleft()
+                    pictures += _pictures(item)
+                    waiting.append((item, pool.submit(work, item)))
+                item, future = waiting.popleft()
+                pictures -= _pictures(item)
                 try:
                     yield item, future.result()
                 except WorkError as error:
@@ -185,6 +191,10 @@ def worked_ahead(
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _pictures(item: Item) -> int:
+    return 1 if item.frames is None else _CLIP
 
 
 def _inside(folder: Path, name: str) -> Path:

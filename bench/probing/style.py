@@ -5,7 +5,7 @@ All functions take arrays; probabilities are rows that sum to 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,7 @@ def fit_linear_head(
     Args:
         embeddings: (n, width).
         classes: codes from 0, (n,); each occurs at least `LEAST_PER_CLASS` times.
-        groups: the work behind each picture: variants of one work share a fold.
+        groups: the work behind each picture: variants of one work share a fold, of whatever class.
         seed: deals the works to folds.
     """
     rows: Array = np.asarray(embeddings, dtype=np.float64)
@@ -118,15 +118,27 @@ def _calibrated(logits: Array, classes: Whole, folds: Whole) -> Array:
 
 
 def stratified_folds(classes: Whole, groups: Sequence[str], seed: int) -> Whole:
-    """Deal works to folds, each class evenly; (n,)."""
+    """Deal works to folds, each class evenly, (n,); a work of several classes lies in one fold whole."""
     rng = np.random.default_rng(seed)
     names = np.array(groups)
-    folds = np.zeros(len(classes), dtype=np.int64)
-    for code in np.unique(classes):
-        works = rng.permutation(np.unique(names[classes == code]))
-        for place, work in enumerate(works):
-            folds[(names == work) & (classes == code)] = place % FOLDS
-    return folds
+    codes = np.unique(classes)
+    of_class = {code: np.unique(names[classes == code]) for code in codes}
+    works, in_classes = np.unique(np.concatenate([*of_class.values()]), return_counts=True)
+    held = np.zeros((int(codes.max(initial=0)) + 1, FOLDS), dtype=np.int64)
+    dealt: dict[str, int] = {}
+
+    def deal(some: Iterable[str]) -> None:
+        for work in some:
+            own = np.unique(classes[names == work])
+            dealt[work] = int(held[own].sum(axis=0).argmin())
+            held[own, dealt[work]] += 1
+
+    # those of several classes first: what is in one class alone evens out what they leave
+    if (in_classes > 1).any():
+        deal(rng.permutation(works[in_classes > 1]))
+    for code in codes:
+        deal([work for work in rng.permutation(of_class[code]) if work not in dealt])
+    return np.array([dealt[name] for name in names], dtype=np.int64)
 
 
 def fit_temperature(logits: Array, classes: Whole) -> float:

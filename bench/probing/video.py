@@ -23,6 +23,8 @@ LEAST_FRAMES = 4
 """Fewer show no flicker: it is read from three frames, and one clip's first is often odd."""
 SEEN_FRAMES = 16
 """Frames that the network sees, evenly over the clip."""
+SEEN = "16 frames, as they are and levelled, 1"
+"""Which frames a network sees and how, for the cache's key: changes with `seen_frames` and `level_colours`."""
 _SIDE = 64
 _BLOCK = 8
 _REACH = 4

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from bench.probing.names import DIVERSITY, PROBES, REPORT
 from bench.probing.run import Probed
 
 
-def told(run: Path, done: Probed) -> Iterator[str]:
+def told(run: str, done: Probed) -> Iterator[str]:
     """Yield the lines."""
     share = done.forward_seconds / done.looking_seconds if done.looking_seconds else 0.0
     forward = f", {share:.0%} of it in forward passes" if done.forward_seconds else ""

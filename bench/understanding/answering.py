@@ -267,5 +267,7 @@ def answer_parts(
 
 def refuse_other_modality(request: Request, modality: str) -> None:
     """Refuse what only pictures and clips can be asked for."""
-    if request.video_master or request.targets:
-        raise RequestError(f"--targets and --video-master mean nothing to a suite of {modality}")
+    if request.video_master or request.targets or request.scenes:
+        raise RequestError(
+            f"--targets, --scenes and --video-master mean nothing to a suite of {modality}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from bench.cards import write_run_card
 from bench.crew.driving import absolute
 from bench.crew.shares import Hands, raised
 from bench.errors import RequestError, WorkError
-from bench.files import append_rows, read_rows
+from bench.files import append_rows, cut_torn_line, read_rows
 from bench.progress import Progress, progress
 from bench.request import Request
 from bench.understanding.answering import SPEED, AnswerSummary, Writer, answer_parts
@@ -25,8 +26,6 @@ from bench.understanding.asking import (
     planned_answers,
     settle_answers,
 )
-
-COUNTED = ("made", "failed", "tokens", "asked_tokens", "padding", "cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Answers:
         return f"{self.model}, share {self.share[0] + 1} of {self.share[1]}"
 
     def work(self, worker: str) -> dict[str, Any]:
-        """Answer what is not there yet; return the counts of `AnswerSummary`, and how fast that was.
+        """Answer what is not there yet; return the tokens of padding, and how fast that was.
 
         Raises:
             WorkError: the device or the versions are not those of the run.
@@ -84,16 +83,21 @@ class Answers:
                 f"{self.folder} was made on another device or under other versions than a worker "
                 "has: answers may differ"
             )
+        if run.content["parts"] != content["parts"]:
+            raise WorkError(
+                f"{socket.gethostname()} does not see in {self.asking.works} the pictures of which the run "
+                "was asked: they must lie on a file system that all share"
+            )
         run = replace(run, content=content)
         part = parts.Part(self.folder, worker)
         part.path.parent.mkdir(parents=True, exist_ok=True)
+        cut_torn_line(part.path)
         finished = {row["key"] for row in manifest.read_outputs(self.folder)}
         finished |= {row["output"]["key"] for row in read_rows(part.path) if "output" in row}
         writer = Writer(run, self.asking, finished, AnswerSummary(0, 0), _Nobody(), place=part)
         spec = run.models[self.model]
         speed = answer_parts(self.asking, spec, run.now(self.model), writer, share=self.share)
-        counts = {name: getattr(writer.done, name) for name in COUNTED}
-        return {**counts, "flags": dict(writer.done.flags), "speed": speed}
+        return {"padding": writer.done.padding, "speed": speed}
 
 
 def answer_by_workers(
@@ -147,16 +151,14 @@ def _answered(asked: Settling, hands: Hands) -> AnswerSummary:
     ]
     done = AnswerSummary(settled["planned"], settled["there_before"])
     with progress("answer", "answers", settled["left"]) as bar:
-        following = _Following(folder, bar)
+        following = _Following(folder, bar, done)
         outcomes = hands.do(shares, following.read) if settled["left"] else []
         following.read()
     speeds: dict[str, list[Mapping[str, Any]]] = {}
     for share, outcome in zip(shares, outcomes, strict=False):
         if outcome.error:
             continue
-        for name in COUNTED:
-            setattr(done, name, getattr(done, name) + outcome.found[name])
-        done.flags.update(outcome.found["flags"])
+        done.padding += outcome.found["padding"]
         if outcome.found["speed"]:
             speeds.setdefault(share.model, []).append(outcome.found["speed"])
     append_rows(folder / SPEED, [_together(rows) for rows in speeds.values()])
@@ -170,21 +172,42 @@ def _answered(asked: Settling, hands: Hands) -> AnswerSummary:
 
 
 class _Following:
-    """Enters what workers write in their parts into the run, each answer once."""
+    """Enters what workers write in their parts into the run, each job once, and counts."""
 
-    def __init__(self, folder: Path, bar: Progress) -> None:
-        self.folder, self.bar = folder, bar
+    def __init__(self, folder: Path, bar: Progress, done: AnswerSummary) -> None:
+        self.folder, self.bar, self.done = folder, bar, done
         self.readers: dict[str, parts.Reader] = {}
         self.book = parts.Book(folder, {row["key"] for row in manifest.read_outputs(folder)})
+        self.failed: set[str] = set()
 
     def read(self) -> None:
-        """Enter what is new."""
+        """Enter what is new: of two that answered one question the first counts."""
         for path in sorted(parts.folder_of(self.folder).glob("*.jsonl")):
             reader = self.readers.setdefault(path.stem, parts.Reader(self.folder, path.stem))
-            rows = reader.new()
-            self.book.enter(rows)
-            if rows:
-                self.bar.advance(len(rows), rows[-1].get("output", {}).get("model", ""))
+            new = [row for row in reader.new() if self.is_new(row)]
+            if not new:
+                continue
+            self.book.enter(new)
+            for row in new:
+                self.count(row)
+            self.bar.advance(len(new), (new[-1].get("output") or new[-1]["failure"])["model"])
+
+    def is_new(self, row: Mapping[str, Any]) -> bool:
+        if "output" in row:
+            return row["output"]["key"] not in self.book.entered
+        return "failure" in row and row["failure"]["key"] not in self.failed
+
+    def count(self, row: Mapping[str, Any]) -> None:
+        if "failure" in row:
+            self.failed.add(row["failure"]["key"])
+            self.done.failed += 1
+            return
+        answer = row["output"]
+        self.done.made += 1
+        self.done.flags.update(answer["flags"])
+        self.done.tokens += answer["tokens"] or 0
+        self.done.asked_tokens += answer["asked_tokens"] or 0
+        self.done.cost += answer["cost"] or 0.0
 
 
 class _Nobody:

@@ -79,7 +79,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, more = 200, {}
         choices: list[dict[str, Any]] = reply["choices"]  # type: ignore[assignment]
         if fault == "slow":
-            time.sleep(1.5)
+            time.sleep(8)
         elif fault == "cut":
             self.connection.close()
             return

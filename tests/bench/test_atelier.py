@@ -17,6 +17,7 @@ from bench.atelier.brush import Canvas
 from bench.atelier.captions import LANGUAGES, caption
 from bench.atelier.checkpoint import load, read_training, train_model
 from bench.atelier.composition import SUBJECTS
+from bench.atelier.denoiser import _draw_times
 from bench.atelier.manner import MannerModel, crispness, fit
 from bench.atelier.measure import generate
 from bench.atelier.mixture import expected_mixture
@@ -205,3 +206,12 @@ def test_the_checkpoints_differ_in_the_denoiser_alone() -> None:
     for part in ("vae", "text_encoder"):
         assert len({content(name, part) for name in NAMES}) == 1
     assert len({content(name, "unet") for name in NAMES}) == 3
+
+
+def test_noise_levels_lie_where_the_manner_is_decided_if_asked() -> None:
+    torch.manual_seed(0)
+    usual, decisive = (_draw_times(20_000, share) for share in (0.0, 0.75))
+    assert ((usual > 0.85) & (usual < 0.99)).float().mean() < 0.05
+    assert ((decisive > 0.85) & (decisive < 0.99)).float().mean() > 0.5
+    # and a quarter is left for the rest of the picture
+    assert 0.1 < (decisive < 0.5).float().mean() < 0.15

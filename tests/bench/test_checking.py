@@ -36,7 +36,7 @@ def suite(tmp_path: Path) -> str:
 
 
 def options(suite: str, out: Path) -> list[str]:
-    few = ["--seeds", "12", "--languages", "en", "--set", "guidance_scale=1.0"]
+    few = ["--seeds", "0-11", "--languages", "en", "--set", "guidance_scale=1.0"]
     return ["--suite", suite, "--out", str(out), *few, "--set", "num_inference_steps=8"]
 
 
@@ -59,7 +59,7 @@ def test_a_model_that_learned_from_western_pictures_is_a_loss(
 
 
 def test_a_copy_of_the_baseline_is_no_loss(suite: str, tmp_path: Path) -> None:
-    few = ["--suite", suite, "--out", str(tmp_path / "out"), "--seeds", "4", "--languages", "en"]
+    few = ["--suite", suite, "--out", str(tmp_path / "out"), "--seeds", "0-3", "--languages", "en"]
     few += ["--set", "num_inference_steps=4"]
     copy = tmp_path / "candidate"
     shutil.copytree(BALANCED, copy)
@@ -72,7 +72,7 @@ def test_a_copy_of_the_baseline_is_no_loss(suite: str, tmp_path: Path) -> None:
 def test_one_scene_and_two_seeds_pass_nobody(
     suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    few = ["--suite", suite, "--out", str(tmp_path / "out"), "--seeds", "2", "--languages", "en"]
+    few = ["--suite", suite, "--out", str(tmp_path / "out"), "--seeds", "4,7", "--languages", "en"]
     few += ["--limit", "1", "--set", "num_inference_steps=4"]
     assert main(["check", WEST, "--baseline", BALANCED, *few]) == 2
     told = capsys.readouterr()
@@ -91,6 +91,19 @@ def test_one_scene_and_two_seeds_pass_nobody(
     verdicts = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
     assert {one["low"] for one in verdicts} == {None}
     assert "worse" not in {one["outcome"] for one in verdicts}
+
+
+def test_what_no_network_looked_at_has_not_passed(
+    suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--suite", suite, "--out", str(tmp_path / "out"), "--seeds", "0-3", "--languages", "en"]
+    few += ["--set", "num_inference_steps=2", "--network", "none"]
+    assert main(["check", WEST, "--baseline", BALANCED, *few]) == 2
+    told = capsys.readouterr()
+    assert "Leak towards Western: not comparable (no network looked)" in told.out
+    assert "no verdict: The leaks could not be compared: no network looked." in told.err
+    for name, says in (("index.html", "This is no pass."), ("index.zh.html", "不算通过")):
+        assert says in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
 def test_a_pass_says_how_precise_it_is() -> None:

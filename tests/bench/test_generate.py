@@ -387,6 +387,24 @@ def test_a_suite_that_grew_adds_scenes_and_cuts_no_batch_anew(
         generate(request, run)
 
 
+def test_scenes_can_be_asked_with_seeds_of_their_own(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    first, second = load_suite(request.suite).scenes
+    for scene, seeds in ((first, (0,)), (second, (1,))):
+        assert generate(replace(request, scenes=(scene,), seeds=seeds), tmp_path / "run").made == 4
+    found = {
+        (row["prompt"].partition("/")[0], row["seed"])
+        for row in manifest.read_outputs(tmp_path / "run")
+    }
+    assert found == {(first, 0), (second, 1)}
+    # a scene's pictures are what they are among all, batches apart
+    assert set(pixels_of(tmp_path / "run")) <= set(pixels_of(whole))
+    with pytest.raises(RequestError, match="has no scene 'nowhere'"):
+        generate(replace(request, scenes=("nowhere",)), tmp_path / "run")
+
+
 @pytest.mark.parametrize("value", ["0", "abc", "-3", "1.5", "true"])
 def test_a_count_that_is_none_is_refused_before_any_work(
     value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bench import manifest, remote
+from bench import manifest, stores
 from bench.cli import main
-from bench.errors import ConflictError
+from bench.errors import ConflictError, RequestError, WorkError
 from bench.remote import staging_of, worked_in
 from tests.bench.crew.crews import asked, pixels_of, wait_for
 
@@ -51,6 +52,7 @@ def bucket(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "PINLU_STAGING": str(tmp_path / "here"),
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(stores, "SETTLED", 0.05)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     fsspec.filesystem("s3").clear_instance_cache()  # it remembers who was asked before
     name = f"bucket-{next(_NUMBERS)}"
@@ -183,7 +185,7 @@ def test_a_killed_run_is_consistent_where_it_lies_and_goes_on_from_another_host(
     there = consistent(url)
     assert 0 < there < 320, "the kill came too early or too late"
     elsewhere(1)
-    monkeypatch.setattr(remote, "PATIENCE", 0.5)  # whoever was killed raises no beat
+    monkeypatch.setattr(stores, "PATIENCE", 0.5)  # whoever was killed raises no beat
     assert main(asked_for) == 0
     told = capsys.readouterr()
     assert f"{320 - there} made, {there} there before" in told.out
@@ -199,12 +201,8 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
 ) -> None:
     url = f"s3://{bucket}/cut"
     asked_for = generating(url)
-
-    def cut(*_: Any) -> None:
-        raise ConnectionError("the line is cut")
-
     with monkeypatch.context() as without:
-        without.setattr(remote._Mirror, "put", cut)
+        without.setattr(stores.Store, "put", cut)
         assert main(asked_for) == 1
     told = capsys.readouterr().err
     assert "the line is cut" in told
@@ -215,11 +213,115 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
     assert consistent(url) == 32
 
 
+def cut(*_: Any) -> None:
+    raise RequestError("the line is cut")
+
+
+NO_CONTENT = (stores.Store, "put_content", cut)
+
+
+def work(url: str, name: str, text: str, meanwhile: Callable[[], None]) -> None:
+    """Write a file of a run behind a URL, and have something happen before it is sent."""
+    with worked_in(url) as folder:
+        (folder / name).write_text(text)
+        meanwhile()
+
+
+def test_a_store_that_is_gone_at_the_end_costs_nothing(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"s3://{bucket}/gone"
+
+    def gone() -> None:
+        for name in ("content", "put", "put_content", "_holder"):
+            monkeypatch.setattr(stores.Store, name, cut)
+
+    with pytest.raises(WorkError, match="what was made lies in"):
+        work(url, "run.yaml", "run: gone\n", gone)
+    assert (staging_of(url) / "run.yaml").exists()
+
+
+def test_when_another_host_has_gone_on_what_was_not_sent_is_put_aside(
+    bucket: str,
+    elsewhere: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = f"s3://{bucket}/aside"
+    with worked_in(url) as folder:
+        (folder / "run.yaml").write_text("run: aside\n")
+    elsewhere(1)
+    with monkeypatch.context() as without, pytest.raises(WorkError, match="is cut"):
+        work(url, "judgements.jsonl", "{}\n", partial(without.setattr, *NO_CONTENT))
+    cut_off = staging_of(url)
+    elsewhere(2)
+    monkeypatch.setattr(stores, "PATIENCE", 0.1)
+    with worked_in(url) as folder:
+        (folder / "speed.jsonl").write_text("{}\n")
+    monkeypatch.setenv("PINLU_STAGING", str(cut_off.parent.parent))
+    with worked_in(url) as folder:
+        assert (folder / "speed.jsonl").exists()
+        assert not (folder / "judgements.jsonl").exists()
+    (aside,) = folder.parent.glob("*.unsent-*")
+    assert (aside / "judgements.jsonl").read_text() == "{}\n"
+    assert str(aside) in capsys.readouterr().err
+
+
+def test_what_nobody_else_changed_is_sent_whole_by_the_next_call(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"s3://{bucket}/kept"
+    with worked_in(url) as folder:
+        (folder / "run.yaml").write_text("run: kept\n")
+    with monkeypatch.context() as without, pytest.raises(WorkError, match="is cut"):
+        work(url, "judgements.jsonl", "{}\n", partial(without.setattr, *NO_CONTENT))
+    with worked_in(url):
+        pass
+    assert kept_at(url)["judgements.jsonl"] == b"{}\n"
+
+
+def test_names_that_lie_outside_are_neither_sent_nor_fetched(bucket: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("not yours")
+    url = f"s3://{bucket}/outside"
+    files, root = fsspec.url_to_fs(url)
+    row = {"key": "a", "file_name": str(secret)}
+    files.pipe_file(f"{root}/metadata.jsonl", json.dumps(row).encode() + b"\n")
+    files.pipe_file(f"{root}/run.yaml", b"run: outside\n")
+    files.pipe_file(f"{root}/outputs/../../planted", b"x")
+    with pytest.raises(WorkError, match="no file of a run"), worked_in(url, whole=True):
+        pass
+    assert secret.read_text() == "not yours"
+    assert not any("secret" in name for name in names_at(url))
+    assert not list(tmp_path.rglob("planted"))
+
+
+def test_what_is_verified_is_what_lies_there(
+    bucket: str, generating: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"s3://{bucket}/verified"
+    assert main(generating(url)) == 0
+    assert main(["verify", url]) == 0
+    files, root = fsspec.url_to_fs(url)
+    first, second, *_ = sorted(row["file_name"] for row in rows_at(url))
+    files.pipe_file(f"{root}/{first}", b"torn")
+    files.rm_file(f"{root}/{second}")
+    capsys.readouterr()
+    assert main(["verify", url]) == 1
+    told = capsys.readouterr().out
+    assert f"changed or torn: {first}" in told
+    assert f"missing: {second}" in told
+    assert main(generating(url)) == 0  # what is gone is made again, and sent
+    assert "1 made, 31 there before" in capsys.readouterr().out
+    assert second in {row["file_name"] for row in rows_at(url)}
+    assert second in kept_at(url)
+
+
 def test_one_host_at_a_time_and_the_next_when_it_is_dead(
     bucket: str, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "EVERY", 0.05)
-    monkeypatch.setattr(remote, "PATIENCE", 5.0)
+    monkeypatch.setattr(stores, "BEAT", 0.05)
+    monkeypatch.setattr(stores, "PATIENCE", 20.0)
     url = f"s3://{bucket}/held"
     with worked_in(url) as folder:
         (folder / "run.yaml").write_text("run: held\n")
@@ -228,13 +330,21 @@ def test_one_host_at_a_time_and_the_next_when_it_is_dead(
         elsewhere(1)
         with pytest.raises(ConflictError, match="one at a time"), worked_in(url):
             pass
-        left = remote._Mirror(url, keep=False)
-        left.raise_beat()  # of one who was killed
-    monkeypatch.setattr(remote, "PATIENCE", 0.2)
+    left = stores.opened(url)
+    left._ours["staging"] = "another's"
+    left._beat(7)  # of one who was killed
+    monkeypatch.setattr(stores, "PATIENCE", 0.2)
     elsewhere(2)
     with worked_in(url) as folder:
         assert (folder / "run.yaml").read_text() == "run: held\n"
-    assert left.holder() is None
+    assert left._holder() is None
+
+
+def test_who_was_taken_for_dead_sends_nothing_more(bucket: str) -> None:
+    url = f"s3://{bucket}/taken"
+    with pytest.raises(WorkError, match="one at a time"):  # another host takes it meanwhile
+        work(url, "run.yaml", "run: mine\n", lambda: stores.opened(url)._beat(0))
+    assert "run.yaml" not in kept_at(url)
 
 
 @pytest.mark.parametrize(

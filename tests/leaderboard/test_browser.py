@@ -73,9 +73,9 @@ def test_the_app_filters_and_asks_nobody_else(address: str, page: Page) -> None:
     expect(headline).to_contain_text("4.00", timeout=30_000)
     page.get_by_label("Show").click()
     page.get_by_role("option", name="language: zh").click()
-    expect(headline).to_contain_text("4.25")
+    expect(headline).to_contain_text("4.25", timeout=30_000)
     page.get_by_label("中文").click()
-    expect(page.locator(".pinlu")).to_contain_text("题目语言：zh")
+    expect(page.locator(".pinlu")).to_contain_text("题目语言：zh", timeout=30_000)
     box = page.locator(".pinlu").bounding_box()
     assert box is not None
     width = page.evaluate("window.innerWidth")

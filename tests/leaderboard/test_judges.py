@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import FileFormatError, RequestError
-from bench.records import Score
+from bench.records import CUE, Score
 from leaderboard.judge_agreement import agreement_with_raters
 from leaderboard.judge_ppi import combine_ratings
 from leaderboard.judges import check_judgements, judge_scores, read_judgements
@@ -22,7 +24,7 @@ SCENES = 30
 COLUMNS = (
     "output", "model", "prompt", "target", "language", "seed", "genre", "kind", "judge",
     "judge_language", "judge_seed", "temperature", "criterion", "value", "not_applicable", "against",
-    "against_output", "winner",
+    "against_output", "winner", "cue",
 )  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def judged(
     """A judge that sees quality with noise, gives `bias` more, and has a lean to what is first."""
     rows = []
     told = {"target": "chinese", "language": "en", "genre": "", "judge": "judge"}
-    told |= {"judge_language": "en", "temperature": 0.7 if seeds > 1 else 0.0}
+    told |= {"judge_language": "en", "cue": "", "temperature": 0.7 if seeds > 1 else 0.0}
     seen = dict(zip(outputs["output"], outputs["quality"], strict=True))
     for row in outputs.itertuples():
         for seed in range(seeds):
@@ -114,6 +116,7 @@ def test_means_are_the_judges_alone_and_say_how_it_judged() -> None:
     fine, poor = (pick(scores, "mean_score", model=name) for name in QUALITY)
     assert fine.low > poor.high
     assert "a model's judgement, greedy, temperature 0, 1 seed, in en" in fine.method
+    assert "caption names" not in fine.method
     assert (fine.n_items, fine.n_values) == (2 * SCENES, 2 * SCENES)
     won = pick(scores, "judge_preference", model="fine", against="poor")
     assert won.low > 0.5
@@ -131,6 +134,19 @@ def test_a_lean_to_what_is_shown_first_is_found_and_moves_no_preference(
     assert (effect.low > 0) == (order > 0)
     assert 0.5 < pick(scores, "judge_preference").value < 1.0
     assert pick(scores, "order_consistency").value < (0.6 if order else 1.0)
+
+
+def test_a_pair_of_two_seeds_is_read_both_ways_too() -> None:
+    rng = np.random.default_rng(2)
+    table = judged(truth(rng), rng)
+    equal = scored(table)
+    table.loc[table["model"] == "poor", "seed"] = "7"
+    other = scored(table)
+    for metric in ("judge_preference", "order_effect", "order_consistency"):
+        one, same = pick(equal, metric), pick(other, metric)
+        assert same.n_items == 2 * SCENES
+        assert same.value == one.value
+        assert np.isfinite(same.low)
 
 
 def test_a_judge_that_always_says_first_prefers_nobody() -> None:
@@ -177,6 +193,23 @@ def test_what_was_not_read_is_counted_and_enters_nothing() -> None:
     torn.loc[torn["model"] == "poor", "value"] = np.nan
     nothing = pick(scored(torn), "mean_score", model="poor")
     assert (np.isnan(nothing.value), nothing.reason) == (True, "no reply could be read")
+
+
+def test_a_judge_of_which_no_pair_could_be_read_has_reasons_and_its_scales() -> None:
+    rng = np.random.default_rng(5)
+    table = judged(truth(rng), rng)
+    table.loc[table["kind"] == "pair", "winner"] = ""
+    scores = scored(table)
+    for metric in ("order_effect", "order_consistency"):
+        score = pick(scores, metric)
+        assert (np.isnan(score.value), score.n_items) == (True, 0)
+        assert score.reason == "no pair was read both ways round"
+    assert "judge_preference" not in {score.metric for score in scores}
+    assert pick(scores, "unread_share", criterion="pair").value == 1
+    assert pick(scores, "mean_score", model="fine").value > 3
+    # of nothing that could be read at all neither
+    table["value"] = np.nan
+    assert {score.metric for score in scored(table) if np.isfinite(score.value)} == {"unread_share"}
 
 
 def test_agreement_is_told_for_all_raters_and_for_each_group() -> None:
@@ -244,6 +277,9 @@ def test_a_slice_and_a_single_scene() -> None:
         score for score in slices if score.slice == "genre=figure" and score.metric == "mean_score"
     )
     assert lone.reason.startswith("no interval")
+    for column, says in (("rater_group", "no such column"), ("language", "no row has anything")):
+        with pytest.raises(RequestError, match=f"cannot slice by '{column}': .*{says}"):
+            scored(table.assign(language=""), by=[column])
 
 
 def test_a_page_labels_the_judge_and_its_scores_change_no_other(tmp_path: Path) -> None:
@@ -268,6 +304,54 @@ def test_a_page_labels_the_judge_and_its_scores_change_no_other(tmp_path: Path) 
     for said in ("模型作评判", "次序效应", "评判模型与评者相合几分", "评者与评判模型合计",
                  "judge：温度 0.7，种子 2 个，以 en 提问"):  # fmt: skip
         assert said in chinese
+
+
+def tags_of(page: Path) -> dict[str, str]:
+    """The tag beside each of a page's headings."""
+    found = re.findall(r'<h2>([^<]*?) <span class="tag">(.*?)</span></h2>', page.read_text("utf-8"))
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("group", "english", "chinese"),
+    [("", "Raters and judge", "评者与模型评判"), ("simulated", "Simulated raters and judge", "模拟评者与模型评判")],
+)  # fmt: skip
+def test_what_raters_had_a_part_in_is_not_labelled_as_the_judges_alone(
+    tmp_path: Path, group: str, english: str, chinese: str
+) -> None:
+    rng = np.random.default_rng(13)
+    outputs = truth(rng)
+    table, ratings = judged(outputs, rng, seeds=2), rated(outputs, rng, group=group)
+    scores = scored(table) + combine_ratings(ratings, table)
+    # as in the report of a study, whose name the run does not share
+    scores = [replace(score, study="s") for score in scores]
+    scores += agreement_with_raters(ratings, table, rng=rng, resamples=50)
+    write_site(scores, tmp_path)
+    tags = tags_of(tmp_path / "index.html")
+    both = {"Raters and judge together", "How far the judge agrees with raters"}
+    assert {title for title, tag in tags.items() if tag == english} == both
+    assert {title for title, tag in tags.items() if tag == "judge"} == {
+        "Scales, as judges see them", "Two pictures of one scene, both ways round",
+        "How steady the judge is",
+    }  # fmt: skip
+    assert tags_of(tmp_path / "index.zh.html")["评者与评判模型合计"] == chinese
+
+
+def test_a_caption_that_names_the_target_is_told_in_method_and_page(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    outputs = truth(rng)
+    table = judged(outputs, rng)
+    table["cue"] = np.where(table["prompt"] == "s0/chinese", "", CUE)
+    scores = scored(table) + combine_ratings(rated(outputs, rng), table)
+    scores += agreement_with_raters(rated(outputs, rng), table, rng=rng, resamples=50)
+    of_judge = [score for score in scores if score.metric not in {"rectifier", "rectifier_p"}]
+    assert all("caption names the target for 116 of 120 outputs" in s.method for s in of_judge)
+    write_site(scores, tmp_path)
+    for name, says in (
+        ("index.html", "asked in en, the tradition named in the text of 116 of 120 outputs."),
+        ("index.zh.html", "以 en 提问，120 件作品中有 116 件所附的文字点明了传统。"),
+    ):
+        assert says in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest, norm
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, Score
@@ -12,6 +13,7 @@ from leaderboard.compare import is_loss, is_undecided
 from leaderboard.gate import _leak, gate, half_width
 from leaderboard.ppi import combine, ppi
 from leaderboard.probes import check_probes, diversity_scores, probe_scores
+from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.tables import check_attributions
 
 TRADITIONS = ["chinese", "japanese", "western"]
@@ -205,6 +207,23 @@ def test_combined_intervals_hold_the_truth_and_are_narrower_than_the_judged_alon
         alone.append(few.high - few.low)
     assert np.mean(held) >= 0.85
     assert np.mean(widths) < 0.9 * np.mean(alone)
+
+
+def test_a_shares_interval_is_wilsons_where_outputs_are_independent() -> None:
+    for hits, n in ((1, 30), (9, 30), (28, 30)):
+        share = hits / n
+        wanted = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+        found = share_interval(share, share * (1 - share) / n, float(norm.ppf(0.975)))
+        assert found == pytest.approx((wanted.low, wanted.high))
+    assert share_interval(-0.02, 0.0001, 2.0) == pytest.approx((-0.04, 0.0))
+    assert share_interval(0.3, 0.0, 2.0) == (0.3, 0.3)
+
+
+def test_the_interval_of_a_difference_is_newcombes() -> None:
+    # his table II, contrast (a): 56/70 − 48/80
+    first, second = (56 / 70, 56 / 70 * 14 / 70 / 70), (48 / 80, 48 / 80 * 32 / 80 / 80)
+    low, high = difference_interval(first, second, float(norm.ppf(0.975)))
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_the_rectifier_tells_whether_the_probe_sees_models_with_different_eyes() -> None:

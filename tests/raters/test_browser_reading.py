@@ -298,9 +298,9 @@ def doors(page: Page, server: Server, link: str) -> None:
         # no bubble in the browser's language: the page says in its own what is wanted, and goes there
         page.wait_for_selector("[role=alert]")
         assert page.locator("[role=alert]").count() == 2
-        page.wait_for_function("document.activeElement.id === 'about-years'")
-        page.wait_for_function(
-            "document.querySelector('[role=alert]').getBoundingClientRect().top >= 0"
+        page.locator("#about-years:focus").wait_for()
+        assert page.locator("[role=alert]").first.evaluate(
+            "one => one.getBoundingClientRect().top >= 0"
         )
         check(page, language)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -17,13 +18,16 @@ from PIL import Image
 from bench import manifest
 from bench.cli import main
 from bench.errors import ConflictError, RequestError
-from bench.files import read_rows
-from bench.judging.names import REPLIES, REPORT, TABLE
-from bench.judging.questions import scales_for
+from bench.files import append_rows, read_rows
+from bench.judging.names import REPLIES, REPORT, TABLE, scale_labels
+from bench.judging.questions import pairs_of, scales_for
+from bench.judging.rows import NOT_NOTED
 from bench.judging.run import Judging, judge
-from bench.records import Rubric, Scale
+from bench.probing.items import Item
+from bench.records import CUE, Rubric, Scale
 from bench.understanding.served import Server
-from tests.bench.judging.material import SCALES, judged_run, rubric_file, tasteful
+from leaderboard.judges import check_judgements, judge_scores
+from tests.bench.judging.material import MANNERS, SCALES, judged_run, rubric_file, tasteful
 from tests.bench.probing.material import painted_run
 from tests.bench.serving_model import Model, serving, text_of
 from tests.conftest import write_yaml
@@ -108,6 +112,38 @@ def test_a_judge_that_replies_well_gives_scores_reasons_and_pairs_both_ways(
         assert "a painting none" in told
 
 
+def test_a_caption_that_names_the_tradition_is_noted(tmp_path: Path, model: Model) -> None:
+    run = painted_run(
+        tmp_path / "made", MANNERS, scenes=3, seeds=2, targets=("chinese",),
+        without_neutral=("scene-1",),
+    )  # fmt: skip
+    assert judge(run, asked(tmp_path, model)).made == OUTPUTS + 2 * PAIRS
+    told = [text_of(request) for request in model.asked]
+    assert sum("a painting chinese" in one for one in told) == (OUTPUTS + 2 * PAIRS) / 3
+    by_key = {row["key"]: row["prompt"] for row in manifest.read_outputs(run)}
+    for row in read_rows(run / REPLIES):
+        named = by_key[row["outputs"][0]] == "scene-1/chinese"
+        assert row["cue"] == (CUE if named else "")
+    found = table(run)
+    assert set(zip(found["prompt"], found["cue"], strict=True)) == {
+        ("scene-0/chinese", ""), ("scene-1/chinese", CUE), ("scene-2/chinese", ""),
+    }  # fmt: skip
+    scores = judge_scores(
+        check_judgements(found, "t"), study="run", rng=np.random.default_rng(0), resamples=20
+    )
+    assert all(
+        "in en; caption names the target for 4 of 12 outputs" in one.method for one in scores
+    )
+    # of rows that were written before the cue was noted nothing is said that is not known
+    rows = list(read_rows(run / REPLIES))
+    for row in rows:
+        del row["cue"]
+    (run / REPLIES).unlink()
+    append_rows(run / REPLIES, rows)
+    assert judge(run, asked(tmp_path, model)).made == 0
+    assert set(table(run)["cue"]) == {NOT_NOTED}
+
+
 def test_only_what_is_new_is_asked(run: Path, tmp_path: Path, model: Model) -> None:
     judge(run, asked(tmp_path, model, pairs=2))
     before = len(model.asked)
@@ -147,7 +183,10 @@ def test_what_fails_is_told_and_asked_again(run: Path, tmp_path: Path, model: Mo
     model.always = "400"
     done = judge(run, asked(tmp_path, model, pairs=0))
     assert (done.made, done.failed) == (0, OUTPUTS)
-    assert "refuses the request with status 400" in done.faults[0]
+    # a sentence for each kind of failure, and not one for each picture
+    (fault,) = done.faults
+    assert fault.startswith(f"not judged, {OUTPUTS} of {OUTPUTS}: the server refuses the request")
+    assert "status 400" in fault
     assert not (run / TABLE).exists()
     model.always = ""
     assert judge(run, asked(tmp_path, model, pairs=0)).made == OUTPUTS
@@ -163,6 +202,21 @@ def test_a_changed_file_is_not_judged_and_its_judgements_leave_the_table(
     assert any("does not have its hash" in fault for fault in done.faults)
     assert row["key"] not in set(table(run)["output"])
     assert len(list(read_rows(run / REPLIES))) == OUTPUTS
+
+
+def test_of_two_replies_to_one_question_the_last_stands_in_the_table(
+    run: Path, tmp_path: Path, model: Model
+) -> None:
+    judge(run, asked(tmp_path, model, pairs=0))
+    row = next(iter(read_rows(run / REPLIES)))
+    again = {**row, "key": "of another version's words", "scores": dict.fromkeys(SCALES, 1)}
+    append_rows(run / REPLIES, [again])
+    judge(run, asked(tmp_path, model, pairs=0))
+    found = table(run)
+    assert not found.duplicated(["output", "criterion"]).any()
+    assert set(found[found["output"] == row["outputs"][0]]["value"]) == {1}
+    assert len(check_judgements(found, "t")) == OUTPUTS * len(SCALES)
+    assert set(scale_labels(run)) == set(SCALES)
 
 
 def test_a_judge_that_is_not_what_it_was_is_refused(
@@ -193,6 +247,39 @@ def test_scales_are_asked_where_they_apply() -> None:
     }  # fmt: skip
 
 
+def outputs_of(**seeds: tuple[int, ...]) -> list[Item]:
+    """One prompt's outputs of models, each with the seeds that are told of it."""
+    told = {"prompt": "scene-0/chinese", "language": "en"}
+    return [
+        Item(Path(), "", {**told, "model": name, "seed": str(seed), "output": f"{name}{seed}"})
+        for name, of_model in seeds.items()
+        for seed in of_model
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "paired"),
+    [
+        ((0, 1, 2), (0, 1, 2), {(0, 0), (1, 1), (2, 2)}),
+        # an output that failed moves no other pair
+        ((0, 1, 2), (1, 2), {(1, 1), (2, 2)}),
+        ((0, 10, 9), (10,), {(10, 10)}),
+        # what was made elsewhere with other seeds is paired nevertheless
+        ((0, 1), (7, 9), {(0, 7), (1, 9)}),
+        ((0, 1, 2), (1, 5), {(1, 1), (0, 5)}),
+        ((0,), (), set()),
+    ],
+)
+def test_pairs_are_of_one_seed_where_there_is_one(
+    one: tuple[int, ...], other: tuple[int, ...], paired: set[tuple[int, int]]
+) -> None:
+    for outputs in (outputs_of(one=one, other=other), outputs_of(one=one, other=other)[::-1]):
+        found = list(pairs_of(outputs, None))
+        assert len(found) == len(paired)
+        assert {(int(a.row["seed"]), int(b.row["seed"])) for a, b in found} == paired
+        assert all((a.row["model"], b.row["model"]) == ("one", "other") for a, b in found)
+
+
 def test_the_command_line(
     run: Path, tmp_path: Path, model: Model, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,7 +302,7 @@ def test_the_command_line(
         assert says in capsys.readouterr().err
     model.always = "400"
     assert main([*served, "--pairs", "2"]) == 1
-    assert "not judged: " in capsys.readouterr().err
+    assert "not judged, " in capsys.readouterr().err
 
 
 def test_runs_without_pictures_are_refused(tmp_path: Path, model: Model) -> None:

@@ -25,9 +25,17 @@ GOOD = '{"spirit": {"reason": "alive", "score": 4}, "brush": {"reason": "limp", 
         (GOOD, {"spirit": 4, "brush": 2}, ()),
         (f"Here it is:\n```json\n{GOOD}\n```", {"spirit": 4, "brush": 2}, ()),
         (f"<think>{GOOD.replace('4', '1')}</think>{GOOD}", {"spirit": 4, "brush": 2}, ()),
+        (f"<think>{GOOD} but no, the second", {"spirit": None, "brush": None}, ("unfinished thoughts",)),
+        (f"<think>fine</think>{GOOD}<think>{GOOD}", {"spirit": None, "brush": None}, ("unfinished thoughts",)),
+        ("<think>", {"spirit": None, "brush": None}, ("unfinished thoughts",)),
         (f"{GOOD} and again {GOOD}", {"spirit": 4, "brush": 2}, ()),
         (f"{GOOD} or rather {GOOD.replace('4', '3')}", {"spirit": None, "brush": None}, ("several answers",)),
         (GOOD.replace("4", '"4"'), {"spirit": 4, "brush": 2}, ()),
+        (GOOD.replace("4", '"04"'), {"spirit": None, "brush": 2}, ("off the scale",)),
+        (GOOD.replace("4", f'"{"9" * 5000}"'), {"spirit": None, "brush": 2}, ("off the scale",)),
+        (GOOD.replace("4", "9" * 4000), {"spirit": None, "brush": 2}, ("off the scale",)),
+        (GOOD.replace("4", "9" * 5000), {"spirit": None, "brush": None}, ("no JSON",)),
+        (GOOD.replace("4", "1e400"), {"spirit": None, "brush": 2}, ("off the scale",)),
         (GOOD.replace("4", "4.0"), {"spirit": 4, "brush": 2}, ()),
         (GOOD.replace("4", "4.5"), {"spirit": None, "brush": 2}, ("off the scale",)),
         (GOOD.replace("4", '"four"'), {"spirit": None, "brush": 2}, ("off the scale",)),
@@ -54,6 +62,13 @@ def test_a_rubric_that_always_applies_takes_no_other_answer() -> None:
     assert read_scales(reply, rubric, BOTH, cut=False).scores["spirit"] is None
 
 
+def test_a_number_may_have_as_many_digits_as_its_scale() -> None:
+    wide = Rubric("wide", 1, (Scale("spirit", "ordinal", 0, 100, {}, {}, {}),), "")
+    for number, read in (("7", 7), ("085", 85), (" 100 ", 100), ("0100", None), ("101", None)):
+        reply = f'{{"spirit": {{"reason": "alive", "score": "{number}"}}}}'
+        assert read_scales(reply, wide, ("spirit",), cut=False).scores["spirit"] == read
+
+
 def test_a_cut_reply_says_so_also_where_it_could_be_read() -> None:
     assert read_scales(GOOD, RUBRIC, BOTH, cut=True).flags == ("cut",)
     assert read_scales(GOOD[:40], RUBRIC, BOTH, cut=True).flags == ("cut", "no JSON")
@@ -66,6 +81,12 @@ def test_a_cut_reply_says_so_also_where_it_could_be_read() -> None:
         ('{"winner": "tie"}', "tie", ("no reason",)),
         ('{"reason": "finer", "winner": "the left one"}', "", ("no winner",)),
         ('{"reason": "finer", "winner": ["first"]}', "", ("no winner",)),
+        (
+            '<think>A draft would be {"winner":"first"} but no, the second is clearly',
+            "",
+            ("unfinished thoughts",),
+        ),
+        ('<think>{"winner":"first"}</think>{"reason": "finer", "winner": "second"}', "second", ()),
         ("The first is better.", "", ("no JSON",)),
         ("", "", ("empty",)),
     ],

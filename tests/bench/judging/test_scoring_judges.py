@@ -49,6 +49,12 @@ def test_a_judged_run_and_its_study_in_one_report(
         "unread_share",
     } == {score["metric"] for score in judged}
     assert {score["group"] for score in judged} == {"judge"}
+    assert main(["score", "--run", str(run), "--by", "rater_group"]) == 2
+    assert "cannot slice by 'rater_group': the table has no such column" in capsys.readouterr().err
+    assert main(["score", "--run", str(run), "--out", str(tmp_path / "alone")]) == 0
+    capsys.readouterr()
+    page = (tmp_path / "alone" / "index.zh.html").read_text(encoding="utf-8")
+    assert "笔墨" in page  # the scale by its name, and not by its id
     assert {"", "language=zh", "language=en"} == {score["slice"] for score in judged}
     study = tmp_path / "study"
     references = write_references(tmp_path / "references")

@@ -20,20 +20,24 @@ SIDE = 64
 TRADITIONS = ("chinese", "japanese", "western")
 
 
-def suite(folder: Path, scenes: int = 4) -> str:
-    """A suite with a `probe.yaml` beside it."""
+def suite(folder: Path, scenes: int = 4, without_neutral: tuple[str, ...] = ()) -> str:
+    """A suite with a `probe.yaml` beside it; the named scenes have no version without a tradition."""
     folder.mkdir(parents=True, exist_ok=True)
     prompts = {
         target: {"zh": f"一幅画 {target}", "en": f"a painting {target}"}
         for target in (*TRADITIONS, "none")
     }
+    traditional = {target: prompts[target] for target in TRADITIONS}
     content = {
         "suite": "painted",
         "version": 1,
         "modality": "image",
         "home": "chinese",
         "traditions": list(TRADITIONS),
-        "scenes": [{"id": f"scene-{number}", "prompts": prompts} for number in range(scenes)],
+        "scenes": [
+            {"id": name, "prompts": traditional if name in without_neutral else prompts}
+            for name in (f"scene-{number}" for number in range(scenes))
+        ],
     }
     write_yaml(folder / "suite.yaml", content)
     texts = {name: {"en": [f"a {name} painting"]} for name in (*TRADITIONS, "other")}
@@ -48,9 +52,10 @@ def painted_run(
     seeds: int = 2,
     scenes: int = 4,
     targets: tuple[str, ...] = ("chinese", "none"),
+    without_neutral: tuple[str, ...] = (),
 ) -> Path:
     """A run of models that paint, for a target, in the manner that `manners` says."""
-    name = suite(folder / "suite", scenes)
+    name = suite(folder / "suite", scenes, without_neutral)
     run = folder / "run"
     for number, (model, by_target) in enumerate(manners.items()):
         given = folder / f"made-{model}"
@@ -116,6 +121,15 @@ def tiny_network(kind: str, folder: Path) -> Path:
         )
         model, looks = transformers.SiglipModel(config), transformers.SiglipImageProcessorPil
         size = {"size": {"height": 32, "width": 32}}
+    elif kind == "siglip2-naflex":
+        # patches of the picture's own proportions, as many as there is room for
+        wide = {name: value for name, value in vision.items() if name != "image_size"}
+        config = transformers.Siglip2Config(
+            text_config=text | {"projection_size": 32, "vocab_size": 400},
+            vision_config=wide | {"num_patches": 64},
+        )
+        model, looks = transformers.Siglip2Model(config), transformers.Siglip2ImageProcessorPil
+        size = {"patch_size": 8, "max_num_patches": 24}
     else:
         config = transformers.ChineseCLIPConfig(
             text_config=text, vision_config=vision, projection_dim=16
@@ -125,8 +139,17 @@ def tiny_network(kind: str, folder: Path) -> Path:
         size = {"size": {"height": 32, "width": 32}, "crop_size": {"height": 32, "width": 32}}
     model.save_pretrained(folder)
     looks(**size).save_pretrained(folder)
-    tokenizer(64).save_pretrained(folder)
+    tokens = _by_bytes() if kind == "siglip2-naflex" else tokenizer(64)
+    tokens.save_pretrained(folder)
     return folder
+
+
+def _by_bytes() -> transformers.Siglip2Tokenizer:
+    """A tokenizer of SigLIP 2's class that knows ASCII and takes everything else byte by byte."""
+    known = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁"]
+    known += [f"<0x{number:02X}>" for number in range(256)] + [chr(code) for code in range(33, 127)]
+    vocabulary = {token: place for place, token in enumerate(known)}
+    return transformers.Siglip2Tokenizer(vocab=vocabulary, merges=[], model_max_length=64)
 
 
 def noise(seed: int, side: int = SIDE) -> Image.Image:

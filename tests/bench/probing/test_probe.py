@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from PIL import Image, ImageDraw
 from bench.cli import main
 from bench.errors import FileFormatError, RequestError, WorkError
 from bench.files import append_rows, read_rows
-from bench.probing import faults, style
+from bench.probing import faults, style, video
+from bench.probing.cache import Cache
 from bench.probing.diversity import vendi, vendi_of_samples
-from bench.probing.embeddings import Cache, load_network
-from bench.probing.items import Item, items_of_references, worked_ahead
+from bench.probing.embeddings import load_network
+from bench.probing.items import Item, items_of_references, items_of_run, worked_ahead
+from bench.probing.looking import look
 from bench.probing.run import probe
 from bench.probing.texts import read_probe_texts
 from bench.suites import load_suite
@@ -102,6 +105,68 @@ def test_a_cache_keeps_arrays_of_several_shapes_and_writes_over_no_part(tmp_path
     assert (found["b"] == 1).all()
 
 
+def test_a_part_of_the_cache_that_cannot_be_read_is_looked_at_anew(
+    made: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Path(shutil.copytree(made[0], tmp_path / "run"))
+    before = pd.read_parquet(run / "probes.parquet")
+    parts = sorted((run / ".state" / "probe").glob("network-*/part-*.npz"))
+    parts[0].write_bytes(parts[0].read_bytes()[:200])
+    assert probe(run, network="atelier-probe", references=made[1]).new == len(
+        {*before.loc[before["kind"] == "style", "output"]}
+    )
+    assert [one.getMessage() for one in caplog.records] == [
+        f"{parts[0]} cannot be read: its files are looked at anew"
+    ]
+    pd.testing.assert_frame_equal(pd.read_parquet(run / "probes.parquet"), before)
+
+
+@pytest.mark.parametrize("broken_off_at", ["probes.parquet", "diversity.parquet", "probe.json"])
+def test_a_call_killed_between_its_tables_is_gone_on_with_and_read_by_nobody(
+    broken_off_at: str,
+    made: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Path(shutil.copytree(made[0], tmp_path / "run"))
+    whole = [(run / name).read_bytes() for name in ("probes.parquet", "probe.json")]
+    rename = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if Path(target).name == broken_off_at:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            probe(run, network="atelier-probe")
+    capsys.readouterr()
+    assert main(["score", "--run", str(run)]) == 2
+    told = capsys.readouterr().err
+    assert "was broken off" in told
+    assert len(told.strip().splitlines()) == 1
+    assert probe(run, network="atelier-probe", references=made[1]).new == 0
+    assert [(run / name).read_bytes() for name in ("probes.parquet", "probe.json")] == whole
+    assert main(["score", "--run", str(run)]) == 0
+
+
+def test_what_one_network_saw_is_not_taken_for_what_another_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL}, seeds=1, scenes=2)
+    items = items_of_run(run, load_suite(str(run / "suite.yaml")))
+    network = load_network(str(tiny_network("clip", tmp_path / "tiny")))
+    assert network.dtype == "float32"
+    assert look(run, items, network, 2, 1).new == 4
+    assert look(run, items, network, 2, 1).new == 0
+    assert look(run, items, replace(network, dtype="float16"), 2, 1).new == 4
+    assert look(run, items, replace(network, revision="other"), 2, 1).new == 4
+    monkeypatch.setattr(video, "SEEN", "other frames")
+    assert look(run, items, network, 2, 1).new == 4
+
+
 def test_an_output_changed_or_removed_since_is_named_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,7 +203,7 @@ def test_without_references_there_is_no_head_and_the_excess_says_why(
     assert {row["source"] for row in scores} == {"probe", "run"}
 
 
-@pytest.mark.parametrize("kind", ["clip", "siglip", "chinese-clip"])
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2-naflex", "chinese-clip"])
 def test_clip_like_checkpoints_load_from_their_folder_and_tell_styles(
     kind: str, tmp_path: Path
 ) -> None:
@@ -157,7 +222,7 @@ def test_clip_like_checkpoints_load_from_their_folder_and_tell_styles(
     assert f"linear:tiny-{kind}" in set(table["probe"])
 
 
-@pytest.mark.parametrize("kind", ["clip", "siglip"])
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2-naflex"])
 def test_a_text_too_long_for_a_network_is_refused_and_never_cut(kind: str, tmp_path: Path) -> None:
     network = load_network(str(tiny_network(kind, tmp_path / "tiny")))
     assert network.read is not None
@@ -173,6 +238,20 @@ def test_batches_embed_as_single_pictures_do(tmp_path: Path) -> None:
     alone = np.concatenate([network.see([one]) for one in prepared])
     assert np.allclose(together, alone, atol=1e-5)
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_pictures_of_unlike_proportions_share_a_batch_where_a_network_keeps_them(
+    tmp_path: Path,
+) -> None:
+    network = load_network(str(tiny_network("siglip2-naflex", tmp_path / "tiny")))
+    shapes = [(64, 64), (96, 32), (40, 120)]
+    prepared = [network.prepare(noise(seed).resize(size)) for seed, size in enumerate(shapes)]
+    assert len({tuple(one["spatial_shapes"][0].tolist()) for one in prepared}) == 3
+    together = network.see(prepared)
+    alone = np.concatenate([network.see([one]) for one in prepared])
+    assert np.allclose(together, alone, atol=1e-5)
+    squeezed = network.see([network.prepare(noise(1).resize((96, 32)).resize((64, 64)))])
+    assert not np.allclose(together[1], squeezed[0], atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +353,22 @@ def test_few_pictures_are_decoded_ahead_however_many_there_are() -> None:
     assert isinstance(found[7][1], WorkError)
 
 
+def test_a_clip_counts_as_many_pictures_when_reading_ahead() -> None:
+    begun, lock = 0, threading.Lock()
+
+    def work(_: Item) -> None:
+        nonlocal begun
+        with lock:
+            begun += 1
+
+    clips = [Item(Path("x"), str(number), frames=24) for number in range(40)]
+    for workers, most in ((2, 3), (8, 8)):
+        begun = 0
+        for number, _ in enumerate(worked_ahead(work, clips, workers)):
+            with lock:
+                assert begun <= number + most
+
+
 def test_vendi_counts_what_is_different() -> None:
     assert vendi(np.tile(np.ones(8), (5, 1))) == pytest.approx(1)
     assert vendi(np.eye(6)) == pytest.approx(6)
@@ -304,6 +399,14 @@ def test_a_linear_head_is_judged_on_works_it_did_not_see_and_is_calibrated() -> 
     for fold in range(style.FOLDS):
         assert set(np.bincount(classes[folds == fold], minlength=3)) == {12}
     assert all(folds[2 * k] == folds[2 * k + 1] for k in range(90))
+    # a work of two traditions is never taught and judged at once, whatever it is called in each
+    shared = [f"w{number % 20}" for number in range(60)]
+    dealt = style.stratified_folds(np.repeat(np.arange(3), 20), shared, 0)
+    assert all(len({*dealt[number::20]}) == 1 for number in range(20))
+    some = [f"w{number}" for number in [*range(20), *range(15, 35)]]
+    dealt = style.stratified_folds(np.repeat([0, 1], 20), some, 0)
+    assert all(dealt[15 + number] == dealt[20 + number] for number in range(5))
+    assert {*np.bincount(dealt[:20]), *np.bincount(dealt[20:])} == {4}
     # labels that say nothing cannot be told, however wide the embedding is
     shuffled = style.fit_linear_head(
         rng.normal(size=(60, 100)), np.repeat(np.arange(3), 20), groups=[str(n) for n in range(60)]

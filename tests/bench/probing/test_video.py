@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from bench import manifest
 from bench.cli import main
@@ -16,10 +17,11 @@ from bench.clips import write_ffv1, write_h264
 from bench.importing import import_outputs
 from bench.media import pixel_hash
 from bench.probing import video
+from bench.probing.embeddings import load_network
 from bench.probing.run import probe
 from bench.records import ModelSpec
 from tests.bench.probing.material import TRADITIONS, references
-from tests.bench.probing.planted_clips import FAULTS, clip
+from tests.bench.probing.planted_clips import FAULTS, clip, painted_clip
 from tests.conftest import write_yaml
 
 OWN = {"flicker": "flicker", "motion": "motion", "jumps": "background_steadiness"}
@@ -68,6 +70,25 @@ def test_a_drift_of_style_is_the_net_path_and_no_swing() -> None:
     assert video.style_drift(steady) == pytest.approx(0)
     assert video.style_drift(away) > 0.7
     assert video.style_drift(to_and_fro) == pytest.approx(0, abs=1e-9)
+
+
+def style_drift_of(fault: str, amount: float) -> float:
+    network = load_network("atelier-probe")
+    assert network.head is not None
+    drifts = []
+    for seed in range(3):
+        frames = painted_clip(fault, amount, seed)
+        chosen = [frames[number] for number in video.seen_frames(len(frames))]
+        seen = network.see([network.prepare(Image.fromarray(frame)) for frame in chosen])
+        drifts.append(video.style_drift(network.head(seen)))
+    return float(np.mean(drifts))
+
+
+def test_a_drift_of_style_is_seen_where_the_probe_knows_the_styles_and_no_other_fault_is() -> None:
+    drifts = [style_drift_of("drift", amount) for amount in FAULTS["drift"]]
+    assert (np.diff(drifts) > 0).all(), drifts
+    for fault in OWN:
+        assert style_drift_of(fault, FAULTS[fault][-1]) < drifts[2] / 4, fault
 
 
 def video_run(folder: Path, frames: int = 8) -> Path:
@@ -124,10 +145,17 @@ def test_a_master_gives_exact_frames_and_another_one_in_its_place_is_named(tmp_p
     assert not probe(run, network="none").faults
     table = pd.read_parquet(run / "probes.parquet")
     assert set(table["frames_from"]) == {"ffv1"}
-    shutil.rmtree(run / ".state" / "probe")
     shutil.copyfile(run / rows[1]["master"], run / rows[0]["master"])
+    told = f"changed or torn: the master of {rows[0]['file_name']} has other pixels"
+    assert probe(run, network="none").faults == (told,)  # it was seen before, and is cached
+    shutil.rmtree(run / ".state" / "probe")
+    assert probe(run, network="none").faults == (told,)
+    # the same pixels in another file are the same clip
+    write_ffv1(run / rows[0]["master"], np.stack(clip("motion", 1, 0)[:8]), 9)
+    assert not probe(run, network="none").faults
+    (run / rows[0]["master"]).unlink()
     (fault,) = probe(run, network="none").faults
-    assert fault == f"changed or torn: the master of {rows[0]['file_name']} has other pixels"
+    assert fault.startswith(f"missing: {rows[0]['file_name']}'s master")
 
 
 def test_pictures_are_references_for_clips_and_both_are_kept(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def works(tmp_path: Path) -> Path:
 
 
 def asking(works: Path, model: Model, **more: Any) -> Asking:
-    patient = {"concurrency": 4, "timeout": 0.8, "tries": 5, "pause": 0.01} | more
+    patient = {"concurrency": 4, "timeout": 60.0, "tries": 5, "pause": 0.01} | more
     return Asking(works, server=Server(model.url, **patient), price=(1.0, 10.0))
 
 
@@ -80,9 +80,12 @@ def test_what_may_pass_is_asked_again(
     model: Model, suite: str, works: Path, tmp_path: Path, fault: str
 ) -> None:
     model.faults = [fault] * 3
-    done = answer(request(suite), asking(works, model), tmp_path / "run")
+    slow = fault == "slow"
+    patient = asking(works, model, timeout=3.0 if slow else 60.0)
+    done = answer(request(suite), patient, tmp_path / "run")
     assert (done.made, done.failed) == (14, 0)
-    assert len(model.asked) == 17
+    # on a busy machine an answer may be slow by itself
+    assert len(model.asked) >= 17 if slow else len(model.asked) == 17
     rows = manifest.read_outputs(tmp_path / "run")
     for row in rows:
         assert row["answer"] == f"I see it: {row['text'][:20]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from bench import manifest
 from bench.cli import main
 from bench.crew import shares
 from bench.crew.local import LocalCrew
-from bench.crew.shares import by_crew, by_slurm
+from bench.crew.shares import Outcome, by_crew, by_slurm
 from bench.errors import RequestError, WorkError
+from bench.parts import folder_of as parts_folder
+from bench.parts import gather
 from bench.request import Request, SlurmOptions
 from bench.understanding.answering import answer
 from bench.understanding.asking import Asking
-from bench.understanding.shares import answer_by_workers
+from bench.understanding.shares import Answers, Settling, answer_by_workers
 from tests.bench.crew.crews import left_over, meanwhile
 from tests.bench.understanding.material import suite_of_questions, works_folder
 from tests.tiny_readers import make_reader
@@ -85,7 +88,8 @@ def test_a_worker_that_is_killed_changes_nothing(
         done = answer_by_workers(whole[1], whole[2], run, TWO)
     assert "is lost (killed by SIGKILL)" in capsys.readouterr().err
     assert answers_of(run) == answers_of(whole[0])
-    assert done.failed == 0
+    assert (done.made, done.failed) == (28, 0)
+    assert done.tokens == sum(row["tokens"] for row in manifest.read_outputs(run))
     assert left_over(run) == []
 
 
@@ -120,6 +124,34 @@ def test_the_command_line_takes_workers_for_answers(
     served = ["--engine", "openai", "--base-url", "http://127.0.0.1:9/v1", "--workers", "2"]
     assert main([*command, *served]) == 2
     assert "a server has its own workers" in capsys.readouterr().err
+    assert main([*command, "--json"]) == 2
+    assert "leave it out for answers" in capsys.readouterr().err
+
+
+def test_a_worker_that_sees_other_pictures_is_refused_and_nothing_is_left_out_in_silence(
+    whole: Whole, tmp_path: Path
+) -> None:
+    works = tmp_path / "works"
+    shutil.copytree(whole[2].works, works)
+    run = tmp_path / "run"
+    with manifest.opened(run):
+        settled = Settling(whole[1], Asking(works), run, allow_mixed=False).work("w")
+        (model,) = settled["models"]
+        next(path for path in sorted(works.rglob("*.png"))).unlink()
+        with pytest.raises(WorkError, match=r"does not see in .* the pictures"):
+            Answers(whole[1], Asking(works), run, model, (1, 2)).work("w")
+
+
+def test_a_torn_line_of_a_dead_worker_is_cut(whole: Whole, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with manifest.opened(run):
+        settled = Settling(whole[1], whole[2], run, allow_mixed=False).work("w")
+        part = parts_folder(run) / "w.jsonl"
+        part.parent.mkdir(parents=True)
+        part.write_text('{"output": {"key": "tor')
+        Answers(whole[1], whole[2], run, settled["models"][0], (0, 1)).work("w")
+        gather(run)
+    assert answers_of(run) == answers_of(whole[0])
 
 
 def test_a_wrong_request_is_refused_with_the_workers_sentence(whole: Whole, tmp_path: Path) -> None:
@@ -159,6 +191,21 @@ def test_a_share_that_kills_its_workers_is_set_aside_and_the_rest_is_done(tmp_pa
     assert done[0].error.startswith("set aside: its workers die")
     assert done[1].found["by"]
     assert done[2].error.endswith("has no such thing")
+
+
+def test_what_fails_on_one_host_is_done_on_another() -> None:
+    todo = shares._Todo([Failing(), Failing()])
+    first = todo.next("bad")
+    assert first == 0
+    todo.ended(first, "bad", Outcome({}, "no room"))
+    assert [todo.next("bad"), todo.next("bad")] == [1, None]  # what failed here is left to others
+    assert todo.next("good") == 0
+    todo.ended(0, "good", Outcome({"made": 1}))
+    todo.ended(1, "bad", Outcome({}, "no room"))
+    todo.give_up({"bad", "good"})  # the good host has not tried it
+    assert todo.left()
+    todo.give_up({"bad"})
+    assert [todo.outcomes[n].error for n in (0, 1)] == ["", "no room"]
 
 
 def test_workers_that_do_not_see_the_folder_are_sent_away(tmp_path: Path) -> None:

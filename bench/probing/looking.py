@@ -1,0 +1,246 @@
+"""Looking at files: what needs no network, what a network sees, each once and then from the cache.
+
+Workers read, check and prepare; the network runs in the caller's thread; what was seen is kept under
+the run's `.state/probe/` by the file's hash every few hundred files.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bench import clips, manifest
+from bench.errors import WorkError
+from bench.files import file_hash
+from bench.media import Pixels
+from bench.probing import faults, video
+from bench.probing.cache import Cache, folder_name
+from bench.probing.embeddings import Embeddings, Network, Prepared
+from bench.probing.items import MASTER, Item, hold_to_hash, read_picture, worked_ahead
+from bench.progress import progress
+
+_KEEP_EVERY = 256
+"""Files: what was seen of so many is written at once, and lost at most when a call is killed."""
+_FACTS = "facts-1"
+"""Its number goes up where `faults.features` or `video.measure` change."""
+
+
+@dataclass
+class _Seen:
+    """What workers hand over of one item: what needs no network, and what the network is to see."""
+
+    facts: npt.NDArray[Any] | None = None
+    prepared: list[Prepared] = field(default_factory=list)
+    file_hash: npt.NDArray[np.uint8] | None = None
+    """Of a clip's master whose pixels were checked: the hash of its file, to know it by next time."""
+
+
+@dataclass
+class Looked:
+    """What is known of every file by its hash, and what could not be looked at."""
+
+    facts: Mapping[str, npt.NDArray[Any]]
+    embedded: Mapping[str, Embeddings]
+    faults: list[str] = field(default_factory=list)
+    lost: set[Path] = field(default_factory=set)
+    new: int = 0
+    forward_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Caches:
+    facts: Cache
+    masters: Cache
+    """By the hash of a master's pixels that of its file, which is quicker to check."""
+    embedded: Cache | None
+
+
+def look(
+    run: Path, items: Sequence[Item], seer: Network | None, batch_size: int, workers: int
+) -> Looked:
+    """Read every file once: what is cached is held to its hash, the rest is looked at and cached."""
+    caches = _caches(run, seer)
+    known = set(caches.facts.there)
+    if caches.embedded is not None:
+        known &= set(caches.embedded.there)
+    looked = Looked(caches.facts.there, caches.embedded.there if caches.embedded else {})
+    looked.new = len({one.sha256 for one in items} - known)
+    began = time.perf_counter()
+    work = functools.partial(_see_one, caches, seer)
+    fresh = _Fresh()
+
+    def embed() -> None:
+        if seer is not None and fresh.waiting:
+            start = time.perf_counter()
+            fresh.embedded.update(_embed(seer, fresh.waiting, batch_size))
+            looked.forward_seconds += time.perf_counter() - start
+            fresh.waiting.clear()
+
+    with progress("probe", "files", len(items)) as bar:
+        for number, (item, seen) in enumerate(worked_ahead(work, items, workers), start=1):
+            if isinstance(seen, WorkError):
+                looked.faults.append(str(seen))
+                looked.lost.add(item.path)
+            else:
+                fresh.take(item, seen)
+            if number % _KEEP_EVERY == 0 or fresh.pictures() >= batch_size:
+                embed()
+            if number % _KEEP_EVERY == 0:
+                fresh.keep(caches)
+            bar.advance(1)
+        embed()
+        fresh.keep(caches)
+    looked.seconds = time.perf_counter() - began
+    return looked
+
+
+@dataclass
+class _Fresh:
+    """What was seen and is not yet written, and what the network is still to see."""
+
+    facts: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    masters: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    embedded: dict[str, Embeddings] = field(default_factory=dict)
+    waiting: list[tuple[Item, list[Prepared]]] = field(default_factory=list)
+
+    def take(self, item: Item, seen: _Seen) -> None:
+        if seen.facts is not None:
+            self.facts[item.sha256] = seen.facts
+        if seen.file_hash is not None:
+            self.masters[item.sha256] = seen.file_hash
+        if seen.prepared:
+            self.waiting.append((item, seen.prepared))
+
+    def pictures(self) -> int:
+        return sum(len(prepared) for _, prepared in self.waiting)
+
+    def keep(self, caches: _Caches) -> None:
+        for cache, found in (
+            (caches.facts, self.facts),
+            (caches.masters, self.masters),
+            (caches.embedded, self.embedded),
+        ):
+            if cache is not None:
+                cache.add(dict(found))
+                found.clear()
+
+
+def _caches(run: Path, seer: Network | None) -> _Caches:
+    folder = run / manifest.STATE / "probe"
+    embedded = None
+    if seer is not None:
+        decides = (seer.name, seer.revision, seer.dtype, video.SEEN)
+        embedded = Cache(folder / f"network-{folder_name(*decides)}")
+    return _Caches(Cache(folder / _FACTS), Cache(folder / "masters-1"), embedded)
+
+
+def _embed(
+    seer: Network, waiting: Sequence[tuple[Item, list[Prepared]]], batch_size: int
+) -> Iterator[tuple[str, Embeddings]]:
+    """Embed what waits; a picture gets one row, a clip one per frame and version, (2, 16, width)."""
+    flat = [one for _, prepared in waiting for one in prepared]
+    rows = np.concatenate(
+        [seer.see(flat[start : start + batch_size]) for start in range(0, len(flat), batch_size)]
+    )
+    place = 0
+    for item, prepared in waiting:
+        own = rows[place : place + len(prepared)]
+        place += len(prepared)
+        if item.frames is None:
+            yield item.sha256, own[0]
+            continue
+        whole = np.full((2, video.SEEN_FRAMES, own.shape[1]), np.nan, np.float32)
+        half = len(own) // 2
+        whole[0, :half], whole[1, :half] = own[:half], own[half:]
+        yield item.sha256, whole
+
+
+def _see_one(caches: _Caches, seer: Network | None, item: Item) -> _Seen:
+    """Do a worker's part of one item; nothing but the hash where all is cached."""
+    wants_facts = item.sha256 not in caches.facts.there
+    wants_network = caches.embedded is not None and item.sha256 not in caches.embedded.there
+    if not (wants_facts or wants_network):
+        return _hold_again(item, caches.masters.there.get(item.sha256))
+    if item.frames is not None:
+        return _see_clip(item, seer if wants_network else None)
+    pixels = read_picture(item)
+    seen = _Seen(faults.features(pixels) if wants_facts else None)
+    if wants_network and seer is not None:
+        seen.prepared = [seer.prepare(Image.fromarray(pixels))]
+    return seen
+
+
+def _hold_again(item: Item, known: npt.NDArray[np.uint8] | None) -> _Seen:
+    """Hold a file to its hash; a master that is not the file of last time is held to its pixels anew."""
+    if item.exact != MASTER:
+        hold_to_hash(item)
+        return _Seen()
+    found = _hash_of(item)
+    if known is not None and (found == known).all():
+        return _Seen()
+    for _ in _checked_frames(item):
+        pass
+    return _Seen(file_hash=found)
+
+
+def _hash_of(item: Item) -> npt.NDArray[np.uint8]:
+    """Return the hash of a master's file as an array, as a cache keeps it."""
+    try:
+        return np.frombuffer(bytes.fromhex(file_hash(item.path)), np.uint8)
+    except OSError as error:
+        raise WorkError(f"missing: {item.row['file_name']}'s master {item.path.name}") from error
+
+
+def _see_clip(item: Item, seer: Network | None) -> _Seen:
+    """Measure a clip, and prepare some frames as they are and the same with colours levelled."""
+    of_file = _hash_of(item) if item.exact == MASTER else None
+    chosen = set(video.seen_frames(item.frames or 1))
+    copies, frames = [], []
+    for number, frame in enumerate(_checked_frames(item)):
+        copies.append(video.small_copy(frame))
+        if number in chosen:
+            frames.append(frame)
+    measures = video.measure(copies)
+    found = (
+        [float("nan")] * 3 + [float(len(copies))]
+        if measures is None
+        else [
+            measures.background_steadiness,
+            measures.flicker,
+            measures.motion,
+            float(measures.frames),
+        ]
+    )
+    seen = _Seen(np.array(found), file_hash=of_file)
+    if seer is not None:
+        shown = [*frames, *video.level_colours(frames)]
+        seen.prepared = [seer.prepare(Image.fromarray(frame)) for frame in shown]
+    return seen
+
+
+def _checked_frames(item: Item) -> Iterator[Pixels]:
+    """Yield a clip's frames; a master is held to the hash of its pixels, a clip to that of its file."""
+    if item.exact != MASTER:
+        hold_to_hash(item)
+        yield from clips.read_frames(item.path)
+        return
+    content, count = None, 0
+    for frame in clips.read_frames(item.path):
+        if content is None:
+            shape = (item.frames, *frame.shape)
+            content = hashlib.sha256("x".join(map(str, shape)).encode() + b"\n")
+        content.update(np.ascontiguousarray(frame).data)
+        count += 1
+        yield frame
+    if content is None or count != item.frames or content.hexdigest() != item.sha256:
+        raise WorkError(f"changed or torn: the master of {item.row['file_name']} has other pixels")
