@@ -74,17 +74,26 @@ def simulate(
     given = 0
     seen: dict[str, Look] = {}
     with open_study(study) as (protocol, engine):
-        of_answers = protocol.modality == "understanding"
-        if (read if of_answers else look) is None:
-            wanted = "what reads analyses" if of_answers else "what looks at pictures"
-            raise RequestError(f"simulated raters of this study want {wanted}")
-        reader = Reader(study, read) if read else None
+        if protocol.modality == "understanding":
+            if read is None:
+                raise RequestError("simulated raters of this study want what reads analyses")
+            reader = Reader(study, read)
 
-        def look_at(stimulus: Stimulus) -> Look:
-            if stimulus.id not in seen and look:
-                with Image.open(study / stimulus.file) as image:
-                    seen[stimulus.id] = look(image.convert("RGB"))
-            return seen[stimulus.id]
+            def judge(here: Step, temper: Temper) -> dict[str, Any]:
+                return judge_readings(here, protocol, temper, reader, rng)
+
+        else:
+            if look is None:
+                raise RequestError("simulated raters of this study want what looks at pictures")
+
+            def look_at(stimulus: Stimulus) -> Look:
+                if stimulus.id not in seen:
+                    with Image.open(study / stimulus.file) as image:
+                        seen[stimulus.id] = look(image.convert("RGB"))
+                return seen[stimulus.id]
+
+            def judge(here: Step, temper: Temper) -> dict[str, Any]:
+                return _judge(here, protocol, temper, look_at, rng)
 
         number = protocol.plan.raters if count is None else count
         for _ in range(number):
@@ -104,8 +113,8 @@ def simulate(
                     protocol,
                     draw_temper(rng),
                     rng,
-                    look_at=look_at,
-                    reader=reader,
+                    judge=judge,
+                    study=study,
                 )
             advance(1)
     return given
@@ -118,19 +127,15 @@ def _do_all(
     temper: Temper,
     rng: np.random.Generator,
     *,
-    look_at: Callable[[Stimulus], Look],
-    reader: Reader | None,
+    judge: Callable[[Step, Temper], dict[str, Any]],
+    study: Path,
 ) -> int:
     """Answer one assignment after the other, as the room shows them, until there is none left."""
     language = protocol.languages[int(rng.integers(len(protocol.languages)))]
     start(connection, rater, protocol)
     given = 0
     while here := position(connection, rater, ahead=0).here:
-        payload = (
-            judge_readings(here, protocol, temper, reader, rng)
-            if reader and here.picture
-            else _judge(here, protocol, temper, look_at, rng)
-        )
+        payload = judge(here, temper)
         answer = Answer(
             assignment=here.assignment.id,
             event_id=str(uuid.UUID(bytes=rng.bytes(16), version=4)),
@@ -140,7 +145,7 @@ def _do_all(
             client_time=now(),
             shown={"plays": 1},
         )
-        respond(connection, rater, [answer], protocol, reader.study if reader else None)
+        respond(connection, rater, [answer], protocol, study)
         given += 1
     return given
 

@@ -34,6 +34,9 @@ from raters.tables import now
 AHEAD_MOST = 20
 """How many later assignments may be answered before the server has shown them."""
 
+CHANGES_MOST = 300
+"""How often one phase of an assignment may be answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
@@ -66,8 +69,8 @@ def respond(
     Raises:
         RequestError: an assignment that is not this rater's, a phase it does not have, or a mark
             beyond its text.
-        ConflictError: the phase is closed or too far ahead; the event's id came before with
-            another payload; the rater has withdrawn; the study is closed.
+        ConflictError: the phase is closed, too far ahead or answered too often; the event's id came
+            before with another payload; the rater has withdrawn; the study is closed.
     """
     row = taking_part(connection, rater)
     return [_respond(connection, row, answer, protocol, study) for answer in answers]
@@ -107,6 +110,9 @@ def _respond(
             raise ConflictError("this event was stored before with another answer")
         return Acknowledgement(asked.id, answer.event_id, stored.number, stored.received_at)
     refuse_closed(connection)
+    given = select(func.count()).where(e.assignment == asked.id, e.phase == answer.phase)
+    if (connection.scalar(given) or 0) >= CHANGES_MOST:
+        raise ConflictError("this answer was changed too often: the last one stands")
     _refuse_phase(connection, rater, asked, answer)
     pictures = stimuli_of(connection, [asked])
     if answer.phase == SCALES and not answer.skip:

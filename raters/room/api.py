@@ -29,11 +29,11 @@ from raters.payloads import (
     flag_kinds,
     read_answer,
 )
-from raters.people import hashed, receipt, speak
+from raters.people import receipt, speak
 from raters.position import AHEAD, Position, Step, position
 from raters.protocol import Protocol
 from raters.room.guard import limited_body
-from raters.room.session import Room, from_our_page, page_token, rater_needed
+from raters.room.session import Room, box_of, from_our_page, page_token, rater_needed
 from raters.room.texts import catalogue, label
 from raters.store import AHEAD_MOST, Acknowledgement, respond
 
@@ -127,7 +127,7 @@ def _own(request: Request, room: Room, rater: Row[Any]) -> dict[str, Any]:
     return {
         "language": rater.room_language,
         "token": page_token(request, room),
-        "box": hashed(f"box {rater.token_hash}")[:16],
+        "box": box_of(rater),
         "labels": [
             {"id": name, "name": _named(name, room.protocol)}
             # what a later version of the protocol has added comes after, what is left over last

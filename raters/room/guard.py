@@ -34,6 +34,10 @@ _PAGES = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 
+LEAVE = "/leave"
+_LEAVING = f"{_PAGES}; script-src 'self'"
+"""The one page outside the room with a script: what the room kept in the browser goes by it."""
+
 _ROOM = (
     # gr.HTML renders its template by `new Function`, hence 'unsafe-eval', here and nowhere else
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -68,7 +72,8 @@ def guarded(app: ASGIApp, *, refusal: Callable[[Request, int], Response]) -> ASG
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                _set_headers(message, _ROOM if of_surface else _PAGES)
+                outside = _LEAVING if path == LEAVE else _PAGES
+                _set_headers(message, _ROOM if of_surface else outside)
             await send(message)
 
         status = _refused(scope)

@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from raters import tables as t
 from raters.people import erase
-from raters.room.guard import limited_body
+from raters.room.guard import LEAVE, limited_body
 from raters.room.pages import language_of, message_page, templates
-from raters.room.session import Room, from_our_page, page_token, rater_of
+from raters.room.session import Room, box_of, from_our_page, page_token, rater_of
 from raters.room.texts import catalogue, entrance
 
 
@@ -20,13 +20,13 @@ def leaving_routes(room: Room) -> APIRouter:
     """Return the route `/leave`, to look at and to do it."""
     router = APIRouter()
 
-    @router.get("/leave")
+    @router.get(LEAVE)
     def way_out(request: Request) -> Response:
         if rater_of(request, room) is None:
             return message_page(request, room, "link_needed", 401)
         return _leave_page(request, room)
 
-    @router.post("/leave")
+    @router.post(LEAVE)
     async def leave(request: Request) -> Response:
         body = await limited_body(request)
         fields = parse_qs((body or b"").decode("utf-8", "replace"))
@@ -46,7 +46,7 @@ def _leave(request: Request, room: Room, *, sure: bool) -> Response:
         return _leave_page(request, room, missing=True)
     room.write(lambda connection: erase(connection, rater.id, "by the rater"))
     t.forget_log(room.engine)
-    response = message_page(request, room, "withdrawn", 200)
+    response = message_page(request, room, "withdrawn", 200, forget=box_of(rater))
     response.delete_cookie(room.cookie, path="/")
     return response
 

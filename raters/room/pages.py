@@ -37,8 +37,12 @@ def message_page(
     *,
     code: bool = False,
     missing: Collection[str] = (),
+    forget: str = "",
 ) -> HTMLResponse:
-    """Return a page with one of the catalogue's messages; with `code`, it asks for a rater's code."""
+    """Return a page with one of the catalogue's messages.
+
+    With `code` it asks for a rater's code; `forget` names the storage that the browser is to empty.
+    """
     language = language_of(request, room)
     message = {
         **catalogue(room.protocol.modality)[language]["messages"],
@@ -46,7 +50,13 @@ def message_page(
     }[name]
     return HTMLResponse(
         _page(
-            room, language, message=message, title=message["title"], ask_code=code, missing=missing
+            room,
+            language,
+            message=message,
+            title=message["title"],
+            ask_code=code,
+            missing=missing,
+            forget=forget,
         ),
         status_code=status,
     )
@@ -127,6 +137,7 @@ def _page(room: Room, language: str, **values: Any) -> str:
         "agreed": False,
         "form": new_form(),
         "ask_code": False,
+        "forget": "",
         "resume": entrance()[language]["resume"],
     }
     return templates.get_template("door.html").render(

@@ -87,6 +87,11 @@ def give_cookie(response: Response, request: Request, room: Room, secret: str) -
     )
 
 
+def box_of(rater: Row[Any]) -> str:
+    """Return what names the storage of a browser in which the room's page keeps a rater's answers."""
+    return hashed(f"box {rater.token_hash}")[:16]
+
+
 def page_token(request: Request, room: Room) -> str:
     """Return what our page must send back with every change: it follows from the cookie."""
     return hashed(f"page {request.cookies.get(room.cookie, '')}")[:32]
@@ -106,10 +111,9 @@ def from_our_page(request: Request) -> bool:
 
 def too_many_false(room: Room, address: str) -> bool:
     """Tell whether this address has tried too many false links of late."""
-    tried = room.false_links.get(address, deque())
-    while tried and tried[0] < time.monotonic() - WINDOW:
-        tried.popleft()
-    return len(tried) >= FALSE_LINKS
+    since = time.monotonic() - WINDOW
+    # a copy: other threads add to it meanwhile
+    return sum(at >= since for at in tuple(room.false_links.get(address, ()))) >= FALSE_LINKS
 
 
 def count_false(room: Room, address: str) -> None:

@@ -117,3 +117,10 @@ def watch(page: Page) -> None:
     page.wait_for_function(
         "[...document.querySelectorAll('video')].every(one => one.ended)", timeout=PATIENCE
     )
+
+
+def all_sent(page: Page) -> None:
+    """Wait until nothing is on its way: the page goes on before its answers have arrived."""
+    page.wait_for_function(
+        "!Object.keys(localStorage).some((name) => name.startsWith('pinlu-outbox'))"
+    )

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from raters.export import tables
 from raters.study import invite
 from tests.browser import chromium
-from tests.raters.browsing import PATIENCE, free_port
+from tests.raters.browsing import PATIENCE, all_sent, free_port
 from tests.raters.readings import MODELS, readings_study
 from tests.raters.serving import start_server
 from tests.raters.test_browser import Record, recorded
@@ -109,6 +109,7 @@ def test_a_rater_draws_reads_marks_and_judges_and_learns_no_name(
             page.keyboard.press("Enter")
             page.wait_for_selector(f"h1:has-text('{DRAW['en-GB']}')")
             assert page.locator(".room-back").is_visible()
+            all_sent(page)
         with recorded(browser, tmp_path / "two.har", "zh-CN") as page:
             page.set_viewport_size({"width": 360, "height": 740})
             come_in(page, links[1], "中文")

@@ -242,6 +242,35 @@ def go_on_after(page: Page) -> None:
     go_on(page)
 
 
+def test_who_withdraws_leaves_nothing_in_the_browser(browser: Browser, study: Path) -> None:
+    port = free_port()
+    (link,) = invite(study, 1, base_url=f"http://127.0.0.1:{port}")
+    server = start_server(study, port)
+    try:
+        with browser.new_context(locale="en-GB") as context:
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE)
+            enter(page, link, "English")
+            # an answer that does not arrive, and a draft after it
+            page.route("**/room/respond*", lambda route: route.abort())
+            answer(page)
+            page.get_by_text("1 answer is not saved yet").wait_for()
+            page.keyboard.press("1")
+            kept = "Object.keys(localStorage).map(one => one.split('-')[1]).sort()"
+            assert page.evaluate(kept) == ["drafts", "outbox", "screen"]
+            page.evaluate("localStorage.setItem('pinlu-outbox-another', '[]')")
+            page.goto(f"{server.address}/leave?language=en")
+            # who only looks at the way out loses nothing
+            assert page.evaluate(kept) == ["drafts", "outbox", "outbox", "screen"]
+            page.get_by_role("checkbox").check()
+            page.get_by_role("button").click()
+            page.get_by_role("heading", name="You have withdrawn").wait_for()
+            assert page.evaluate("Object.keys(localStorage)") == ["pinlu-outbox-another"]
+    finally:
+        server.kill()
+    assert status(study)["responses"] == 0
+
+
 def test_who_is_too_late_or_outside_is_told_what_is_not_saved(
     browser: Browser, study: Path
 ) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from raters.export import tables
 from raters.study import invite
 from tests.browser import chromium
-from tests.raters.browsing import PATIENCE, free_port
+from tests.raters.browsing import PATIENCE, all_sent, free_port
 from tests.raters.readings import readings_study
 from tests.raters.serving import start_server
 from tests.raters.test_browser_analyses import DRAW, come_in, draw
@@ -48,6 +48,7 @@ def finish(page: Page, head: str) -> None:
         page.keyboard.press(key)
     page.keyboard.press("Enter")
     page.wait_for_selector(f"h1:has-text('{head}')")
+    all_sent(page)
 
 
 def stored(study: Path, marks: list[dict[str, Any]]) -> list[str]:
@@ -187,9 +188,9 @@ def test_marks_are_counted_in_characters_also_beyond_the_first_plane(
                 "text => import('/room/page/marking.js').then((m) => m.sentences(text))",
                 "𠮷野有雪。𡿨山无人！A lone boat. ",
             )
-            painted = page.evaluate(
+            marks = page.evaluate(
                 """([marks, place, kind, most]) => import('/room/page/marking.js').then(
-                    (m) => m.painted(marks, place, kind, most))""",
+                    (m) => m.withMark(marks, place, kind, most))""",
                 [
                     [
                         {"side": "left", "section": 0, "start": 0, "end": 9, "kind": "wrong"},
@@ -201,17 +202,125 @@ def test_marks_are_counted_in_characters_also_beyond_the_first_plane(
                 ],
             )
             full = page.evaluate(
-                """() => import('/room/page/marking.js').then((m) => m.painted(
+                """() => import('/room/page/marking.js').then((m) => m.withMark(
                     [], { side: "left", section: 0, start: 0, end: 2 }, "wrong", 0))"""
+            )
+            languages = page.evaluate(
+                """texts => import('/room/page/analyses.js').then(
+                    (m) => texts.map(([text, page]) => m.textLanguage(text, page)))""",
+                [
+                    ["The seal reads 印, and the mist is left blank.", "en"],
+                    ["The seal reads 印, and the mist is left blank.", "zh"],
+                    ["近景有松，题款似 Ma Yuan。远山留白，雾气未散。", "en"],
+                    ["𠮷野有雪。", "en"],
+                    ["42", "en"],
+                ],
             )
     finally:
         server.kill()
+    assert languages == [None, "en", "zh", "zh", None]
     assert cut == [[0, 5], [5, 10], [10, 23]]
     about = {"side": "left", "section": 0}
-    assert painted == [
+    assert marks == [
         {**about, "start": 0, "end": 2, "kind": "wrong"},
         {**about, "start": 5, "end": 9, "kind": "wrong"},
         {"side": "right", "section": 0, "start": 2, "end": 5, "kind": "wrong"},
         {**about, "start": 2, "end": 5, "kind": "invented"},
     ]
     assert full == []
+
+
+def test_a_list_of_marks_that_is_full_says_so(browser: Browser, tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    port = free_port()
+    (link,) = invite(study, 1, base_url=f"http://127.0.0.1:{port}")
+    server = start_server(study, port)
+
+    def one_mark_at_most(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "marks_most": 1})
+
+    try:
+        with browser.new_context(locale="en-GB") as context:
+            page = context.new_page()
+            page.route("**/room/setup", one_mark_at_most)
+            come_in(page, link, "English")
+            draw(page, DRAW["en-GB"])
+            page.locator("dialog[data-kind=screen] .strong").click()
+            first, second = (page.locator(".room-passage").nth(number) for number in (0, 1))
+            first.focus()
+            page.keyboard.press("Enter")
+            notice = page.locator(".room-notice")
+            assert notice.inner_text() == ""
+            second.focus()
+            page.keyboard.press("Enter")
+            page.get_by_text("That is as many as can be marked; take one back").wait_for()
+            page.get_by_role("button", name="中文").click()
+            page.get_by_text("已经标满了，取消一处才能再标。").wait_for()
+            assert page.locator(".room-marked").count() == 1
+            # by the bar too; and what can be done says no more
+            page.locator(".room-notice button").click()
+            second.click()
+            page.locator(".room-marking [data-kind=wrong]").click()
+            page.get_by_text("已经标满了，取消一处才能再标。").wait_for()
+            first.focus()
+            page.keyboard.press("Enter")
+            assert page.locator(".room-marked[data-mark=invented]").count() == 1
+            assert notice.inner_text() == ""
+    finally:
+        server.kill()
+
+
+MARKING = (
+    Path(__file__).parents[2].joinpath("raters", "room", "page", "marking.js").read_text("utf-8")
+)
+STEPS = """async ([source, steps]) => {
+    const m = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    const place = (start, end) => ({ side: "left", section: 0, start, end });
+    const done = (marks, [act, start, end, kind]) => act === "press"
+        ? m.pressed(marks, place(start, end), ["wrong", "invented"], 200)
+        : m.withMark(marks, place(start, end), kind, 200);
+    return steps.reduce(done, []).map(({ start, end, kind }) => [start, end, kind]).sort((a, b) => a[0] - b[0]);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "left"),
+    [
+        # a mark that is extended stays one
+        ([("mark", 0, 5, "wrong"), ("mark", 3, 9, "wrong")], [[0, 9, "wrong"]]),
+        ([("mark", 3, 9, "wrong"), ("mark", 0, 5, "wrong")], [[0, 9, "wrong"]]),
+        ([("mark", 0, 5, "wrong"), ("mark", 5, 9, "wrong")], [[0, 9, "wrong"]]),
+        ([("mark", 0, 60, "wrong"), ("mark", 10, 20, "wrong")], [[0, 60, "wrong"]]),
+        (
+            [("mark", 0, 5, "wrong"), ("mark", 8, 9, "wrong"), ("mark", 4, 8, "wrong")],
+            [[0, 9, "wrong"]],
+        ),
+        # what does not touch, and what is of another kind, is another fault
+        (
+            [("mark", 0, 5, "wrong"), ("mark", 6, 9, "wrong")],
+            [[0, 5, "wrong"], [6, 9, "wrong"]],
+        ),
+        (
+            [("mark", 0, 5, "wrong"), ("mark", 3, 9, "invented")],
+            [[0, 3, "wrong"], [3, 9, "invented"]],
+        ),
+        # the keyboard on a sentence within a mark goes on from the kind it has
+        (
+            [("mark", 0, 60, "wrong"), ("press", 10, 20)],
+            [[0, 10, "wrong"], [10, 20, "invented"], [20, 60, "wrong"]],
+        ),
+        (
+            [("mark", 0, 60, "wrong"), ("press", 10, 20), ("press", 10, 20)],
+            [[0, 10, "wrong"], [20, 60, "wrong"]],
+        ),
+        (
+            [("mark", 0, 60, "wrong"), ("press", 10, 20), ("press", 10, 20), ("press", 10, 20)],
+            [[0, 60, "wrong"]],
+        ),
+        ([("press", 0, 9), ("press", 0, 9), ("press", 0, 9)], []),
+    ],
+)
+def test_one_fault_is_one_passage(browser: Browser, steps: list[Any], left: list[Any]) -> None:
+    with browser.new_page() as page:
+        assert page.evaluate(STEPS, [MARKING, steps]) == left

@@ -183,6 +183,8 @@ def test_a_rater_leaves_without_asking_anybody(study: Path) -> None:
         assert status(study)["withdrawn"] == 0
         gone = client.post("/leave", data=sure, headers=OURS)
         assert "You have withdrawn" in gone.text
+        assert gone.text.count("<script") == 1
+        assert gone.headers["content-security-policy"].endswith("; script-src 'self'")
         assert client.get("/room/state").status_code == 401
         assert client.get(link).status_code == 404
     assert status(study)["withdrawn"] == 1

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fastapi.testclient import TestClient
 
-from raters.room import memory
+from raters.room import create_app, memory, serving
 
 
 def test_what_is_free_is_given_back_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +43,30 @@ def test_elsewhere_than_on_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace())
     memory.one_arena()
     asyncio.run(asyncio.wait_for(memory.give_back_for_ever(), 60))
+
+
+def test_a_room_that_is_open_gives_back_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, study: Path
+) -> None:
+    given = threading.Semaphore(0)
+    trimming = SimpleNamespace(malloc_trim=lambda _left: given.release())
+    monkeypatch.setattr(memory, "SECONDS", 0.001)
+    monkeypatch.setattr(memory, "_glibc", lambda: trimming)
+    app = create_app(study)
+    assert not given.acquire(blocking=False)
+    with TestClient(app):
+        for _ in range(3):
+            assert given.acquire(timeout=60)
+
+
+def test_the_server_shares_one_arena_before_it_makes_the_room(
+    monkeypatch: pytest.MonkeyPatch, study: Path
+) -> None:
+    done: list[str] = []
+    for name in ("one_arena", "create_app", "serve_app"):
+        monkeypatch.setattr(serving, name, lambda *_, _name=name, **__: done.append(_name))
+    serving.serve(study)
+    assert done == ["one_arena", "create_app", "serve_app"]
 
 
 GROWN = """

@@ -152,6 +152,9 @@ def test_export_writes_tables_and_the_report_and_is_logged(
     assert "model" not in pd.read_parquet(tmp_path / "m" / "ratings.parquet").columns
     assert (tmp_path / "m" / "report.md").read_text().startswith("# How the study")
     assert (tmp_path / "m" / "report.zh.md").is_file()
+    # the price of working offline is told in both languages
+    assert "rests on the page, not on the server" in (tmp_path / "m" / "report.md").read_text()
+    assert "靠的是页面，不是服务器" in (tmp_path / "m" / "report.zh.md").read_text()
     with open_study(judged) as (_, engine), t.reading(engine) as connection:
         log = [tuple(row) for row in connection.execute(select(t.audit.c.action, t.audit.c.detail))]
     assert log[-2:] == [

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,11 @@ from bench.errors import ConflictError, RequestError
 from bench.reading import read_yaml
 from raters import tables as t
 from raters.export import tables
+from raters.folder import load_study
 from raters.room import create_app, serve
+from raters.room.session import FALSE_LINKS, WINDOW, Room, too_many_false
 from raters.room.texts import HERE, catalogue, label, preferred
+from raters.room.writer import Writer
 from raters.study import invite, lock, open_study, status, withdraw
 from tests.conftest import write_yaml
 from tests.raters.material import UNSPEAKABLE
@@ -247,6 +252,20 @@ def test_false_links_get_a_friendly_page_and_are_counted(visitors: list[Visitor]
     assert last.status_code == 429
     # a true link opens all the same: a guesser at one address locks nobody out
     assert client.get(visitors[0].link).status_code == 200
+
+
+def test_counting_false_links_takes_nothing_from_those_who_count_at_once(study: Path) -> None:
+    protocol, engine = load_study(study)
+    room = Room(study, protocol, engine, Writer(engine), minutes=1)
+    now = time.monotonic()
+    tried = room.false_links["one"] = deque([now - WINDOW - 1] * (FALSE_LINKS - 1) + [now])
+    assert not too_many_false(room, "one")
+    assert len(tried) == FALSE_LINKS
+    room.false_links["two"] = deque([now] * FALSE_LINKS)
+    assert too_many_false(room, "two")
+    assert not too_many_false(room, "nobody")
+    assert set(room.false_links) == {"one", "two"}
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

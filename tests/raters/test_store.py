@@ -19,7 +19,7 @@ from raters.people import open_session, rater_of_session, start
 from raters.position import Step, position
 from raters.protocol import Protocol, read_protocol
 from raters.simulated import simulate
-from raters.store import owns, respond
+from raters.store import CHANGES_MOST, owns, respond
 from raters.study import invite, lock, open_study, status, withdraw
 from tests.raters.material import look
 
@@ -126,6 +126,24 @@ def test_phase_one_closes_when_the_text_has_been_shown(rater: Rater) -> None:
         changed = answer(here, ATTRIBUTION, phase="attribution")
         with pytest.raises(ConflictError, match="closed"):
             respond(connection, name, [changed], protocol)
+
+
+def test_an_answer_is_changed_so_often_and_no_further(rater: Rater) -> None:
+    protocol, engine, name = rater
+    with t.writing(engine) as connection:
+        here = to_phase(connection, name, protocol, "pair")
+        given = [
+            answer(here, {"winner": ("left", "right")[number % 2]})
+            for number in range(CHANGES_MOST)
+        ]
+        respond(connection, name, given, protocol)
+        with pytest.raises(ConflictError, match="was changed too often: the last one stands"):
+            respond(connection, name, [answer(here)], protocol)
+        # what is stored is acknowledged again, and what comes after it is answered
+        assert respond(connection, name, [given[-1]], protocol)
+        after = at(connection, name)
+        assert after.assignment.id != here.assignment.id
+        assert respond(connection, name, [answer(after)], protocol)
 
 
 def test_scales_must_be_complete(rater: Rater) -> None:

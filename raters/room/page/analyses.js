@@ -7,9 +7,11 @@ import { watch } from "/room/page/selecting.js";
 
 export const SIDES = ["left", "right"];
 
-// In which language a text is read out, where it may not be the page's.
-function tongue(text, language) {
-  if (/[\u3400-\u9fff]/.test(text)) return "zh";
+// In which language a text is read out, where it may not be the page's: that of most of its letters.
+export function textLanguage(text, language) {
+  const letters = text.match(/\p{L}/gu) ?? [];
+  const chinese = letters.filter((one) => /\p{Script=Han}/u.test(one));
+  if (2 * chinese.length > letters.length) return "zh";
   return language === "zh" ? "en" : null;
 }
 
@@ -24,7 +26,7 @@ export function drawAnalyses(step, { marks, setup, language, say, stacked, press
       ...sections.flatMap(({ question, text }, section) => [
         sections.length > 1 ? element("h3", {}, question[language] ?? "") : null,
         element(
-          "p", { lang: tongue(text, language), "data-side": side, "data-section": section },
+          "p", { lang: textLanguage(text, language), "data-side": side, "data-section": section },
           ...passages(text, { side, section }),
         ),
       ]),

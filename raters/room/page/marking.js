@@ -24,9 +24,12 @@ export function sentences(text) {
 const at = (mark, place) => mark.side === place.side && mark.section === place.section;
 const plain = ({ side, section, start, end }) => ({ side, section, start, end });
 
-// Marks after a passage was given a kind, or none: what lay there before gives way.
-export function painted(marks, place, kind, most) {
-  const rest = marks.flatMap((mark) => {
+// Marks after a passage was given a kind, or none: what lay there before gives way, and with marks of
+// the same kind that it touches it is one. The same list comes back where it would grow too long.
+export function withMark(marks, place, kind, most) {
+  const touched = marks.filter((mark) =>
+    at(mark, place) && mark.kind === kind && mark.start <= place.end && place.start <= mark.end);
+  const rest = marks.filter((mark) => !touched.includes(mark)).flatMap((mark) => {
     if (!at(mark, place)) return [mark];
     const pieces = [
       { ...mark, end: Math.min(mark.end, place.start) },
@@ -34,21 +37,23 @@ export function painted(marks, place, kind, most) {
     ];
     return pieces.filter(({ start, end }) => start < end);
   });
-  const after = kind ? [...rest, { ...plain(place), kind }] : rest;
+  const start = Math.min(place.start, ...touched.map((mark) => mark.start));
+  const end = Math.max(place.end, ...touched.map((mark) => mark.end));
+  const after = kind ? [...rest, { ...plain(place), start, end, kind }] : rest;
   return after.length <= most ? after : marks;
 }
 
 // What a further press on a sentence makes of it: nothing, wrong, invented, nothing.
 export function pressed(marks, place, kinds, most) {
-  const before = marks.find((mark) => at(mark, place) && mark.start === place.start && mark.end === place.end);
+  const before = marks.find((mark) => at(mark, place) && mark.start <= place.start && place.end <= mark.end);
   const kind = kinds[before ? kinds.indexOf(before.kind) + 1 : 0];
-  return painted(marks, place, kind, most);
+  return withMark(marks, place, kind, most);
 }
 
 export const marksIn = (marks, place) =>
   marks.filter((mark) => at(mark, place) && mark.start < place.end && place.start < mark.end);
 
-// A stretch of text cut where marks begin and end: [start, end, mark or undefined].
+// A passage cut where marks begin and end: [start, end, mark or undefined].
 export function pieces(marks, place) {
   const own = marksIn(marks, place);
   const edges = [place.start, place.end, ...own.flatMap(({ start, end }) => [start, end])];
@@ -69,11 +74,11 @@ export function selectedIn(articles) {
   if (!article) return [];
   return [...article.querySelectorAll("p")]
     .filter((paragraph) => range.intersectsNode(paragraph))
-    .map((paragraph) => stretch(paragraph, range))
+    .map((paragraph) => offsets(paragraph, range))
     .filter(({ start, end }) => start < end);
 }
 
-function stretch(paragraph, range) {
+function offsets(paragraph, range) {
   const whole = document.createRange();
   whole.selectNodeContents(paragraph);
   const inside = whole.cloneRange();

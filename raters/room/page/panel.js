@@ -3,14 +3,14 @@
 import { drawAnalyses, drawOffer } from "/room/page/analyses.js";
 import { asked } from "/room/page/asked.js";
 import { flagPanel } from "/room/page/flags.js";
-import { painted, pressed } from "/room/page/marking.js";
+import { withMark, pressed } from "/room/page/marking.js";
 import { drawQuestion, focusQuestion, markChosen } from "/room/page/questions.js";
 import {
   ending, explanation, instruction, pauseOffer, remarkField, sceneText, settled, stepLine,
   waitingText,
 } from "/room/page/views.js";
 
-export function panel(part, room, { say, stacked, pick, write, begin, remove, save }) {
+export function panel(part, room, { say, stacked, pick, write, begin, remove, full, save }) {
   const groups = () => part.questions.querySelectorAll(".room-question");
 
   function questions() {
@@ -56,8 +56,9 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
     const { step, draft, setup, language } = room;
     if (!step.analyses?.length) return [];
     const most = setup.marks_most;
-    const become = (marks, { side, section, start }) => {
+    const become = (marks, { side, section, start }, refused) => {
       write("flags", marks);
+      full(refused);
       getSelection().removeAllRanges();
       draw();
       // where the passage begins, so that a screen reader says what it is now
@@ -65,10 +66,19 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, sa
       const here = texts.findLast((one) => Number(one.dataset.at.split("-").at(-1)) <= start);
       here?.focus({ preventScroll: true });
     };
-    const press = (at) => become(pressed(draft.flags, at, setup.marks, most), at);
-    const mark = (places, kind) => become(
-      places.reduce((marks, place) => painted(marks, place, kind, most), draft.flags), places[0],
-    );
+    const press = (at) => {
+      const marks = pressed(draft.flags, at, setup.marks, most);
+      become(marks, at, marks === draft.flags);
+    };
+    const mark = (places, kind) => {
+      let refused = false;
+      const marks = places.reduce((before, place) => {
+        const after = withMark(before, place, kind, most);
+        refused ||= after === before;
+        return after;
+      }, draft.flags);
+      become(marks, places[0], refused);
+    };
     const shown = { marks: draft.flags, setup, language, say, stacked: stacked(), press, mark, fixed: room.busy };
     return [drawAnalyses(step, shown)];
   }

@@ -40,7 +40,8 @@ export async function open(root) {
   news = notices({ saved: part.saved, strip: part.notice }, say);
   hand = answering({ sheet: () => sheet, scene: () => scene, answered: () => news.drop("told") });
   scene = stage(part, { say, stacked, tapped: hand.placeAt, played: () => sheet.hint(false), large: () => large() });
-  sheet = panel(part, room, { say, stacked, ...hand, save: saveReceipt });
+  const full = (yes) => (yes ? news.tell("told", "marks_full") : news.drop("told"));
+  sheet = panel(part, room, { say, stacked, ...hand, full, save: saveReceipt });
   box = outbox(room.names.outbox, {
     path: `/room/respond?ahead=${AHEAD}`, token: () => room.setup.token, renew, told: heard,
   });
