@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -378,8 +379,11 @@ def opened_key(study: Path, reason: str, *, log: bool = True) -> DataFrame:
     from raters.study import unblind
 
     key = read_key(study)
-    if log:
-        unblind(study, reason)
+    if log and not unblind(study, reason)["locked"]:
+        sys.stderr.write(
+            f"pinlu: {study} is not closed: its models are named before that, which the report will "
+            "state as a deviation; pinlu study lock closes it\n"
+        )
     return key
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.records import REFERENCE
 from leaderboard.additive import fit_additive
-from leaderboard.selection import codes, distinct, first_time
+from leaderboard.selection import applicable, codes, distinct, first_time
 from leaderboard.weighting import weights_among
 
 
@@ -37,14 +37,14 @@ def lowest_scenes(
     then over the pictures of a prompt. A picture that lacks a criterion is averaged over the others.
 
     Args:
-        ratings: a checked table; hidden repeats, references and rows without a model or a prompt
-            are left out.
+        ratings: a checked table; hidden repeats, "not applicable", references and rows without a
+            model or a prompt are left out.
         weights: of the criteria; equal unless given.
         scenes: how many per model.
     """
     found = []
     for study in distinct(ratings["study"]):
-        rows = first_time(ratings[ratings["study"] == study])
+        rows = first_time(applicable(ratings[ratings["study"] == study]))
         corrected = pd.concat(
             [_corrected(rows[rows["criterion"] == name]) for name in distinct(rows["criterion"])]
         )

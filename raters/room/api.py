@@ -3,8 +3,9 @@
 # Annotations are evaluated here: FastAPI could not find those that name a local type otherwise.
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -80,6 +81,12 @@ def api_routes(room: Room) -> APIRouter:
     return router
 
 
+def _debriefing(protocol: Protocol, texts: Mapping[str, Any], language: Literal["zh", "en"]) -> str:
+    """Return what is told after the last item; of stand-ins too, where works by people had any."""
+    told: str = protocol.debriefing.get(language) or texts[language]["debriefing"]
+    return f"{told}\n\n{texts[language]['door']['stand_ins']}" if protocol.stand_ins else told
+
+
 def _set_up(room: Room) -> dict[str, Any]:
     protocol = room.protocol
     texts = catalogue(protocol.modality)
@@ -92,8 +99,7 @@ def _set_up(room: Room) -> dict[str, Any]:
             for language in protocol.languages
         },
         "debriefing": {
-            language: protocol.debriefing.get(language) or texts[language]["debriefing"]
-            for language in protocol.languages
+            language: _debriefing(protocol, texts, language) for language in protocol.languages
         },
         "strengths": STRENGTHS if protocol.ask.traces else (),
         "humans": HUMANS,
@@ -199,6 +205,13 @@ _NOTHING: dict[str, Any] = {
 }
 
 
+def _explanation(step: Step) -> dict[str, Any] | None:
+    """Return what is told after a training item's answer: of that phase, no answer to a later one."""
+    if step.expects is None or step.phase == "scales":
+        return dict(step.expects) if step.expects else None
+    return {**step.expects, "scales": None}
+
+
 def _step(step: Step, room: Room) -> dict[str, Any]:
     """Return what a page may know of a step: of its kind, training alone."""
     kind, expects = step.assignment.kind, step.expects
@@ -236,7 +249,7 @@ def _step(step: Step, room: Room) -> dict[str, Any]:
         "scales": step.scales,
         "earlier": step.earlier,
         "answer": step.answer,
-        "explanation": expects if kind == "training" else None,
+        "explanation": _explanation(step) if kind == "training" else None,
         "instruction": _instruction(expects["manner"], room.protocol)
         if kind == "attention" and expects
         else None,

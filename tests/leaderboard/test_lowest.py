@@ -42,6 +42,13 @@ def test_the_planted_scene_is_the_lowest_and_so_is_its_picture() -> None:
         assert found[0].n_values == 8
 
 
+def test_what_does_not_apply_counts_for_nothing() -> None:
+    whole = ratings(1.0)
+    blanks = whole.iloc[::7].assign(value=np.nan, not_applicable="true", rater="absent")
+    with_blanks = check_ratings(pd.concat([whole, blanks], ignore_index=True), "the ratings")
+    assert lowest_scenes(with_blanks) == lowest_scenes(whole)
+
+
 def test_references_have_no_place_and_every_model_has_its_own() -> None:
     found = lowest_scenes(ratings(0.0), scenes=3)
     assert [low.model for low in found] == ["a"] * 3 + ["b"] * 3

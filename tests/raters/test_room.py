@@ -5,8 +5,9 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi.testclient import TestClient
@@ -17,7 +18,9 @@ from bench.reading import read_yaml
 from raters import tables as t
 from raters.export import tables
 from raters.folder import load_study
+from raters.position import Step
 from raters.room import create_app, serve
+from raters.room.api import _explanation
 from raters.room.session import FALSE_LINKS, WINDOW, Room, too_many_false
 from raters.room.texts import HERE, catalogue, label, preferred
 from raters.room.writer import Writer
@@ -93,6 +96,21 @@ def test_the_door_speaks_the_readers_language(visitors: list[Visitor]) -> None:
     assert "stand-ins drawn by a program" in english.text
     switched = visitor.client.get(f"{visitor.link}?language=zh", headers={"accept-language": "en"})
     assert "人画的画" in switched.text
+
+
+def test_the_debriefing_speaks_of_stand_ins(visitors: list[Visitor]) -> None:
+    visitor = visitors[0]
+    visitor.enter()
+    told = visitor.client.get("/room/setup").json()["debriefing"]
+    assert told["en"].endswith("stand-ins drawn by a program.")
+    assert told["zh"].endswith("由程序绘制的画代替。")
+
+
+def test_what_is_explained_gives_no_answer_to_a_later_phase() -> None:
+    expects = {"manner": "chinese", "things": None, "scales": {"spirit": 4}, "text": {"en": "why"}}
+    of: Any = partial(Step, cast("Any", None), stimuli=(), expects=expects)
+    assert _explanation(of(phase="attribution")) == {**expects, "scales": None}
+    assert _explanation(of(phase="scales")) == expects
 
 
 def test_without_consent_nobody_comes_in(visitors: list[Visitor]) -> None:
