@@ -32,6 +32,7 @@ export function elsewhereOffer({ say, get }) {
         element("p", {}, say("elsewhere_text", { hours: got.hours })),
       );
     }
+    told.scrollIntoView({ block: "nearest" }); // on a small screen it would lie below the edge
   });
   return element("div", {}, ask, told);
 }
