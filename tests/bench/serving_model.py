@@ -57,12 +57,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.at_once += 1
             self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
             fault = self.server.faults.pop() if self.server.faults else self.server.always
-        try:
-            time.sleep(0.02)
-            self._show(fault, asked)
-        finally:
-            with self.server.guard:
-                self.server.at_once -= 1
+        time.sleep(0.02)
+        with self.server.guard:  # before the reply: who has it may ask again at once
+            self.server.at_once -= 1
+        self._show(fault, asked)
 
     def _show(self, fault: str, asked: dict[str, Any]) -> None:  # noqa: C901 - a fault per branch
         reply = {

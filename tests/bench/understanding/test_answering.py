@@ -256,7 +256,7 @@ def test_the_command_line_says_what_is_wanted(
     assert main(["score", str(tmp_path / "run"), "--out", str(tmp_path / "report")]) == 0
     for name, says in (
         ("index.html", "2 of 7 planned answers are not there yet"),
-        ("index.zh.html", "计划的 7 个回答里，有 2 个还没有"),
+        ("index.zh.html", "计划 7 个回答，尚缺 2 个"),
     ):
         assert says in (tmp_path / "report" / name).read_text(encoding="utf-8")
     assert main([*usual, "--works", str(works)]) == 0
