@@ -217,7 +217,7 @@ def _one_sided(wins: Array, models: Sequence[str]) -> str:
         for word, names in (("undefeated", undefeated), ("winless", winless))
         if names
     ]
-    return " and ".join(said) or "one group of models was never beaten by the rest"
+    return "; ".join(said) or "one group of models was never beaten by the rest"
 
 
 def _both_bad(

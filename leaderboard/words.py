@@ -74,11 +74,16 @@ class Words:
         return shown[:1].upper() + shown[1:] if shown == name else shown
 
     def reason(self, reason: str) -> str:
-        """Return a reason in this language, the parts that vary as they are."""
+        """Return a reason in this language, clause by clause, the parts that vary as they are."""
+        return str(self.texts["clauses"]).join(map(self._clause, reason.split("; ")))
+
+    def _clause(self, clause: str) -> str:
         for known, said in self.texts["reasons"].items():
-            if reason.startswith(known):
-                return f"{said}{reason[len(known) :]}"
-        return reason
+            if clause.startswith(known):
+                rest = clause.removeprefix(known)
+                colon = self.texts["colon"] if rest.startswith(": ") else ""
+                return f"{said}{colon}{self._clause(rest.removeprefix(': '))}"
+        return clause
 
 
 _OWN = {REFERENCE, "none", "other", "cannot_tell", "manner", "things"}

@@ -281,5 +281,5 @@ def test_the_terminal_says_why_there_is_no_interval(
     assert main(["rank", str(path)]) == 0
     said = capsys.readouterr().out.splitlines()
     (strength,) = [line for line in said if line.startswith("strength  a:")]
-    assert strength.endswith("(no interval: undefeated: a and winless: b)")
+    assert strength.endswith("(no interval: undefeated: a; winless: b)")
     assert "rows  votes: 2" in said

@@ -137,7 +137,7 @@ def test_an_undefeated_model_has_no_interval() -> None:
         if score.metric in {"strength", "strength_difference", "p_first"}:
             assert math.isnan(score.low)
             assert math.isnan(score.high)
-            assert score.reason == "no interval: undefeated: a and winless: b"
+            assert score.reason == "no interval: undefeated: a; winless: b"
     assert all(math.isnan(value) for value in values(scores, "p_first").values())
     assert values(scores, "rank") == {"a": 1, "b": 2}
     ranks = [(s.low, s.high) for s in scores if s.metric == "rank"]
@@ -160,7 +160,7 @@ def test_ties_can_bound_an_undefeated_model() -> None:
     (method,) = {score.method for score in scores_of(frame) if score.metric == "strength"}
     assert method.startswith("Davidson; ")
     one_pair = scores_of(votes(("a", "b", "left", 5), ("a", "b", "tie", 2)))
-    assert "undefeated: a and winless: b" in one_pair[1].method
+    assert "undefeated: a; winless: b" in one_pair[1].method
 
 
 @pytest.mark.parametrize(

@@ -344,3 +344,12 @@ def test_reasons_that_carry_a_limit_are_told_in_chinese() -> None:
         "not defined on a nominal scale",
     ):
         assert not re.search("[a-z]", words.reason(reason)), reason
+
+
+def test_a_reason_is_told_in_the_pages_language_clause_by_clause() -> None:
+    told = "no interval: undefeated: a; winless: b"
+    assert words_in("zh").reason(told) == "无区间：从未落败：a；从未获胜：b"
+    assert words_in("en").reason(told) == told
+    assert words_in("zh").reason("severity not removed: raters and items are not connected") == (
+        "未扣除评者的宽严：评者与画未能连通"
+    )
