@@ -11,7 +11,7 @@ from leaderboard.board import Board
 from leaderboard.plots import Axis, Row, axis_over, dot_panel, number
 from leaderboard.svg import INK, Panel
 from leaderboard.tables import CANNOT_TELL, OTHER
-from leaderboard.tabulate import capital, interval_of
+from leaderboard.tabulate import capital, interval_of, shortened
 from leaderboard.words import Words
 
 _HUES = ("#b0452c", "#7fa9c4", "#e0bb6a", "#5d8a6c", "#a88fb5", "#9b8a72")
@@ -50,12 +50,16 @@ def colours(board: Board) -> dict[str, str]:
     return {board.home: INK} | hues | _OF_LABEL
 
 
+_LONGEST_TOLD = 40
+"""Columns that fit beside a row's label on a phone; tables and CSV have the whole."""
+
+
 def row_of(score: Score, label: str, words: Words, *, anchor: bool = False, digits: int = 2) -> Row:
     """Return a row of dots for a score: its value with interval, or why there is none."""
     if math.isfinite(score.value):
         told = f"{number(score.value, digits)} {interval_of(score, digits)}".strip()
     else:
-        told = f"– {words.reason(score.reason)}"
+        told = shortened(f"– {words.reason(score.reason)}", _LONGEST_TOLD)
     return Row(label, score.value, score.low, score.high, told, anchor)
 
 

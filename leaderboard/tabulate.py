@@ -273,3 +273,12 @@ def _pipes(cells: Sequence[str]) -> str:
 def width_of(words: str) -> int:
     """Return how many columns of a terminal words take."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in words)
+
+
+def shortened(words: str, columns: int) -> str:
+    """Return words in at most so many columns, what is left out told by an ellipsis."""
+    if width_of(words) <= columns:
+        return words
+    while width_of(words) > columns - 1:
+        words = words[:-1]
+    return f"{words.rstrip()}…"

@@ -21,7 +21,7 @@ from leaderboard.pictures import LowPicture, Picture, Pictures, carry_pictures, 
 from leaderboard.scoring import score
 from leaderboard.site import write_site
 from leaderboard.style import LEAST_REFERENCES
-from leaderboard.tabulate import headline
+from leaderboard.tabulate import headline, shortened
 from leaderboard.words import LANGUAGES, words_in
 from raters.protocol import Plan
 from tests.leaderboard.simulation import World
@@ -353,3 +353,9 @@ def test_a_reason_is_told_in_the_pages_language_clause_by_clause() -> None:
     assert words_in("zh").reason("severity not removed: raters and items are not connected") == (
         "未扣除评者的宽严：评者与画未能连通"
     )
+
+
+def test_what_is_too_long_for_a_figure_is_cut_by_columns() -> None:
+    assert shortened("short", 10) == "short"
+    assert shortened("rather too long", 10) == "rather to…"
+    assert shortened("从未落败的模型", 10) == "从未落败…"
