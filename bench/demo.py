@@ -199,6 +199,8 @@ def _generate(folder: Path) -> Path:
                 targets=targets,
                 batch_size=BATCH_SIZE,
             )
+            wanted = " and ".join(targets).replace("none", "no tradition")
+            _say(f"     asked for {wanted}, in {language}, {len(seeds)} seeds")
             done = generate(asked, folder)
             if done.failed:
                 raise WorkError(f"{done.failed} jobs failed, see {folder / 'failures.jsonl'}")

@@ -142,8 +142,10 @@ def two_way(between: Between, *, pooled: bool = False) -> tuple[Array, Array]:
     of_seeds = between.seeds * between.n_seeds / np.maximum(between.n_seeds - 1, 1)
     # raters never take away from what the scenes alone show
     wanted = of_scenes + np.maximum(between.raters - between.judgements, 0)
-    wanted += np.maximum(of_seeds - between.items, 0)
-    parts = [of_scenes, between.raters, of_seeds]
+    of_seeds_alone = np.maximum(of_seeds - between.items, 0)
+    wanted += of_seeds_alone
+    # seeds that show nothing of their own leave the others' degrees of freedom as they are
+    parts = [of_scenes, between.raters, np.where(of_seeds_alone > 0, of_seeds, 0.0)]
     units = [between.n_scenes, between.n_raters, between.n_seeds]
     whole = wanted
     if pooled and len(wanted):

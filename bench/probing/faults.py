@@ -32,6 +32,8 @@ LEAST_OUTPUTS = 8
 _LEAST_CORRELATION = 0.35
 _LEAST_STROKES = 6
 _STRONG = 0.25
+_AT_ONCE = 512
+"""Outputs whose corners are compared at once, which bounds the memory."""
 
 FEATURES = 1 + 64 + len(CORNERS) * CORNER_SIZE[0] * CORNER_SIZE[1]
 Features = npt.NDArray[np.int8]
@@ -107,17 +109,17 @@ def repeated_corners(found: npt.NDArray[np.int8]) -> list[str]:
     if len(found) < LEAST_OUTPUTS:
         return result
     width, height = CORNER_SIZE
-    corners = (
-        found[:, 65:].reshape(len(found), len(CORNERS), height, width).astype(np.float32) / 127
-    )
+    corners = found[:, 65:].reshape(len(found), len(CORNERS), height, width)
     for place, name in enumerate(CORNERS):
-        strokes = np.clip(corners[:, place], -1, 1)
-        total = strokes.sum(axis=0)
+        strokes = corners[:, place]
+        total = strokes.sum(axis=0, dtype=np.int64) / 127
         if _strokes_in_a_row(total / len(strokes)) < _LEAST_STROKES:
             continue
-        others = (total - strokes) / (len(strokes) - 1)
-        for row in np.flatnonzero(_correlation(strokes, others) >= _LEAST_CORRELATION):
-            result[row] = result[row] or name
+        for start in range(0, len(strokes), _AT_ONCE):
+            some = strokes[start : start + _AT_ONCE] / np.float32(127)
+            others = (total - some) / (len(strokes) - 1)
+            for row in np.flatnonzero(_correlation(some, others) >= _LEAST_CORRELATION):
+                result[start + row] = result[start + row] or name
     return result
 
 

@@ -24,7 +24,9 @@ from benchmarks.recovery.mixtures import TRIANGLE
 
 SUITE = "first-look"
 BATCH_SIZE = 6
-"""192 pictures asked for Chinese and 96 for no tradition of each model, in batches that are full."""
+TIMES = 4
+"""Batches of each scene asked for Chinese in each language, and for no tradition: 768 and 384
+pictures of each model."""
 ARGUMENTS = {"num_inference_steps": 12, "guidance_scale": 1.0}
 
 
@@ -67,17 +69,19 @@ def requests(models: tuple[str, ...]) -> Iterator[Request]:
     for number, scene in enumerate(suite.scenes):
         ways = [(("chinese",), (language,)) for language in suite.languages]
         for place, (targets, languages) in enumerate([*ways, (("none",), suite.languages)]):
-            first = 1000 * number + 100 * place
-            yield Request(
-                suite=SUITE,
-                models=models,
-                languages=tuple(languages),
-                seeds=tuple(range(first, first + BATCH_SIZE // len(languages))),
-                targets=targets,
-                scenes=(scene,),
-                batch_size=BATCH_SIZE,
-                arguments=ARGUMENTS,
-            )
+            seeds = BATCH_SIZE // len(languages)
+            for time in range(TIMES):
+                first = 1000 * number + 100 * place + time * seeds
+                yield Request(
+                    suite=SUITE,
+                    models=models,
+                    languages=tuple(languages),
+                    seeds=tuple(range(first, first + seeds)),
+                    targets=targets,
+                    scenes=(scene,),
+                    batch_size=BATCH_SIZE,
+                    arguments=ARGUMENTS,
+                )
 
 
 if __name__ == "__main__":

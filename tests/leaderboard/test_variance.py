@@ -13,6 +13,7 @@ from leaderboard.resampling import (
     draw_raters,
     draw_weights,
 )
+from leaderboard.variance import Between, two_way
 
 RATERS, SCENES = 8, 12
 
@@ -78,3 +79,13 @@ def test_the_variance_of_a_difference_is_that_of_its_own_clusters() -> None:
     own = table[0] - table[1]
     assert between.judgements[0, 0] == pytest.approx(float((kept * own**2).sum()))
     assert between.raters[0, 0] == pytest.approx(float((kept * own.sum(axis=0) ** 2).sum()))
+
+
+def test_seeds_that_show_nothing_of_their_own_cost_no_degrees_of_freedom() -> None:
+    none, twelve, sixteen = np.zeros(1), np.full(1, 12.0), np.full(1, 16.0)
+    plain = Between(np.ones(1), none, none, twelve, np.ones(1), none, none, none)
+    drawn = plain._replace(seeds=np.full(1, 0.8), items=np.full(1, 0.9), n_seeds=sixteen)
+    assert two_way(drawn) == two_way(plain)
+    variance, freedom = two_way(drawn._replace(items=np.full(1, 0.8)))
+    assert variance > two_way(plain)[0]
+    assert freedom < two_way(plain)[1]
