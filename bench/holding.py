@@ -89,6 +89,16 @@ def holder(state: Path) -> dict[str, Any] | None:
     return None
 
 
+def is_held(state: Path) -> bool:
+    """Say whether somebody works on a run just now; takes a beat where a holder is named."""
+    before = holder(state)
+    if before is None:
+        return False
+    time.sleep(1.5 * BEAT)
+    now = holder(state)
+    return now is not None and now != before
+
+
 def follow(state: Path, token: str, *, patience: float = 30 * BEAT) -> None:
     """Return when the holder of this token no longer holds the run, or its beat stands still.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -18,7 +19,7 @@ import yaml
 
 from bench.errors import FileFormatError, RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, file_hash, read_rows, write_whole, written_whole
-from bench.holding import held
+from bench.holding import held, is_held
 from bench.media import pixel_hash, read_pixels
 from bench.reading import read_yaml
 from bench.records import SCHEMA, Output
@@ -30,6 +31,9 @@ MASTERS = "masters"
 STATE = ".state"
 ELSEWHERE = "elsewhere"
 """In the state folder: names of files that a store keeps and this folder does not (`bench.remote`)."""
+
+_JOB = re.compile(r"[0-9a-f]{64}")
+"""What an output's file is called: its job's key."""
 
 _REQUIRED = {field.name for field in fields(Output)[:16]}
 
@@ -190,19 +194,23 @@ def verify(run: Path) -> list[str]:
     it has a master: H.264 loses some, and the pixel hash is that of the frames before it.
 
     Returns:
-        One sentence per fault: missing, torn, changed or foreign. Empty when all is well.
+        One sentence per fault: missing, torn, changed or foreign. Empty when all is well. What a
+        process that works on the run has written and not yet entered is no fault.
     """
     faults = []
     named = set()
     for row in read_outputs(run):
         named |= {row["file_name"], row.get("master")}
         faults += _faults_of(run, row)
-    there = sorted(
-        f"{folder}/{file.name}"
+    foreign = [
+        file
         for folder in (OUTPUTS, MASTERS)
-        for file in (run / folder).glob("*")
-    )
-    return faults + [f"foreign: {name} is in no row" for name in there if name not in named]
+        for file in sorted((run / folder).glob("*"))
+        if f"{folder}/{file.name}" not in named
+    ]
+    if foreign and is_held(run / STATE):
+        foreign = [file for file in foreign if not _JOB.fullmatch(file.stem)]
+    return faults + [f"foreign: {file.relative_to(run)} is in no row" for file in foreign]
 
 
 def _faults_of(run: Path, row: Mapping[str, Any]) -> list[str]:

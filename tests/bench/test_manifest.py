@@ -60,6 +60,14 @@ def test_what_is_missing_torn_or_foreign_is_named(run: Path) -> None:
     ]
 
 
+def test_what_is_written_and_not_yet_entered_is_no_fault_while_somebody_works(run: Path) -> None:
+    (run / "outputs" / f"{'a1' * 32}.png").touch()
+    (run / "outputs" / "mine.png").touch()
+    with manifest.opened(run):
+        assert manifest.verify(run) == ["foreign: outputs/mine.png is in no row"]
+    assert len(manifest.verify(run)) == 2
+
+
 def test_a_file_whose_hash_holds_but_that_does_not_decode_is_named_among_the_faults(
     run: Path,
 ) -> None:
