@@ -60,7 +60,8 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     """
     from bench.probing.embeddings import ATELIER
     from bench.probing.run import probe
-    from bench.reporting import costs_of, probes_of, report_labels, score_studies, write_report
+    from bench.reporting import report_labels, write_report
+    from bench.scoring import costs_of, probes_of, score_studies
     from leaderboard.tabulate import headline
 
     began = time.monotonic()

@@ -43,7 +43,8 @@ def demo_understanding(out: Path) -> int:
     Leaves `works/`, `answers/`, `readings/` (a study, its raters simulated) and `understanding/`;
     prints what was planted beside what was found, in the answers and by the raters.
     """
-    from bench.reporting import score_answer_runs, score_studies, write_report
+    from bench.reporting import write_report
+    from bench.scoring import score_answer_runs, score_studies
 
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)

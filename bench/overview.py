@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.records import Score
-from bench.reporting import opened_key
+from bench.scoring import opened_key
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -32,6 +32,7 @@ JOINERS = {
     "bench/demo_understanding.py",
     "bench/overview.py",
     "bench/reporting.py",
+    "bench/scoring.py",
 }
 """Beside `bench/commands/`, whose functions import what they need; both demos have a study rated."""
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import Adder, Command, names, scale
 from bench.errors import RequestError
 from bench.records import SIMULATED, Score
-from bench.reporting import (
+from bench.reporting import write_report
+from bench.scoring import (
     combined_with_probe,
     costs_of,
     is_run,
@@ -20,7 +21,6 @@ from bench.reporting import (
     probes_of,
     score_answer_runs,
     score_studies,
-    write_report,
 )
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from bench.arguments import Adder, Command, counts, positive
 from bench.commands import raters, rooms
 from bench.errors import RequestError
 from bench.records import Score
-from bench.reporting import learned, log, opened_key
+from bench.scoring import learned, log, opened_key
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.errors import FileFormatError
-from bench.reporting import costs_of
+from bench.scoring import costs_of
 from leaderboard.files import read_scores
 from leaderboard.marks import MARK, for_studies, speedup_scores
 from leaderboard.site import write_site

@@ -19,7 +19,7 @@ from PIL import Image
 from bench.cli import main
 from bench.errors import ConflictError, FileFormatError, RequestError
 from bench.overview import oversee, readable
-from bench.reporting import score_studies
+from bench.scoring import score_studies
 from raters import tables as t
 from raters.cleaning import GAP, cleaned, names_of
 from raters.export import marked_characters, tables

@@ -13,7 +13,8 @@ import pytest
 from bench.errors import RequestError
 from bench.join import read_key
 from bench.records import FOIL, REFERENCE
-from bench.reporting import report_labels, study_tables
+from bench.reporting import report_labels
+from bench.scoring import study_tables
 from raters.create import create
 from raters.design import blocks, further_block
 from raters.report import report

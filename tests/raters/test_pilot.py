@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from bench.cli import main
 from bench.errors import RequestError
 from bench.precision import Pilot, detectable_difference
-from bench.reporting import learned
+from bench.scoring import learned
 from raters import tables as t
 from raters.pilot import coded_ratings, observed_seconds
 from raters.protocol import read_protocol
