@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -21,6 +22,7 @@ from tests.leaderboard.coverage import (
     of_equal,
     of_equal_votes,
     of_joint,
+    of_levels,
     of_means,
     of_scales,
     of_schools,
@@ -28,6 +30,11 @@ from tests.leaderboard.coverage import (
     of_votes,
     repetitions,
 )
+
+
+def _name(design: Design) -> str:
+    return f"{design.raters} × {design.scenes}, SD {design.severity:g}"
+
 
 PANELS = ((8, 100), (20, 200))
 SEVERITIES = (0.0, 0.4)
@@ -50,6 +57,11 @@ SHARED = {
     for spread in (0.0, 0.7, 1.0)
 }
 """What a rater finds in a scene, whichever model painted it."""
+FOUND = {
+    f"{_name(design)}, rater × output SD .7": replace(design, rater_output=0.7)
+    for design in (Design(8, 100, 0.4), Design(20, 24, 0.4, model_scene=0.1))
+}
+"""What a rater finds in one output, in their rating and in their vote."""
 OF_EQUAL = [name for name in SMALL if "seeds" not in name]
 """For seeds that are always the same ones the models are not equal."""
 RESAMPLES, SIZE = 300, 400
@@ -66,7 +78,9 @@ def main() -> None:
         jobs += [(_name(design), design, of) for design in USUAL]
     first = next(iter(SMALL))
     jobs.append((first, SMALL[first], of_votes))
+    jobs += [(name, SMALL[name], of_levels) for name in (first, "24 × 48, 6 raters per item")]
     jobs += [(name, SMALL[name], of_equal_votes) for name in (first, "24 × 48, 6 raters per item")]
+    jobs += [(name, design, of_joint) for name, design in FOUND.items()]
     for of in (of_joint, of_scales, of_equal, of_equal_votes):
         jobs += [(_name(design), design, of) for design in USUAL[1::2]]
     jobs += [(_name(design), design, of_style) for design in USUAL]
@@ -84,10 +98,6 @@ def main() -> None:
     seconds = time.perf_counter() - start
     print(f"{times} repetitions each, {RESAMPLES} resamples, {seconds:.0f} s")
     print(json.dumps({"repetitions": times, "seconds": round(seconds), "coverage": table}))
-
-
-def _name(design: Design) -> str:
-    return f"{design.raters} × {design.scenes}, SD {design.severity:g}"
 
 
 if __name__ == "__main__":

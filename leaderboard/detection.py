@@ -60,10 +60,10 @@ def _of_part(
     of = gathered.cells()
     outputs = [prompts for name, prompts in of.items() if name != REFERENCE]
     cells = {**of, "": np.concatenate(outputs)} if outputs else dict(of)
-    drawn = draw(gathered, rng, resamples)
+    drawn = draw(gathered, rng, resamples, blank.confidence)
     human = np.where(rows["seen_as"] == HUMAN, 1.0, 0.0)
     judgements = gathered.judgements(slice(None), human, np.ones(len(rows)), list(cells.values()))
-    means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
+    means = cell_means(judgements, drawn)
     clusters = [len(np.unique(gathered.cluster_of_prompt[cell])) for cell in cells.values()]
     shares = spread_shares(rng, means, clusters)
     said = f"percentile bootstrap ({resamples}) over {facets(gathered)}"

@@ -13,6 +13,7 @@ from leaderboard import resampling
 from leaderboard.resampling import (
     Array,
     Judgements,
+    Weights,
     Whole,
     draw_raters,
     draw_seeds,
@@ -77,14 +78,6 @@ class Gathered(NamedTuple):
         return np.array([mine[key] for key in both]), np.array([theirs[key] for key in both])
 
 
-class Weights(NamedTuple):
-    """How often each rater, cluster and item is drawn; column 0 is all ones."""
-
-    raters: Array
-    clusters: Array
-    items: Array
-
-
 def gather(rows: pd.DataFrame, cell: str = "model") -> Gathered:
     """Gather items by the column `cell`, prompt and scene.
 
@@ -119,11 +112,13 @@ def gather(rows: pd.DataFrame, cell: str = "model") -> Gathered:
     )
 
 
-def draw(gathered: Gathered, rng: np.random.Generator, resamples: int) -> Weights:
+def draw(
+    gathered: Gathered, rng: np.random.Generator, resamples: int, confidence: float
+) -> Weights:
     """Draw raters, scenes (references apart) and seeds."""
     raters = draw_raters(rng, len(gathered.raters), resamples)
     clusters = draw_weights(rng, gathered.stratum, resamples)
-    return Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples))
+    return Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples), confidence)
 
 
 def facets(gathered: Gathered) -> str:

@@ -1,32 +1,28 @@
 """One estimate of quality from ratings and votes of the same outputs, and where the two disagree.
 
 The mean P.910 quality ψ of a model and its Davidson strength θ are taken as two readings of one
-thing, θ = κ ψ up to a constant. With the covariance of both, clustered by scenes and raters that
-they share, ψ and κ are fitted by generalised least squares; what is left over is the disagreement,
-T² with models − 2 degrees of freedom over those of the covariance (Hotelling's, as F).
+thing, θ = κ ψ up to a constant. With the covariance of both, clustered by scenes, raters and what a
+rater says of a scene, ψ and κ are fitted by generalised least squares; what is left over is the
+disagreement, T² with models − 2 degrees of freedom over those of the covariance (Hotelling's, as F).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.linalg import null_space
-from scipy.optimize import minimize_scalar
-from scipy.stats import f
 
 from bench.records import REFERENCE, Score
-from leaderboard.contrasts import NOTHING_VARIES, Contrasts, simultaneous_intervals
-from leaderboard.gathering import Gathered, Weights, gather
-from leaderboard.quality import Means, means_of
+from leaderboard.contrasts import NOTHING_VARIES, simultaneous_intervals
+from leaderboard.fusion import Fusion, Readings, fuse
+from leaderboard.gathering import gather
+from leaderboard.joint_covariance import Rated, covariance_of_both
+from leaderboard.quality import means_of
 from leaderboard.ranking import BOTH_BAD, Fitted, fit_votes
-from leaderboard.resampling import SCALED, Array, draw_raters, draw_weights, with_interval
+from leaderboard.resampling import SCALED, Array, Weights, draw_raters, draw_weights, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
-from leaderboard.variance import Influences, Matrix, expansion
 from leaderboard.votes import Draws, Votes, votes_of
 from leaderboard.weighting import weights_among
 
@@ -34,44 +30,11 @@ METHOD = "P.910 quality and Davidson strength as readings of one quality, genera
 FEWEST = 3
 """Models; two always agree up to κ."""
 
-_MANY = 1e9
-"""Degrees of freedom that are as good as none too few."""
-
 _ALIKE = 1e-9
-"""Of differences, and of the least share of the variance: what is none."""
-
-_TOO_FEW = "too few scenes: needs more than twice as many as models"
+"""Of differences: what is none."""
 
 DISAGREE = 0.01
 """Level of the test of agreement under which there is no one quality to give."""
-
-
-class Readings(NamedTuple):
-    """Draws of both, (models, 1 + resamples), for the models that both have."""
-
-    models: list[str]
-    rated: Array
-    strength: Array
-
-
-class Spread(NamedTuple):
-    """Covariance of the contrasts of both readings, (2 (models − 1),) squared, and its freedom."""
-
-    covariance: Array
-    freedom: float
-
-
-class Fusion(NamedTuple):
-    """Quality on the scale of the ratings, (models, 1 + resamples), and votes less ratings.
-
-    The gaps have the votes brought to the spread of the ratings, whatever κ: where both disagree
-    there is no κ to speak of.
-    """
-
-    quality: Array
-    gaps: Contrasts
-    p: float
-    kappa: float
 
 
 def joint(
@@ -146,25 +109,29 @@ def _joined(
         raters[: len(gathered.raters)],
         scenes[: len(gathered.clusters)],
         np.ones((len(gathered.items), 1 + resamples)),
+        blank.confidence,
     )
-    draws = Draws(scenes[len(gathered.clusters) :], None, raters[len(gathered.raters) :])
+    draws = Draws(
+        scenes[len(gathered.clusters) :], None, raters[len(gathered.raters) :], blank.confidence
+    )
     means = list(means_of(rows, gathered, drawn))
     among = weights_among([part.criterion for part in means], weights)
     means = [part for part in means if among[part.criterion] > 0]
     share = np.array([among[part.criterion] for part in means])
     rated = np.einsum("c,cmb->mb", share, np.stack([m.of_model for m in means]))
-    fit = fit_votes(votes.only(votes.winner != BOTH_BAD), draws)
+    decided = votes.only(votes.winner != BOTH_BAD)
+    fit = fit_votes(decided, draws)
     blank = replace(blank, n_raters=len({*gathered.raters, *votes.raters}))
     blank = replace(blank, n_items=len(gathered.items), n_values=len(rows) + len(votes.left))
     readings, reason = _readings(means[0].models, rated, votes.models, fit)
     if reason:
         yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=reason)
         return
-    spread = _spread(readings.models, (means, share, gathered), votes, fit)
+    spread = covariance_of_both(readings.models, Rated(means, share, gathered), decided, fit)
     if isinstance(spread, str):
         yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=spread)
         return
-    yield from _scores(readings, fuse(readings, spread), blank, resamples)
+    yield from _scores(readings, fuse(readings, spread, blank.confidence), blank, resamples)
 
 
 def _drawn_raters(names: Sequence[str], rng: np.random.Generator, resamples: int) -> Array:
@@ -208,136 +175,6 @@ def _readings(
         return nothing, "no resamples: fewer than two scenes"
     keep = np.concatenate([[True], whole])
     return Readings(both, found.rated[:, keep], found.strength[:, keep]), ""
-
-
-def _spread(
-    models: Sequence[str],
-    rated: tuple[Sequence[Means], Array, Gathered],
-    votes: Votes,
-    fit: Fitted,
-) -> Spread | str:
-    """Return the two-way clustered covariance of mean qualities and strengths, or why there is none.
-
-    V = B_scenes + (B_raters − B_judgements), the bracket held positive; see `variance`.
-
-    Args:
-        models: that both have.
-        rated: means by criterion, the weights of the criteria, and the units behind them.
-        votes: the votes.
-        fit: of the votes.
-    """
-    means, share, gathered = rated
-    moved, n = fit.moved, len(models)
-    own = [means[0].models.index(name) for name in models]
-    theirs = [votes.models.index(name) for name in models]
-    found = [part.influences for part in means]
-    if moved is None or any(part is None for part in found):
-        return _TOO_FEW
-    parts = [(weight, part) for weight, part in zip(share, found, strict=True) if part is not None]
-    scenes = sum(weight * part.scenes[own, 0] for weight, part in parts)
-    raters = sum(
-        weight * part.raters[own, 0] * np.sqrt(1 - part.share[own]) for weight, part in parts
-    )
-    noise = np.zeros((2 * n, 2 * n))
-    of_both = sum(weight * _judged(part, own) for weight, part in parts)
-    noise[:n, :n] = (of_both @ of_both.T).toarray()
-    noise[n:, n:] = moved.noise[np.ix_(theirs, theirs)]
-    contrast = np.kron(np.eye(2), null_space(np.ones((1, n))).T)
-    by_scene = contrast @ _stacked(
-        scenes, moved.scenes[:, theirs].T, gathered.clusters, votes.scenes
-    )
-    by_rater = contrast @ _stacked(raters, moved.raters[:, theirs].T, gathered.raters, votes.raters)
-    n_scenes, n_raters = (int((part != 0).any(axis=0).sum()) for part in (by_scene, by_rater))
-    if n_scenes <= 2 * n:
-        return _TOO_FEW
-    of_scenes = by_scene @ by_scene.T * n_scenes / (n_scenes - 1)
-    of_raters = by_rater @ by_rater.T
-    values, vectors = np.linalg.eigh(of_raters - contrast @ noise @ contrast.T)
-    covariance = of_scenes + (vectors * np.maximum(values, 0)) @ vectors.T
-    size = np.sqrt(np.maximum(np.diag(covariance), _ALIKE**2))
-    if np.linalg.eigvalsh(covariance / np.outer(size, size))[0] < _ALIKE:
-        return "some models never differ in the ratings, or in the votes: nothing varies"
-    uncertain = [
-        float(np.trace(np.linalg.solve(covariance, part))) ** 2 / max(units - 1, 1)
-        for part, units in ((of_scenes, n_scenes), (of_raters, n_raters))
-    ]
-    return Spread(covariance, len(covariance) ** 2 / sum(uncertain))
-
-
-def _judged(found: Influences, cells: Sequence[int]) -> Matrix:
-    """Return what each rater says of each scene moves, as raters' moves are, (cells, pairs)."""
-    moved = sparse.csr_array(found.judgements[cells])
-    row = np.repeat(np.arange(len(cells)), np.diff(moved.indptr))
-    share = found.share[cells][row, moved.indices % found.share.shape[1]]
-    moved.data *= np.sqrt(1 - share)
-    return moved
-
-
-def _stacked(mine: Array, theirs: Array, names: Sequence[str], others: Sequence[str]) -> Array:
-    """Return both in one array, (2 models, units), units of one name in one column."""
-    units, which = np.unique([*names, *others], return_inverse=True)
-    both = np.zeros((len(mine) + len(theirs), len(units)))
-    both[: len(mine), which[: len(names)]] = mine
-    both[len(mine) :, which[len(names) :]] = theirs
-    return both
-
-
-def fuse(readings: Readings, spread: Spread) -> Fusion:
-    """Fit ψ and κ; each resample moves them by one step of Gauss and Newton."""
-    n, covariance = len(readings.models), spread.covariance
-    contrast = null_space(np.ones((1, n))).T
-    level = readings.rated.mean(axis=0)
-    rated, strength = contrast @ readings.rated, contrast @ readings.strength
-    both = np.concatenate([rated, strength])
-    own, theirs, cross = (
-        covariance[: n - 1, : n - 1], covariance[n - 1 :, n - 1 :], covariance[: n - 1, n - 1 :]
-    )  # fmt: skip
-
-    def left_over(log_kappa: float) -> float:
-        kappa = np.exp(log_kappa)
-        away = strength[:, 0] - kappa * rated[:, 0]
-        apart = theirs - kappa * (cross + cross.T) + kappa**2 * own
-        return float(away @ np.linalg.solve(apart, away))
-
-    usual = np.log(np.linalg.norm(strength[:, 0]) / np.linalg.norm(rated[:, 0]))
-    found = minimize_scalar(left_over, bounds=(usual - 3, usual + 3), method="bounded")
-    kappa = float(np.exp(found.x))
-    precision = np.linalg.inv(covariance)
-    stacked = np.concatenate([np.eye(n - 1), kappa * np.eye(n - 1)])
-    quality = np.linalg.solve(stacked.T @ precision @ stacked, stacked.T @ precision @ both[:, 0])
-    slope = np.concatenate([np.zeros(n - 1), quality])
-    jacobian = np.concatenate([stacked, slope[:, None]], axis=1)
-    step = np.linalg.solve(jacobian.T @ precision @ jacobian, jacobian.T @ precision)
-    qualities = _moved(contrast.T @ step[:-1], both, spread)
-    qualities.draws[:] += (contrast.T @ quality - qualities.draws[:, 0])[:, None] + level
-    minus = contrast.T @ _brought_together(rated[:, 0], strength[:, 0])
-    freedom = min(spread.freedom, _MANY)
-    test, others = n - 2, max(freedom - n + 3, 1.0)
-    p = float(f.sf(found.fun * others / (test * freedom), test, others))
-    gaps = _moved(minus, both, spread)
-    gap = contrast.T @ (strength[:, 0] * float(np.exp(-usual)) - rated[:, 0])
-    gaps.draws[:] += (gap - gaps.draws[:, 0])[:, None]
-    return Fusion(qualities.draws, gaps, p, kappa)
-
-
-def _brought_together(rated: Array, strength: Array) -> Array:
-    """Return the slope of s |r| / |s| − r by r and s, (n − 1, 2 (n − 1)): a common spread moves too."""
-    ratio = np.linalg.norm(rated) / max(float(np.linalg.norm(strength)), 1e-9)
-    same = np.eye(len(rated))
-    by_rated = ratio * np.outer(strength, rated) / max(float(rated @ rated), 1e-18) - same
-    by_strength = same - np.outer(strength, strength) / max(float(strength @ strength), 1e-18)
-    return np.concatenate([by_rated, ratio * by_strength], axis=1)
-
-
-def _moved(of: Array, both: Array, spread: Spread) -> Contrasts:
-    """Return linear combinations of both readings with their draws scaled to the covariance."""
-    draws = of @ both
-    away = draws[:, 1:] - draws[:, :1]
-    error = np.sqrt(np.einsum("np,pq,nq->n", of, spread.covariance, of))
-    drawn = np.maximum(np.sqrt((away**2).mean(axis=1)), 1e-300)
-    wide = error * float(expansion(np.array(spread.freedom)))
-    draws[:, 1:] = draws[:, :1] + away * (wide / drawn)[:, None]
-    return Contrasts(draws, error, np.full(len(draws), spread.freedom))
 
 
 def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) -> Iterator[Score]:

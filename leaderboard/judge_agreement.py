@@ -10,10 +10,10 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from bench.records import NOT_APPLICABLE, REFERENCE, Score
-from leaderboard.judges import FROM_JUDGE, drawn_over_scenes, how_judged, of_outputs
+from leaderboard.judges import FROM_JUDGE, drawn_over_scenes, how_judged, named_outputs
 from leaderboard.ppi import OF_OUTPUT, in_suites
 from leaderboard.resampling import TOO_FEW, with_interval
-from leaderboard.selection import distinct, first_time, is_simulated, say_simulated
+from leaderboard.selection import distinct, first_time, is_simulated, say_simulated, scenes_of_rows
 
 NO_COMMON = "the raters and the judge have no output in common"
 
@@ -37,10 +37,13 @@ def agreement_with_raters(
         rng: draws scenes anew.
         confidence: of the intervals.
         resamples: how many.
+
+    Raises:
+        RequestError: two judged outputs have one name.
     """
     rows = first_time(ratings)
     rows = rows[(rows[NOT_APPLICABLE] != "true") & (rows["model"] != REFERENCE)]
-    means = of_outputs(judgements)
+    means = named_outputs(judgements)
     scores: list[Score] = []
     for study in distinct(rows["study"]):
         own = rows[rows["study"] == study]
@@ -92,7 +95,7 @@ def _correlation(
 ) -> Score:
     if len(both) < 3 or both[["value_judge", "value_raters"]].nunique().min() < 2:
         return replace(score, reason="no variation")
-    scene = both["suite"] + "\n" + both["prompt"].str.partition("/")[0]
+    scene = scenes_of_rows(both)
     rows_of = [np.flatnonzero(scene == one) for one in sorted(set(scene))]
     if len(rows_of) < 2:
         return replace(score, value=_spearman(both), reason=TOO_FEW)

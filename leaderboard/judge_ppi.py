@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.errors import RequestError
 from bench.records import NOT_APPLICABLE, REFERENCE, Score
-from leaderboard.judges import how_judged, of_outputs
+from leaderboard.judges import how_judged, named_outputs
 from leaderboard.ppi import (
     FROM_BOTH,
     OF_OUTPUT,
@@ -45,11 +45,12 @@ def combine_ratings(
         confidence: of the intervals.
 
     Raises:
-        RequestError: study and run have no output in common on any scale.
+        RequestError: study and run have no output in common on any scale, or two judged outputs have
+            one name.
     """
     rows = first_time(ratings)
     rows = rows[(rows[NOT_APPLICABLE] != "true") & (rows["model"] != REFERENCE)]
-    means = of_outputs(judgements)
+    means = named_outputs(judgements)
     scores: list[Score] = []
     for study in distinct(rows["study"]):
         own = rows[rows["study"] == study]

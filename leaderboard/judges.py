@@ -17,10 +17,10 @@ from scipy.stats import binomtest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import NOT_APPLICABLE, Score
-from leaderboard.ppi import OF_OUTPUT
+from leaderboard.ppi import OF_OUTPUT, refuse_twice
 from leaderboard.probes import bootstrap_mean
 from leaderboard.resampling import with_interval
-from leaderboard.selection import distinct, parts
+from leaderboard.selection import distinct, parts, scenes_of_rows
 from leaderboard.sources import read_source
 
 FROM_JUDGE = "judge"
@@ -144,12 +144,22 @@ def how_judged(rows: pd.DataFrame) -> str:
 def of_outputs(judgements: pd.DataFrame) -> pd.DataFrame:
     """Return a judge's mean per output and scale, over its seeds and languages.
 
-    Columns are those of `OF_OUTPUT`, criterion, target and value; what was not read or not
+    Columns are those of `OF_OUTPUT`, criterion, target, output and value; what was not read or not
     applicable has no part in it.
     """
     rows = judgements[(judgements["kind"] == SCALE) & judgements["value"].notna()]
-    about = ["judge", "criterion", *OF_OUTPUT, "target"]
+    about = ["judge", "criterion", *OF_OUTPUT, "target", "output"]
     return rows.groupby(about, sort=True)["value"].mean().reset_index()
+
+
+def named_outputs(judgements: pd.DataFrame) -> pd.DataFrame:
+    """Return the same, to be met with a study's ratings by the columns of `OF_OUTPUT`.
+
+    Raises:
+        RequestError: two outputs have one name.
+    """
+    refuse_twice(judgements[judgements["kind"] == SCALE].drop_duplicates([*OF_OUTPUT, "output"]))
+    return of_outputs(judgements)
 
 
 def _means(
@@ -195,7 +205,16 @@ def both_ways(rows: pd.DataFrame) -> pd.DataFrame:
         turned=turned,
     )  # fmt: skip
     # the seed is not among them: it is that of what was shown first, and the two need not share it
-    about = [*told, "prompt", "target", "language", "genre", "judge_language", "judge_seed"]
+    about = [
+        *told,
+        "suite",
+        "prompt",
+        "target",
+        "language",
+        "genre",
+        "judge_language",
+        "judge_seed",
+    ]
     found = pairs.groupby(about, sort=True, as_index=False).agg(
         won=("won", "mean"),
         shown_first=("shown_first", "mean"),
@@ -256,7 +275,7 @@ def _consistencies(
     )
     said = said[(rows["kind"] == PAIR) & (rows["winner"] != "")
                 | rows["value"].notna() | rows[NOT_APPLICABLE]]  # fmt: skip
-    about = ["criterion", "output", "against_output", "prompt", "judge_language"]
+    about = ["criterion", "output", "against_output", "suite", "prompt", "judge_language"]
     for criterion in distinct(said["criterion"]):
         own = said[said["criterion"] == criterion]
         score = replace(blank, metric="self_consistency", criterion=criterion, n_values=len(own))
@@ -311,7 +330,7 @@ def drawn_over_scenes(
     score: Score, rows: pd.DataFrame, column: str, rng: np.random.Generator, resamples: int
 ) -> Score:
     """Return a score with its mean over rows, and the interval as scenes are drawn anew."""
-    scenes = rows["prompt"].str.partition("/")[0].nunique()
+    scenes = scenes_of_rows(rows).nunique()
     method = f"percentile bootstrap ({resamples}) over {scenes} scenes; {score.method}"
     return with_interval(
         replace(score, method=method), bootstrap_mean(rows, column, rng, resamples)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from bench.records import REFERENCE, Score
-from leaderboard.gathering import Gathered, Weights, draw, facets, gather
+from leaderboard.gathering import Gathered, draw, facets, gather
 from leaderboard.quality import corrected_means
 from leaderboard.resampling import (
     Array,
     CellMeans,
+    Weights,
     Whole,
     cell_means,
     spread_shares,
@@ -70,7 +71,7 @@ def score_gaps(
         gathered, pairs = _pairs(rows, declared)
         if not pairs:
             continue
-        drawn = draw(gathered, stream(rng, "languages", study, slice_), resamples)
+        drawn = draw(gathered, stream(rng, "languages", study, slice_), resamples, confidence)
         values = rows["value"].to_numpy(dtype=np.float64)
         cells = [part for pair in pairs for part in pair[3:]]
         for criterion in distinct(rows["criterion"]):
@@ -114,7 +115,7 @@ def leak_gaps(
             if not pairs:
                 continue
             own = stream(rng, "languages of leaks", study, slice_, aspect)
-            drawn = draw(gathered, own, resamples)
+            drawn = draw(gathered, own, resamples, confidence)
             shares = _shares(seen, gathered, pairs, others, drawn)
             spread = spread_shares(own, shares, _clusters(gathered, pairs))
             differences = spread.differences(_halves(pairs))
@@ -160,7 +161,7 @@ def _shares(
     ones = np.ones(len(rows))
     judgements = gathered.judgements(slice(None), ones, ones, cells)
     judgements = judgements._replace(channel=channel, n_channels=len(others) + 1)
-    return cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
+    return cell_means(judgements, drawn)
 
 
 def _halves(pairs: Sequence[Pair]) -> list[tuple[int, int]]:

@@ -69,7 +69,8 @@ def _corrected(rows: pd.DataFrame) -> pd.DataFrame:
 def _of_study(
     study: str, rows: pd.DataFrame, weights: Mapping[str, float], scenes: int
 ) -> list[Low]:
-    key = ["model", "prompt", "item"]
+    scene = ["model", "suite", "prompt"]
+    key = [*scene, "item"]
     by_criterion = rows.groupby([*key, "criterion"])["value"].mean().reset_index()
     among = weights_among(list(by_criterion["criterion"].unique()), weights)
     by_criterion["weight"] = by_criterion["criterion"].map(among)
@@ -77,15 +78,14 @@ def _of_study(
     by_criterion["share"] = by_criterion["value"] * by_criterion["weight"]
     sums = by_criterion.groupby(key)[["share", "weight"]].sum()
     items = (sums["share"] / sums["weight"]).rename("value").reset_index()
-    counts = {
-        str(key): n for key, n in (rows["model"] + "\n" + rows["prompt"]).value_counts().items()
-    }
+    counts = rows.groupby(scene).size()
     found = []
     for model in distinct(items["model"]):
         own = items[items["model"] == model]
-        means = own.groupby("prompt")["value"].mean().sort_values(kind="stable")
-        for prompt, value in means.head(scenes).items():
-            of_scene = own[own["prompt"] == prompt]
+        means = own.groupby(["suite", "prompt"])["value"].mean().sort_values(kind="stable")
+        lowest = means.head(scenes).reset_index()
+        for suite, prompt, value in lowest.itertuples(index=False):
+            of_scene = own[(own["suite"] == suite) & (own["prompt"] == prompt)]
             worst = of_scene.iloc[int(of_scene["value"].to_numpy().argmin())]
             found.append(
                 Low(
@@ -95,7 +95,7 @@ def _of_study(
                     value=float(value),
                     item=str(worst["item"]),
                     item_value=float(worst["value"]),
-                    n_values=int(counts[f"{model}\n{prompt}"]),
+                    n_values=int(counts.loc[(model, suite, prompt)]),
                 )
             )
     return found

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from bench.records import Score
 from leaderboard.contrasts import NOTHING_VARIES
+from leaderboard.selection import scenes_of_rows
 
 KINDS = ("wrong", "invented")
 _COLUMNS = {
@@ -20,6 +22,7 @@ _COLUMNS = {
 PER = 1000
 _ALIKE = 1e-9
 TOO_FEW = "no interval: fewer than two works"
+NONE_MARKED = "no interval: nothing is marked, and one mark may have any length"
 
 
 def passages(
@@ -35,7 +38,9 @@ def passages(
     `marked_per_1000` counts passages, however long; `marked_characters_per_1000` the characters in
     them, each once where marks overlap. Both are ratios to the characters read, over raters and
     works (a ratio estimate: longer answers weigh more); works are drawn anew, with all their raters
-    and models (percentile bootstrap).
+    and models (percentile bootstrap). Where nothing is marked no draw shows anything else: passages
+    then have the exact upper bound of a Poisson count (Garwood 1936) in the characters of the
+    answers, each counted once however many raters read it; characters have none.
 
     Args:
         table: a row per rater and answer: model, prompt (the work), wrong, invented, characters, and
@@ -48,7 +53,8 @@ def passages(
     first = table[table["occasion"] == 0] if "occasion" in table else table
     if first.empty:
         return []
-    works = sorted(first["prompt"].unique())
+    first = first.assign(work=scenes_of_rows(first))
+    works = sorted(first["work"].unique())
     drawn = rng.integers(0, len(works), (resamples, len(works)))
     return [
         replace(score, study=study, confidence=confidence)
@@ -60,7 +66,7 @@ def _of_models(
     table: pd.DataFrame, works: list[str], drawn: NDArray[np.int64], confidence: float
 ) -> Iterator[Score]:
     for model, own in table.groupby("model", sort=True):
-        of_work = own.groupby("prompt")[[*KINDS, *_COLUMNS.values(), "characters"]].sum()
+        of_work = own.groupby("work")[[*KINDS, *_COLUMNS.values(), "characters"]].sum()
         of_work = of_work.reindex(works, fill_value=0)
         read = of_work["characters"].to_numpy(dtype=np.float64)
         blank = Score(
@@ -69,6 +75,8 @@ def _of_models(
             n_raters=int(own["rater"].nunique()) if "rater" in own else 0,
             n_values=len(own),
         )
+        answer = [name for name in ("work", "item") if name in own]
+        once = float(own.drop_duplicates(answer)["characters"].sum())
         for kind in (*KINDS, "all"):
             at = replace(blank, criterion=kind)
             passages_ = of_work[list(KINDS) if kind == "all" else [kind]].sum(axis=1)
@@ -80,7 +88,23 @@ def _of_models(
                     characters,
                 ),
             ):
-                yield _ratio(score, counts.to_numpy(dtype=np.float64), read, drawn, confidence)
+                found = counts.to_numpy(dtype=np.float64)
+                if found.any() or not once or score.n_items < 2:
+                    yield _ratio(score, found, read, drawn, confidence)
+                elif score.metric == "marked_per_1000":
+                    yield _none(score, once, confidence)
+                else:
+                    yield replace(score, value=0.0, reason=NONE_MARKED)
+
+
+def _none(score: Score, read: float, confidence: float) -> Score:
+    """Return a score of no mark in so many characters, with its exact upper bound."""
+    bound = PER * float(chi2.ppf((1 + confidence) / 2, 2)) / 2 / read
+    method = (
+        "no mark in the characters of the answers, each counted once; exact Poisson bound, as if"
+    )
+    method += " marks fell singly; for these raters alone"
+    return replace(score, value=0.0, low=0.0, high=bound, method=method)
 
 
 def _ratio(
@@ -102,6 +126,6 @@ def _ratio(
     of_draw = read[drawn].sum(axis=1)
     rates = PER * counts[drawn].sum(axis=1)[of_draw > 0] / of_draw[of_draw > 0]
     low, high = np.quantile(rates, [tail, 1 - tail])
-    if np.ptp(rates) < _ALIKE:  # without a mark every draw is 0, which is not that none will come
+    if np.ptp(rates) < _ALIKE:
         return replace(score, value=value, reason=NOTHING_VARIES)
     return replace(score, value=value, low=min(float(low), value), high=max(float(high), value))

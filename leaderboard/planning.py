@@ -216,7 +216,7 @@ def plan_votes(
         for criterion in distinct(rows["criterion"]):
             found = votes_of(rows[rows["criterion"] == criterion])
             decided = found.only(found.winner != BOTH_BAD)
-            fit = fit_votes(decided, draw_votes(found, rng, 500))
+            fit = fit_votes(decided, draw_votes(found, rng, 500, confidence))
             blank = Score(
                 study=study,
                 metric="pairs_needed",

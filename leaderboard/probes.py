@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 from bench.errors import FileFormatError, RequestError
 from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.resampling import with_interval
-from leaderboard.selection import distinct
+from leaderboard.selection import distinct, scenes_of_rows
 from leaderboard.shares import CHANCE
 from leaderboard.sources import read_source
 from leaderboard.style import style
@@ -208,8 +208,9 @@ def bootstrap_mean(
     rows: pd.DataFrame, column: str, rng: np.random.Generator, resamples: int
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the mean over rows, then the means as scenes are drawn again, (1 + resamples,)."""
-    scene = rows["prompt"].str.partition("/")[0]
-    per_scene = rows.assign(scene=scene).groupby("scene")[column].agg(["sum", "count"])
+    per_scene = (
+        rows.assign(scene=scenes_of_rows(rows)).groupby("scene")[column].agg(["sum", "count"])
+    )
     sums, counts = per_scene["sum"].to_numpy(float), per_scene["count"].to_numpy(float)
     if len(sums) < 2:
         draws = np.full(1 + resamples, np.nan)

@@ -13,9 +13,17 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.contrasts import Contrast, p_score, stacked
-from leaderboard.gathering import Gathered, Weights, draw, facets, gather
+from leaderboard.gathering import Gathered, draw, facets, gather
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import LEAST_RATERS, Array, CellMeans, Whole, cell_means, with_interval
+from leaderboard.resampling import (
+    LEAST_RATERS,
+    Array,
+    CellMeans,
+    Weights,
+    Whole,
+    cell_means,
+    with_interval,
+)
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
 from leaderboard.variance import Influences, expansion
@@ -67,7 +75,7 @@ def mean_scores(
         weights: of the criteria in the overall score; equal where not said.
     """
     gathered = gather(rows)
-    drawn = draw(gathered, rng, resamples)
+    drawn = draw(gathered, rng, resamples, blank.confidence)
     found = list(means_of(rows, gathered, drawn))
     for means in found:
         yield from _of_criterion(means, rows.iloc[means.rows], blank)
@@ -121,7 +129,7 @@ def corrected_means(
         chosen: the rows of one criterion.
         value: their ratings.
         cells: prompts of each.
-        drawn: weights of raters, clusters and items.
+        drawn: weights of raters, clusters and items, and the confidence.
 
     Returns:
         The means, on one channel; the level, (1 + resamples,); the severity of the raters.
@@ -134,18 +142,18 @@ def corrected_means(
     weight = 1 / np.maximum(fit.inconsistency[rater] ** 2, 1e-8)
     judgements = gathered.judgements(chosen, value - fit.bias[rater], weight, cells)
     judgements = judgements._replace(fitted=fit.connected)
-    means = cell_means(judgements, drawn.raters, drawn.clusters, drawn.items)
+    means = cell_means(judgements, drawn)
     raters = drawn.raters[there]
     level = np.full(raters.shape[1], np.nan)
     np.divide(fit.bias @ raters, raters.sum(axis=0), out=level, where=raters.any(axis=0))
-    return means, level * level_scale(len(there)), fit
+    return means, level * level_scale(len(there), drawn.confidence), fit
 
 
-def level_scale(raters: int) -> float:
+def level_scale(raters: int, confidence: float) -> float:
     """Return what the resampled mean bias of a panel is multiplied by; see `variance`."""
     if raters < LEAST_RATERS:
         return 1.0
-    return float((raters / (raters - 1)) ** 0.5 * expansion(np.array(raters - 1.0)))
+    return float((raters / (raters - 1)) ** 0.5 * expansion(np.array(raters - 1.0), confidence))
 
 
 def _severity(fit: Severity) -> str:
@@ -198,7 +206,7 @@ def _overall(
     given = np.array([among[means.criterion] for means in found])
     draws = np.einsum("c,cmb->mb", given, np.stack([means.of_model for means in found]))
     pairs = {
-        pair: _weighted([means.of_pair[pair] for means in found], given)
+        pair: _weighted([means.of_pair[pair] for means in found], given, blank.confidence)
         for pair in found[0].of_pair
         if all(pair in means.of_pair for means in found)
     }
@@ -228,13 +236,14 @@ def _overall(
     yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL))
 
 
-def _weighted(gaps: Sequence[Contrast], weights: Array) -> Contrast:
+def _weighted(gaps: Sequence[Contrast], weights: Array, confidence: float) -> Contrast:
     """Return the weighted sum of one difference on several criteria, judged by the same raters."""
     draws = weights @ np.stack([gap.draws for gap in gaps])
     freedom = min(gap.freedom for gap in gaps)
     known = np.isfinite(draws[1:])
     spread = float(np.mean((draws[1:][known] - draws[0]) ** 2)) if known.any() else np.nan
-    return Contrast(draws, spread**0.5 / float(expansion(np.array(freedom))), freedom)
+    wide = float(expansion(np.array(freedom), confidence))
+    return Contrast(draws, spread**0.5 / wide, freedom)
 
 
 def _ranks(

@@ -71,7 +71,7 @@ def ranked(
         rng: draws the resamples.
         resamples: how many.
     """
-    draws = draw_votes(votes, rng, resamples)
+    draws = draw_votes(votes, rng, resamples, blank.confidence)
     over = facets(int(votes.seed.max(initial=-1)) + 1, votes.n_raters)
     said = f"percentile bootstrap ({resamples}) over {over}, one Newton step each"
     blank = replace(blank, method=said)

@@ -67,6 +67,18 @@ class Judgements(NamedTuple):
     """Whether values are less a bias of their rater that was fitted to them under these weights."""
 
 
+class Weights(NamedTuple):
+    """How often each rater, cluster and item is drawn; column 0 is all ones."""
+
+    raters: Array
+    """(raters, 1 + resamples)."""
+    clusters: Array
+    items: Array
+    """See `draw_seeds`."""
+    confidence: float
+    """Of the intervals that will be read off."""
+
+
 class CellMeans(NamedTuple):
     """Column 0 is the estimate, the others are resamples; NaN where a cell has no judgement."""
 
@@ -78,6 +90,8 @@ class CellMeans(NamedTuple):
     """The means before their deviations were scaled."""
     influences: Influences | None
     """What units move the means by; None without resamples."""
+    confidence: float
+    """Of the intervals for which deviations were scaled."""
     edges: Flags | None = None
     """Which means, (cells, channels), had their resamples drawn from a posterior."""
 
@@ -94,7 +108,7 @@ class CellMeans(NamedTuple):
             wanted, freedom = two_way(between, pooled=True)
             error = np.sqrt(wanted)
             away = gap[:, :, 1:] - gap[:, :, :1]
-            factor = scales(wanted, freedom, _variance(away))
+            factor = scales(wanted, freedom, _variance(away), self.confidence)
             gap[:, :, 1:] = gap[:, :, :1] + away * factor[:, :, None]
         if self.edges is not None:
             edges = self.edges[first] | self.edges[second]
@@ -156,15 +170,9 @@ def facets(seeds: int, raters: int, units: str = "scenes") -> str:
     return f"{said}; {SCALED}"
 
 
-def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Array) -> CellMeans:
-    """Average raters, items and prompts under each column of weights.
-
-    Args:
-        judgements: what was judged.
-        raters: weights, (raters, columns).
-        clusters: weights, (clusters, columns).
-        items: weights, (items, columns); see `draw_seeds`.
-    """
+def cell_means(judgements: Judgements, drawn: Weights) -> CellMeans:
+    """Average raters, items and prompts under each column of weights."""
+    raters, clusters, items, confidence = drawn
     item, rater = judgements.item, judgements.rater
     n_items, n_channels = len(judgements.prompt_of_item), judgements.n_channels
     n_prompts, n_raters = len(judgements.cluster_of_prompt), len(raters)
@@ -198,7 +206,7 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
         if clusters_there < 2:
             means[place, :, 1:] = np.nan
     if columns < 3:
-        return CellMeans(means, mass, means, None)
+        return CellMeans(means, mass, means, None, confidence)
     if (items == 1).all():
         judgements = judgements._replace(seed=np.full(n_items, -1))
     found = _influences(judgements, means[:, :, 0], (sums, seen, members, cells))
@@ -206,9 +214,9 @@ def cell_means(judgements: Judgements, raters: Array, clusters: Array, items: Ar
         found = found._replace(raters=np.zeros_like(found.raters))
     away = means[:, :, 1:] - means[:, :, :1]
     scaled = means.copy()
-    factor = scales(*two_way(found.between()), _variance(away))
+    factor = scales(*two_way(found.between()), _variance(away), confidence)
     scaled[:, :, 1:] = means[:, :, :1] + away * factor[:, :, None]
-    return CellMeans(scaled, mass, means, found)
+    return CellMeans(scaled, mass, means, found, confidence)
 
 
 def _influences(

@@ -15,10 +15,17 @@ import pandas as pd
 from scipy.stats import t
 
 from bench.records import REFERENCE, Score
-from leaderboard.gathering import Weights, gather
+from leaderboard.gathering import gather
 from leaderboard.ordinal import fit_ordinal
 from leaderboard.quality import corrected_means
-from leaderboard.resampling import LEAST_RATERS, draw_seeds, draw_weights, facets, with_intervals
+from leaderboard.resampling import (
+    LEAST_RATERS,
+    Weights,
+    draw_seeds,
+    draw_weights,
+    facets,
+    with_intervals,
+)
 from leaderboard.scales import complete_judgements
 from leaderboard.selection import codes, distinct
 
@@ -79,7 +86,7 @@ def _gaps(
     raters = draw_weights(rng, own, resamples)
     raters[(np.bincount(own) < LEAST_RATERS)[own]] = 1
     clusters = draw_weights(rng, gathered.stratum, resamples)
-    drawn = Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples))
+    drawn = Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples), blank.confidence)
     cells = gathered.cells()
     values = rows["value"].to_numpy(dtype=np.float64)
     n_seeds = int(gathered.seed.max(initial=-1)) + 1

@@ -44,6 +44,12 @@ def parts(frame: pd.DataFrame, by: Sequence[str] = ()) -> Iterator[tuple[str, st
                 yield study, f"{column}={value}", rows[(values == value) | anchors]
 
 
+def scenes_of_rows(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the scene of each row, with its suite: another suite may have one of that name."""
+    scene = rows["prompt"].str.partition("/")[0]
+    return rows["suite"] + "\n" + scene if "suite" in rows else scene
+
+
 def has_values(frame: pd.DataFrame, column: str) -> bool:
     """Say whether a table has a column with anything in it."""
     return column in frame and bool((frame[column].astype("str") != "").any())

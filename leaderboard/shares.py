@@ -17,6 +17,7 @@ from leaderboard.resampling import (
     Array,
     CellMeans,
     Judgements,
+    Weights,
     Whole,
     cell_means,
     clusters_of,
@@ -122,6 +123,7 @@ def shares_of(
     rng: np.random.Generator,
     resamples: int,
     *,
+    confidence: float,
     graded: bool = False,
 ) -> Shares:
     """Compute all shares of one aspect of one study, without hidden repeats.
@@ -200,9 +202,12 @@ def shares_of(
         rng,
         cell_means(
             judgements,
-            draw_raters(rng, len(raters), resamples),
-            draw_weights(rng, stratum_of_cluster, resamples),
-            draw_seeds(rng, seed, resamples),
+            Weights(
+                draw_raters(rng, len(raters), resamples),
+                draw_weights(rng, stratum_of_cluster, resamples),
+                draw_seeds(rng, seed, resamples),
+                confidence,
+            ),
         ),
         clusters_of(judgements),
     )

@@ -92,11 +92,11 @@ def style(
             enters = confirmatory(seen) | slice_.startswith("diagnosticity=")
             found = _without_distinct(seen, enters, traditions, blank)
             if enters.any():
-                shares = shares_of(seen[enters], traditions, own, resamples)
+                shares = shares_of(seen[enters], traditions, own, resamples, confidence=confidence)
                 found += _indices(shares, replace(blank, method=_method(shares, resamples)))
                 found += _sensitivity(seen[enters], traditions, own, resamples, blank)
             for kind, rows_apart in seen[~enters].groupby("diagnosticity"):
-                shares = shares_of(rows_apart, traditions, apart, resamples)
+                shares = shares_of(rows_apart, traditions, apart, resamples, confidence=confidence)
                 at = replace(blank, metric="share_apart", method=_method(shares, resamples))
                 found += _all_shares(shares, at, f"{kind}:")
             scores += say_simulated(found) if is_simulated(rows) else found
@@ -153,12 +153,16 @@ def _sensitivity(
     """Yield the leaks with graded traces, and without recognised works, where these were asked."""
     recognised = (seen["recognised"] == "true").to_numpy()
     if (seen["trace_strength"] != "").any():
-        shares = shares_of(seen, traditions, rng, resamples, graded=True)
+        shares = shares_of(
+            seen, traditions, rng, resamples, confidence=blank.confidence, graded=True
+        )
         said = replace(blank, method=f"graded traces; {_method(shares, resamples)}")
         names = {"raw_leak": "graded_raw_leak", "excess_leak": "graded_excess_leak"}
         yield from _leaks_as(shares, names, said)
     if recognised.any() and not recognised.all():
-        shares = shares_of(seen[~recognised], traditions, rng, resamples)
+        shares = shares_of(
+            seen[~recognised], traditions, rng, resamples, confidence=blank.confidence
+        )
         left_out = f"without {recognised.sum()} judgements of recognised works"
         said = replace(blank, method=f"{left_out}; {_method(shares, resamples)}")
         yield from _leaks_as(shares, {"excess_leak": "excess_leak_unrecognised"}, said)

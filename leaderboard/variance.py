@@ -49,9 +49,10 @@ class Between(NamedTuple):
     n_seeds: Array
 
 
-def expansion(freedom: Array) -> Array:
-    """Return t over z at 97.5 %, for degrees of freedom from 1 up."""
-    return np.asarray(t.ppf(0.975, np.maximum(freedom, 1.0)) / norm.ppf(0.975), np.float64)
+def expansion(freedom: Array, confidence: float) -> Array:
+    """Return t over z at the ends of an interval, for degrees of freedom from 1 up."""
+    end = (1 + confidence) / 2
+    return np.asarray(t.ppf(end, np.maximum(freedom, 1.0)) / norm.ppf(end), np.float64)
 
 
 class Influences(NamedTuple):
@@ -166,18 +167,19 @@ def _mean(part: Array, there: NDArray[np.bool_]) -> Array:
     return total
 
 
-def scales(wanted: Array, freedom: Array, drawn: Array) -> Array:
+def scales(wanted: Array, freedom: Array, drawn: Array, confidence: float) -> Array:
     """Return what deviations are multiplied by; 1 where nothing varies.
 
     Args:
         wanted: variance that they should have.
         freedom: its degrees of freedom.
         drawn: variance over the resamples, all of one shape.
+        confidence: of the intervals that will be read off.
     """
     ratio = np.ones_like(wanted)
     there = (drawn > 1e-18) & (wanted > 1e-18)
     np.divide(wanted, drawn, out=ratio, where=there)
-    result: Array = np.sqrt(ratio) * np.where(there, expansion(freedom), 1.0)
+    result: Array = np.sqrt(ratio) * np.where(there, expansion(freedom, confidence), 1.0)
     return result
 
 

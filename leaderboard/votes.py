@@ -100,7 +100,7 @@ def votes_of(rows: pd.DataFrame) -> Votes:
     key, of_key = np.unique(place * len(prompts) + prompt, return_inverse=True)
     suite_of_prompt = key // len(prompts)
     scenes = [
-        f"{suite}\n{prompts[code % len(prompts)].partition('/')[0]}"
+        f"{suite_names[suite]}\n{prompts[code % len(prompts)].partition('/')[0]}"
         for code, suite in zip(key, suite_of_prompt, strict=True)
     ]
     rater, raters = codes(rows["rater"])
@@ -192,17 +192,19 @@ class Draws(NamedTuple):
     seeds: Array | None
     """With a last row of ones for votes without a seed; None where there is nothing to draw."""
     raters: Array
+    confidence: float
+    """Of the intervals that will be read off."""
 
 
-def draw_votes(votes: Votes, rng: np.random.Generator, resamples: int) -> Draws:
+def draw_votes(votes: Votes, rng: np.random.Generator, resamples: int, confidence: float) -> Draws:
     """Draw scenes, raters and, where several were used, seeds."""
     scenes = draw_weights(rng, np.zeros(votes.n_scenes, dtype=np.int64), resamples)
     raters = draw_raters(rng, votes.n_raters, resamples)
     n_seeds = int(votes.seed.max(initial=-1)) + 1
     if n_seeds < LEAST_SEEDS:
-        return Draws(scenes, None, raters)
+        return Draws(scenes, None, raters, confidence)
     every = np.append(np.arange(n_seeds), -1)
-    return Draws(scenes, draw_seeds(rng, every, resamples), raters)
+    return Draws(scenes, draw_seeds(rng, every, resamples), raters, confidence)
 
 
 class Moved(NamedTuple):
@@ -220,6 +222,8 @@ class Moved(NamedTuple):
     """Scenes, raters (as many as weigh the same) and seeds that were seen."""
     drawn: Array
     """What every resample moves the parameters by to first order, (resamples, parameters)."""
+    confidence: float
+    """Of the intervals that will be read off."""
 
     def scaled(self, of: Array, *, pooled: bool = False) -> tuple[Array, Array, Array]:
         """Return deviations of linear combinations, (n, resamples), standard errors and freedom.
@@ -240,7 +244,8 @@ class Moved(NamedTuple):
         between = Between(scenes, raters, noise, units[0], units[1], seeds, noise, units[2])
         wanted, freedom = two_way(between, pooled=pooled)
         away: Array = of @ self.drawn.T
-        away *= scales(wanted, freedom, np.einsum("nb,nb->n", away, away) / away.shape[1])[:, None]
+        drawn = np.einsum("nb,nb->n", away, away) / away.shape[1]
+        away *= scales(wanted, freedom, drawn, self.confidence)[:, None]
         return away, np.sqrt(wanted), freedom
 
 
@@ -278,16 +283,22 @@ def moved_by(votes: Votes, draws: Draws, by: By, noise: Array) -> Moved:
         noise=noise,
         freedom=(seen, 1 / max(float((share**2).sum()), 1e-9), len(seeds)),
         drawn=drawn,
+        confidence=draws.confidence,
     )
 
 
-def moved_strengths(votes: Votes, draws: Draws, fit: Davidson, *, prior: bool) -> Moved:
-    """Return what moves strengths (their mean held at 0) and ln ν, one Newton step each."""
-    n, kind = len(votes.models), votes.kind
-    tallies = votes.tallies(kind)
+def _newton(fit: Davidson, tallies: Array, *, prior: bool) -> tuple[tuple[Array, Array], Array]:
+    """Return the slopes of each kind of vote and the step, strengths' mean held at 0."""
     slopes, information = slopes_and_information(fit, tallies, prior=prior)
-    step = np.linalg.inv(information)
+    step: Array = np.asarray(np.linalg.inv(information), dtype=np.float64)
     step[:-1] -= step[:-1].mean(axis=0)
+    return slopes, step
+
+
+def strength_sums(votes: Votes, fit: Davidson, *, prior: bool) -> By:
+    """Return how the votes of each unit move strengths and ln ν, one Newton step each."""
+    n, kind = len(votes.models), votes.kind
+    slopes, step = _newton(fit, votes.tallies(kind), prior=prior)
     of_strength, of_tie = (part.ravel()[kind] for part in slopes)
 
     def by(unit: Whole, size: int) -> Array:
@@ -299,6 +310,13 @@ def moved_strengths(votes: Votes, draws: Draws, fit: Davidson, *, prior: bool) -
         sums[:, n] = np.bincount(unit, of_tie, size)
         return sums @ step.T
 
+    return by
+
+
+def moved_strengths(votes: Votes, draws: Draws, fit: Davidson, *, prior: bool) -> Moved:
+    """Return what moves strengths (their mean held at 0) and ln ν, one Newton step each."""
+    n, tallies = len(votes.models), votes.tallies()
+    slopes, step = _newton(fit, tallies, prior=prior)
     # each vote adds to its left model what it takes from its right one
     squares = (tallies * slopes[0] ** 2).sum(axis=2)
     crossed = (tallies * slopes[0] * slopes[1]).sum(axis=2)
@@ -306,4 +324,5 @@ def moved_strengths(votes: Votes, draws: Draws, fit: Davidson, *, prior: bool) -
     noise[:n, :n] = np.diag(squares.sum(axis=0) + squares.sum(axis=1)) - squares - squares.T
     noise[:n, n] = noise[n, :n] = crossed.sum(axis=1) - crossed.sum(axis=0)
     noise[n, n] = (tallies * slopes[1] ** 2).sum()
+    by = strength_sums(votes, fit, prior=prior)
     return moved_by(votes, draws, by, step @ noise @ step.T)

@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 
 QUALITY = (3.5, 3.2, 3.1)
 EQUAL = (3.2, 3.2, 3.2)
+LEVELS = (0.8, 0.99)
+"""Other levels than the usual one."""
 MODELS = ("a", "b", "c")
 TIE = 0.6
 PULL = 2.0
@@ -68,6 +70,8 @@ class Design:
     habit: float = 0.0
     """Spread, in logits, of raters' habit of saying Japanese for Chinese."""
     quality: tuple[float, ...] = QUALITY
+    rater_output: float = 0.0
+    """Spread of what a rater finds in one output, in their rating and in their vote alike."""
 
 
 def single(design: Design, rng: np.random.Generator) -> Array:
@@ -84,7 +88,7 @@ def rated(design: Design, rng: np.random.Generator) -> Array:
     Variances as in the pilot of the facts: model × prompt .25, model × rater .05, residual .64,
     the raters unequally consistent.
     """
-    return _judged(design, _outputs(design, rng), rng)
+    return judged(design, _outputs(design, rng), rng)
 
 
 def _outputs(design: Design, rng: np.random.Generator) -> Array:
@@ -103,12 +107,15 @@ def _outputs(design: Design, rng: np.random.Generator) -> Array:
     return quality
 
 
-def _judged(design: Design, outputs: Array, rng: np.random.Generator) -> Array:
+def judged(
+    design: Design, outputs: Array, rng: np.random.Generator, found: Array | float = 0.0
+) -> Array:
+    """Return the ratings of some outputs, `found` being what each rater finds in each."""
     shape = (*outputs.shape, design.raters)
     bias = rng.normal(0, design.severity, design.raters)
     taste = rng.normal(0, design.taste, (len(MODELS), 1, 1, design.raters))
     spread = rng.uniform(0.5, 1.05, design.raters)
-    meant = outputs[..., None] + bias + taste
+    meant = outputs[..., None] + bias + taste + found
     if design.rater_scene:
         meant = meant + rng.normal(0, design.rater_scene, (1, shape[1], 1, design.raters))
     given = _rounded(meant + spread * rng.normal(0, 1, shape))
@@ -122,13 +129,19 @@ def _rounded(given: Array) -> Array:
     return np.clip(np.rint(given), 1, 5)
 
 
-def voted(design: Design, rng: np.random.Generator, outputs: Array | None = None) -> Votes:
+def voted(
+    design: Design,
+    rng: np.random.Generator,
+    outputs: Array | None = None,
+    found: Array | None = None,
+) -> Votes:
     """Return one vote of every rater on every scene, between two of three models.
 
     Args:
         design: the design.
         rng: draws the votes.
         outputs: qualities of the outputs, (models, scenes, 1); drawn where not given.
+        found: what each rater finds in each, (models, scenes, 1, raters).
     """
     n = design.raters * design.scenes
     scene, rater = (part.ravel() for part in np.indices((design.scenes, design.raters)))
@@ -140,6 +153,8 @@ def voted(design: Design, rng: np.random.Generator, outputs: Array | None = None
         output = PULL * outputs[:, :, 0].T
     taste = rng.normal(0, design.severity, (design.raters, 3))
     ahead = output[scene, left] - output[scene, right] + taste[rater, left] - taste[rater, right]
+    if found is not None:
+        ahead += PULL * (found[left, scene, 0, rater] - found[right, scene, 0, rater])
     win, tie = np.exp(ahead / 2), np.full(n, TIE)
     drawn = rng.random(n) * (win + 1 / win + tie)
     winner = np.where(drawn < win, 0, np.where(drawn < win + 1 / win, 1, 2))
@@ -294,6 +309,19 @@ def of_equal_votes(design: Design, rng: np.random.Generator, resamples: int) -> 
     return _of_equal(list(ranked(votes, Score(), rng, resamples)), "strength_difference_p")
 
 
+def of_levels(design: Design, rng: np.random.Generator, resamples: int) -> Found:
+    """Return a difference of equal models with intervals of other levels than 95 %."""
+    table = table_of_ratings(rated(replace(design, quality=EQUAL), rng))
+    found: Found = {}
+    for level in LEVELS:
+        # the ends of 99 % want more resamples than those of 95 %
+        scores = mean_scores(table, Score(confidence=level), rng, 4 * resamples)
+        gaps = [s for s in scores if s.metric == "score_difference"]
+        for s in gaps[:1]:
+            found[f"difference, {100 * level:g} %"] = (s.value, s.low, s.high)
+    return found
+
+
 def _of_equal(scores: Sequence[Score], metric: str) -> Found:
     found: Found = {}
     for s in scores:
@@ -377,9 +405,10 @@ def of_schools(design: Design, rng: np.random.Generator, resamples: int) -> Foun
 def of_joint(design: Design, rng: np.random.Generator, resamples: int) -> Found:
     """Return a joint score, gaps of votes and ratings, and how often their p is under .5 and .05."""
     outputs = _outputs(design, rng)
+    own = rng.normal(0, design.rater_output, (*outputs.shape, design.raters))
     scores = joint(
-        table_of_ratings(_judged(design, outputs, rng)),
-        table_of_votes(voted(design, rng, outputs)).assign(criterion="c"),
+        table_of_ratings(judged(design, outputs, rng, own)),
+        table_of_votes(voted(design, rng, outputs, own)).assign(criterion="c"),
         rng=rng,
         resamples=resamples,
     )
@@ -411,7 +440,8 @@ def _ranks(scores: Sequence[Score], what: str) -> Found:
 
 Measure = Callable[[Design, np.random.Generator, int], Found]
 MEASURES: tuple[Measure, ...] = (
-    of_alpha, of_means, of_equal, of_equal_votes, of_votes, of_style, of_scales, of_schools, of_joint,
+    of_alpha, of_means, of_equal, of_equal_votes, of_levels, of_votes, of_style, of_scales,
+    of_schools, of_joint,
 )  # fmt: skip
 AVERAGED: tuple[Measure, ...] = (of_means, of_joint)
 """Their differences hang on few models' outputs: many samples are averaged for their truth."""
@@ -451,7 +481,7 @@ def repetitions(
     size: int = 1000,
 ) -> Iterator[dict[str, bool]]:
     """Yield, of each repetition, which intervals hold the truth; families hold it all at once."""
-    known = measure in {of_equal, of_equal_votes}  # all are 0
+    known = measure in {of_equal, of_equal_votes, of_levels}  # all are 0
     true = {} if known else truth(measure, replace(design, raters=0, scenes=0, per_item=0), size)
     for child in np.random.default_rng(seed).spawn(times):
         held: dict[str, bool] = {}

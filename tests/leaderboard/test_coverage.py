@@ -82,7 +82,7 @@ def test_the_variance_of_differences_is_right(design: Design) -> None:
     for rng in np.random.default_rng(3).spawn(150):
         table = table_of_ratings(rated(design, rng))
         gathered = gather(table)
-        (means,) = means_of(table, gathered, draw(gathered, rng, 20))
+        (means,) = means_of(table, gathered, draw(gathered, rng, 20, 0.95))
         gaps += [found.draws[0] for found in means.of_pair.values()]
         errors += [found.error for found in means.of_pair.values()]
     assert 0.9 < np.square(errors).mean() / np.square(gaps).mean() < 1.15

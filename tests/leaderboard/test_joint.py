@@ -11,10 +11,17 @@ import pandas as pd
 import pytest
 from scipy.linalg import null_space
 
-from bench.records import Score
-from leaderboard.joint import Readings, Spread, fuse, joint
+from bench.records import REFERENCE, Score
+from leaderboard.fusion import Readings, Spread, fuse
+from leaderboard.gathering import draw, gather
+from leaderboard.joint import joint
+from leaderboard.joint_covariance import Rated, covariance_of_both
+from leaderboard.quality import means_of
+from leaderboard.ranking import fit_votes
 from leaderboard.scoring import score
 from leaderboard.tables import check_votes
+from leaderboard.votes import draw_votes, strength_sums, votes_of
+from tests.leaderboard.coverage import Design, judged, table_of_ratings, table_of_votes, voted
 from tests.leaderboard.simulation import World
 
 
@@ -77,13 +84,63 @@ def test_exact_readings_give_the_planted_scale() -> None:
     strength = 1.7 * true[:, None] + 1.7 * noise[1]
     contrast = np.kron(np.eye(2), null_space(np.ones((1, 4))).T)
     covariance = np.cov(contrast @ np.concatenate([rated, strength])[:, 1:])
-    found = fuse(Readings(list("abcd"), rated, strength), Spread(covariance, np.inf))
+    found = fuse(Readings(list("abcd"), rated, strength), Spread(covariance, np.inf), 0.95)
     assert found.kappa == pytest.approx(1.7, rel=1e-3)
     assert found.quality[:, 0] == pytest.approx(3 + true, abs=1e-3)
     assert found.p == pytest.approx(1, abs=1e-3)
     # two equal readings halve the variance of differences
     ours, theirs = found.quality[0] - found.quality[1], rated[0] - rated[1]
     assert ours[1:].std() / theirs[1:].std() == pytest.approx(0.5**0.5, rel=0.15)
+
+
+def test_ratings_and_votes_of_one_scene_and_rater_are_one_unit() -> None:
+    """Both tables give scenes and raters the same names, so that what both share is counted once."""
+    rng = np.random.default_rng(0)
+    ratings, votes = world().ratings(rng), world().votes(rng)
+    for name in ("", "a suite"):
+        rated, voted = gather(ratings.assign(suite=name)), votes_of(votes.assign(suite=name))
+        assert set(rated.raters) == set(voted.raters)
+        shown = {cluster for cluster in rated.clusters if not cluster.startswith(REFERENCE)}
+        assert shown == set(voted.scenes)
+
+
+def test_the_covariance_of_both_is_that_of_its_own_clusters() -> None:
+    """Against V = B_scenes + B_raters − B_judgements, written out, the crossed parts too."""
+    rng = np.random.default_rng(3)
+    design = Design(9, 40, 0.4, rater_output=1.0, taste=0.6)
+    outputs = np.zeros((3, 40, 1)) + np.array([0.6, 0.0, -0.6])[:, None, None]
+    own = rng.normal(0, 1.0, (3, 40, 1, 9))
+    ratings = table_of_ratings(judged(design, outputs, rng, own))
+    votes = votes_of(table_of_votes(voted(design, rng, outputs, own)))
+    gathered = gather(ratings)
+    (means,) = means_of(ratings, gathered, draw(gathered, rng, 20, 0.95))
+    fit = fit_votes(votes, draw_votes(votes, rng, 20, 0.95))
+    rated = Rated([means], np.ones(1), gathered)
+    found = covariance_of_both(list("abc"), rated, votes, fit)
+    assert not isinstance(found, str)
+    assert means.influences is not None
+    of_ratings = means.influences.judgements.toarray().reshape(3, 40, 9)
+    of_ratings *= np.sqrt(1 - means.influences.share)[:, None]
+    of_votes = np.zeros((3, 40, 9))
+    sums = strength_sums(votes, fit.point, prior=False)
+    for scene in range(40):
+        for rater in range(9):
+            one = (votes.scene == scene) & (votes.rater == rater)
+            at = [gathered.clusters.index(votes.scenes[scene]), int(votes.raters[rater])]
+            of_votes[:, at[0], at[1]] = sums(one.astype(np.int64), 2)[1, :3]
+    moved = np.concatenate([of_ratings, of_votes])
+    contrast = np.kron(np.eye(2), null_space(np.ones((1, 3))).T)
+    flat = contrast @ moved.reshape(6, -1)
+    # every rater has a ninth of the votes; leaving one out moves more than theirs add
+    of_raters = [of_ratings.sum(axis=1), of_votes.sum(axis=1) * (9 / 8) ** 0.5]
+    by_rater = contrast @ np.concatenate(of_raters)
+    assert fit.moved is not None
+    by_scene = contrast @ np.concatenate([means.influences.scenes[:, 0], fit.moved.scenes[:, :3].T])
+    between = by_rater @ by_rater.T - flat @ flat.T
+    values, vectors = np.linalg.eigh(between)
+    expected = by_scene @ by_scene.T * 40 / 39 + (vectors * np.maximum(values, 0)) @ vectors.T
+    assert found.covariance == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert abs(flat[:2] @ flat[2:].T).max() > 0.2 * abs(flat[:2] @ flat[:2].T).max()
 
 
 def test_votes_on_a_criterion_meet_its_ratings_only() -> None:
@@ -149,13 +206,13 @@ def alike(ratings: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
 def test_models_that_are_all_alike_have_no_scale_to_join() -> None:
     rng = np.random.default_rng(0)
     ratings, votes = world().ratings(rng), world().votes(rng)
-    for given, voted, reason in (
+    for given, cast, reason in (
         (ratings.assign(value=4.0), votes, "the ratings put all models alike"),
         (alike(ratings, "abcd"), votes, "the ratings put all models alike"),
         (ratings, even_votes(), "the votes put all models alike"),
         (alike(ratings, "ab"), votes, "some models never differ in the ratings, or in the votes"),
     ):
-        (fit,) = scores_of(given, voted)
+        (fit,) = scores_of(given, cast)
         assert fit.metric == "rating_vote_fit"
         assert math.isnan(fit.value)
         assert fit.reason.startswith(reason)

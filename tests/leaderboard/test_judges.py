@@ -232,6 +232,33 @@ def test_agreement_is_told_for_all_raters_and_for_each_group() -> None:
     assert (gap.n_items, gap.n_raters) == (120, 6)
 
 
+def test_two_outputs_of_one_name_are_refused_where_raters_could_mean_either() -> None:
+    rng = np.random.default_rng(5)
+    outputs = truth(rng)
+    table, ratings = judged(outputs, rng), rated(outputs, rng)
+    again = table[table["kind"] == "scale"].head(1).assign(output="again")
+    both = check_judgements(pd.concat([table, again], ignore_index=True), "t")
+    with pytest.raises(RequestError, match="two outputs of suite '', model 'fine'"):
+        combine_ratings(ratings, both)
+    with pytest.raises(RequestError, match="two outputs of suite '', model 'fine'"):
+        agreement_with_raters(ratings, both, rng=rng)
+    # alone each is an output of its own
+    alone = pick(scored(both), "mean_score", model="fine")
+    assert alone.n_items == 2 * SCENES + 1
+
+
+def test_suites_that_share_ids_are_not_mixed() -> None:
+    rng = np.random.default_rng(6)
+    one = judged(truth(rng), rng)
+    other = judged(truth(rng), rng).assign(suite="t")
+    for column in ("output", "against_output"):
+        other[column] = ("t" + other[column]).where(other[column] != "", "")
+    scores = scored(check_judgements(pd.concat([one, other], ignore_index=True), "t"))
+    for found in (pick(scores, "mean_score", model="fine"), pick(scores, "order_effect")):
+        assert f"over {2 * SCENES} scenes" in found.method
+    assert pick(scores, "judge_preference").n_items == 4 * SCENES
+
+
 def test_ratings_correct_a_judge_that_flatters_one_model() -> None:
     rng = np.random.default_rng(7)
     outputs = truth(rng)

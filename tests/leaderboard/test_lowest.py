@@ -42,6 +42,16 @@ def test_the_planted_scene_is_the_lowest_and_so_is_its_picture() -> None:
         assert found[0].n_values == 8
 
 
+def test_scenes_of_one_name_in_two_suites_are_two() -> None:
+    both = [ratings(0.0).assign(suite=suite) for suite in ("s", "t")]
+    both[1] = both[1].assign(item="t" + both[1]["item"], value=both[1]["value"] + 1)
+    found = lowest_scenes(pd.concat(both, ignore_index=True), scenes=2)
+    (first, second) = [low for low in found if low.model == "a"]
+    assert (first.prompt, second.prompt) == ("s2/home", "s2/home")
+    assert second.value == first.value + 1
+    assert (first.item, second.item) == ("a21", "ta21")
+
+
 def test_what_does_not_apply_counts_for_nothing() -> None:
     whole = ratings(1.0)
     blanks = whole.iloc[::7].assign(value=np.nan, not_applicable="true", rater="absent")

@@ -12,7 +12,7 @@ from bench.records import REFERENCE, Score
 from leaderboard.compare import is_loss, is_undecided
 from leaderboard.gate import _leak, gate, half_width
 from leaderboard.ppi import combine, ppi, with_normal
-from leaderboard.probes import check_probes, diversity_scores, probe_scores
+from leaderboard.probes import bootstrap_mean, check_probes, diversity_scores, probe_scores
 from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.tables import check_attributions
 
@@ -360,6 +360,15 @@ def test_two_suites_with_prompts_of_one_name_are_not_mixed() -> None:
     alone = both[both["suite"] == "s"]
     of_one = combine(ratings[ratings["suite"] == "s"].assign(suite=""), check_probes(alone, "t"))
     assert pick(of_one, "rectifier", "a", "japanese").value == pytest.approx(0, abs=1e-9)
+
+
+def test_scenes_of_two_suites_are_drawn_apart() -> None:
+    """Two scenes that share a name are not one: their mean varies as that of two."""
+    rows = pd.DataFrame({"prompt": ["x/c", "x/c"], "value": [0.0, 1.0], "suite": ["s", "s"]})
+    one = bootstrap_mean(rows, "value", np.random.default_rng(0), 50)
+    assert np.isnan(one[1:]).all()
+    two = bootstrap_mean(rows.assign(suite=["s", "t"]), "value", np.random.default_rng(0), 50)
+    assert set(two[1:]) == {0.0, 0.5, 1.0}
 
 
 def test_two_outputs_of_one_name_are_refused() -> None:

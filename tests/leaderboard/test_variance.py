@@ -9,6 +9,7 @@ from leaderboard.resampling import (
     Array,
     CellMeans,
     Judgements,
+    Weights,
     cell_means,
     draw_raters,
     draw_weights,
@@ -18,7 +19,7 @@ from leaderboard.variance import Between, two_way
 RATERS, SCENES = 8, 12
 
 
-def _means(value: Array, weight: Array | None = None) -> CellMeans:
+def _means(value: Array, weight: Array | None = None, confidence: float = 0.95) -> CellMeans:
     """Return the means of two models, value being (2, scenes, raters)."""
     model, scene, rater = (part.ravel() for part in np.indices(value.shape))
     kept = np.ones(len(model), dtype=bool) if weight is None else weight.ravel() > 0
@@ -37,12 +38,13 @@ def _means(value: Array, weight: Array | None = None) -> CellMeans:
     )
     rng = np.random.default_rng(0)
     one = np.zeros(SCENES, dtype=np.int64)
-    return cell_means(
-        judgements,
+    drawn = Weights(
         draw_raters(rng, RATERS, 50),
         draw_weights(rng, one, 50),
         np.ones((2 * SCENES, 51)),
+        confidence,
     )
+    return cell_means(judgements, drawn)
 
 
 def test_what_a_rater_finds_in_a_scene_in_both_models_leaves_a_difference_as_it_was() -> None:
