@@ -16,10 +16,10 @@ from leaderboard.answers import (
     RECALL,
     WRONG,
 )
-from leaderboard.details import Line, Table
 from leaderboard.plots import number
 from leaderboard.probe_page import Section
-from leaderboard.tabulate import capital, interval_of
+from leaderboard.small_tables import Line, Table, with_interval
+from leaderboard.tabulate import capital
 from leaderboard.words import Words
 
 Key = tuple[str, str, str, str]
@@ -57,10 +57,13 @@ def _misreading(found: Mapping[Key, Score], words: Words) -> Table:
         Line(
             [
                 words.label(model),
-                _cell(found.get((CALLED_OTHER, "", model, "")), words),
-                *(_cell(found.get((CALLED_OTHER, "", model, group)), words) for group in groups),
-                _cell(found.get((CALLED_HOME, "", model, "")), words),
-                _cell(found.get((GAP, "", model, "")), words),
+                with_interval(found.get((CALLED_OTHER, "", model, "")), words),
+                *(
+                    with_interval(found.get((CALLED_OTHER, "", model, group)), words)
+                    for group in groups
+                ),
+                with_interval(found.get((CALLED_HOME, "", model, "")), words),
+                with_interval(found.get((GAP, "", model, "")), words),
             ],
             decided=_decided(found.get((GAP, "", model, ""))),
         )
@@ -78,9 +81,9 @@ def _recall(found: Mapping[Key, Score], words: Words) -> Table:
             [
                 words.label(key[2]),
                 words.say(f"fact_{key[1]}"),
-                _cell(score, words),
-                _cell(found.get((WRONG, key[1], key[2], "")), words),
-                *(_cell(gap, words) for gap in [_gap_of(found, key[1], key[2])]),
+                with_interval(score, words),
+                with_interval(found.get((WRONG, key[1], key[2], "")), words),
+                *(with_interval(gap, words) for gap in [_gap_of(found, key[1], key[2])]),
                 str(score.n_items),
             ]
         )
@@ -135,8 +138,8 @@ def _both(own: Sequence[Score], scores: Sequence[Score], words: Words) -> Table:
             [
                 words.label(model),
                 capital(words.tradition(group)),
-                _cell(painted[model, group], words),
-                _cell(score, words),
+                with_interval(painted[model, group], words),
+                with_interval(score, words),
             ]
         )
         for (model, group), score in read.items()
@@ -157,12 +160,3 @@ def _gap_of(found: Mapping[Key, Score], fact: str, model: str) -> Score | None:
 
 def _decided(score: Score | None) -> bool:
     return score is not None and (score.low > 0 or score.high < 0)
-
-
-def _cell(score: Score | None, words: Words) -> str:
-    """Return "value [low, high]", "– reason" where there is none, "" where nothing was asked."""
-    if score is None:
-        return ""
-    if not math.isfinite(score.value):
-        return f"– {words.reason(score.reason)}"
-    return f"{number(score.value)} {interval_of(score)}".rstrip()

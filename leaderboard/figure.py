@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.records import REFERENCE, Score
 from leaderboard.board import Board
-from leaderboard.plots import Axis, Row, axis_over, dot_panel, number
+from leaderboard.plots import Axis, Row, dot_panel, number
 from leaderboard.svg import INK, Panel
 from leaderboard.tables import CANNOT_TELL, OTHER
 from leaderboard.tabulate import capital, interval_of, shortened
@@ -57,9 +57,11 @@ _LONGEST_TOLD = 40
 def row_of(score: Score, label: str, words: Words, *, anchor: bool = False, digits: int = 2) -> Row:
     """Return a row of dots for a score: its value with interval, or why there is none."""
     if math.isfinite(score.value):
-        told = f"{number(score.value, digits)} {interval_of(score, digits)}".strip()
+        beside = interval_of(score, digits) or words.reason(score.reason)
+        told = f"{number(score.value, digits)} {beside}".strip()
     else:
-        told = shortened(f"– {words.reason(score.reason)}", _LONGEST_TOLD)
+        told = f"– {words.reason(score.reason)}"
+    told = shortened(told, _LONGEST_TOLD)
     return Row(label, score.value, score.low, score.high, told, anchor)
 
 
@@ -75,19 +77,9 @@ def model_rows(
     ]
 
 
-def bounds_of(rows: Iterable[Row]) -> list[float]:
-    """Return all values and ends of intervals, for an axis over them."""
-    return [bound for row in rows for bound in (row.value, row.low, row.high)]
-
-
-def ends_of(scores: Iterable[Score]) -> list[float]:
-    """Return the same of scores."""
-    return [bound for score in scores for bound in (score.value, score.low, score.high)]
-
-
-def panel_of(title: str, rows: Sequence[Row], axis: Axis | None = None) -> Panel:
+def panel_of(title: str, rows: Sequence[Row], axis: Axis) -> Panel:
     """Return a panel of dots that reads its own content aloud."""
-    return dot_panel(title, rows, axis or axis_over(bounds_of(rows)), told(title, rows))
+    return dot_panel(title, rows, axis, told(title, rows))
 
 
 def told(title: str, rows: Sequence[Row]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from leaderboard import figures_raters, figures_scores, figures_style
 from leaderboard.board import Board
 from leaderboard.figure import Figure, Maker
@@ -27,4 +29,10 @@ MAKERS: tuple[Maker, ...] = (
 
 def figures_of(board: Board, words: Words) -> list[Figure]:
     """Return the figures for which the board has scores, in the order of the page."""
-    return [figure for make in MAKERS if (figure := make(board, words)) is not None]
+    found = [figure for make in MAKERS if (figure := make(board, words)) is not None]
+    return [
+        replace(figure, caption=words.join([figure.caption, words.say("runs_out")]))
+        if any(panel.runs_out for panel in figure.panels)
+        else figure
+        for figure in found
+    ]

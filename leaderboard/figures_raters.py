@@ -8,13 +8,13 @@ from bench.records import Score
 from leaderboard.board import HEADLINE_ASPECT, Board
 from leaderboard.figure import (
     Figure,
-    bounds_of,
     model_rows,
     panel_of,
     percent_of,
     row_of,
 )
 from leaderboard.leaks import LEAST_DISCRIMINATION
+from leaderboard.limits import ends_of
 from leaderboard.plots import Dot, Row, axis_over, strip_panel
 from leaderboard.svg import INK
 from leaderboard.tabulate import capital
@@ -35,18 +35,18 @@ def agreement(board: Board, words: Words) -> Figure | None:
             _alpha_row(score, words)
             for score in [*ratings, *(s for s in alphas if s not in ratings)]
         ]
-        axis = axis_over(bounds_of(rows), include=[0, 1], marks=ALPHA_MARKS)
+        axis = axis_over(ends_of(alphas, board), include=[0, 1], marks=ALPHA_MARKS)
         panels.append(panel_of(words.say("agreement_panel"), rows, axis))
         captions.append(words.say("agreement_caption", confidence=percent_of(alphas)))
     found = [board.find("icc_2_k", criterion=criterion) for criterion in board.criteria]
     if means := [score for score in found if score is not None]:
         rows = [row_of(score, capital(words.term(score.criterion)), words) for score in means]
-        axis = axis_over(bounds_of(rows), include=[0, 1])
+        axis = axis_over(ends_of(means, board), include=[0, 1])
         panels.append(panel_of(words.say("mean_panel"), rows, axis))
     told_apart = [s for s in board.all_of("discrimination") if s.criterion == HEADLINE_ASPECT]
     if told_apart:
         rows = [row_of(score, capital(words.tradition(score.group)), words) for score in told_apart]
-        axis = axis_over(bounds_of(rows), include=[0, 1], marks=[LEAST_DISCRIMINATION])
+        axis = axis_over(ends_of(told_apart, board), include=[0, 1], marks=[LEAST_DISCRIMINATION])
         panels.append(panel_of(words.say("discrimination_panel"), rows, axis))
         captions.append(words.say("discrimination_caption", home=words.tradition(board.home)))
     if not panels:
@@ -107,14 +107,18 @@ def schools(board: Board, words: Words) -> Figure | None:
         name = capital(words.term(criterion))
         title = f"{name}: {words.label(first)} − {words.label(second)}"
         rows = model_rows(own, board, words)
-        panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
+        panels.append(
+            panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
+        )
     tests = board.all_of("dif")
     for group in dict.fromkeys(score.group for score in tests):
         first, _, second = group.partition(":")
         own = [score for score in tests if score.group == group]
         rows = [row_of(score, capital(words.term(score.criterion)), words) for score in own]
         title = words.say("dif_panel", first=words.label(first), second=words.label(second))
-        panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
+        panels.append(
+            panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
+        )
     caption = words.say("schools_caption", confidence=percent_of(gaps))
     if tests:
         caption = words.join([caption, words.say("dif_caption")])
@@ -127,14 +131,15 @@ def human_made(board: Board, words: Words) -> Figure | None:
     if not called:
         return None
     rows = model_rows(called, board, words)
-    panels = [panel_of(words.say("called_panel"), rows, axis_over(bounds_of(rows), include=[0, 1]))]
+    axis = axis_over(ends_of(called, board), include=[0, 1])
+    panels = [panel_of(words.say("called_panel"), rows, axis)]
     for metric in ("d_prime", "response_criterion"):
         found = board.all_of(metric)
         rows = model_rows(found, board, words)
         whole = [score for score in found if not score.model]
         rows += [row_of(score, words.say("all_models"), words) for score in whole]
         if rows:
-            axis = axis_over(bounds_of(rows), include=[0], marks=[0.0])
+            axis = axis_over(ends_of(found, board), include=[0], marks=[0.0])
             panels.append(panel_of(words.say(f"{metric}_panel"), rows, axis))
     drawn = [*called, *board.all_of("d_prime"), *board.all_of("response_criterion")]
     caption = words.say("human_caption", confidence=percent_of(called))

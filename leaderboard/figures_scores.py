@@ -13,14 +13,13 @@ from bench.records import REFERENCE, Score
 from leaderboard.board import Board
 from leaderboard.figure import (
     Figure,
-    bounds_of,
-    ends_of,
     model_rows,
     panel_of,
     percent_of,
     row_of,
 )
 from leaderboard.letters import letters_of
+from leaderboard.limits import ends_of
 from leaderboard.plots import Axis, Row, axis_over, number
 from leaderboard.quality import MEAN_SCORE
 from leaderboard.svg import Panel
@@ -38,7 +37,7 @@ def scores(board: Board, words: Words) -> Figure | None:
     means = board.all_of(MEAN_SCORE)
     if not means:
         return None
-    axis = axis_over(ends_of(means))
+    axis = axis_over(ends_of(means, board))
     drawn: list[Score] = []
     panels = []
     with_letters = False
@@ -144,7 +143,9 @@ def strengths(board: Board, words: Words) -> Figure | None:
             for score in order
         ]
         title = capital(words.term(criterion) if criterion else words.say("strength_panel"))
-        panels.append(panel_of(title, rows, axis_over(bounds_of(rows), include=[0], marks=[0.0])))
+        panels.append(
+            panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
+        )
         first = [
             _never_certain(row_of(chance, words.label(chance.model), words))
             for score in order
@@ -178,8 +179,8 @@ def joint(board: Board, words: Words) -> Figure | None:
         return None
     panels = []
     gaps = board.all_of("rating_vote_gap")
-    axis = axis_over(ends_of(fused))
-    apart_axis = axis_over(ends_of(gaps), include=[0], marks=[0.0])
+    axis = axis_over(ends_of(fused, board))
+    apart_axis = axis_over(ends_of(gaps, board), include=[0], marks=[0.0])
     for criterion in dict.fromkeys(score.criterion for score in fused):
         name = capital(words.term(criterion) if criterion else words.say("overall"))
         rows = model_rows((s for s in fused if s.criterion == criterion), board, words)
@@ -208,7 +209,7 @@ def language_gap(board: Board, words: Words) -> Figure | None:
         return None
     axes = {
         of_leak: axis_over(
-            ends_of(score for score in gaps if (":" in score.group) == of_leak),
+            ends_of((score for score in gaps if (":" in score.group) == of_leak), board),
             include=[0],
             marks=[0.0],
         )
@@ -223,7 +224,7 @@ def language_gap(board: Board, words: Words) -> Figure | None:
             words.say("bias", tradition=words.tradition(other)) if other else words.term(criterion)
         )
         between = pair.replace("-", "\u00a0−\u00a0")  # never parted at the end of a line
-        title = f"{capital(name)}, {between}"
+        title = words.pair(capital(name), between)
         panels.append(panel_of(title, rows, axes[bool(other)]))
     caption = words.say("language_caption", confidence=percent_of(gaps))
     return Figure("language-gap", words.say("language_title"), caption, panels, gaps)
@@ -237,7 +238,7 @@ def costs(board: Board, words: Words) -> Figure | None:
         own = board.all_of(metric)
         rows: list[Row] = model_rows(own, board, words, digits=digits)
         if rows:
-            axis = axis_over(bounds_of(rows), include=[0])
+            axis = axis_over(ends_of(own, board), include=[0])
             panels.append(panel_of(words.say(f"{metric}_panel"), rows, axis))
             drawn += own
     if not panels:

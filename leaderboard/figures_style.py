@@ -10,18 +10,21 @@ from leaderboard.board import HEADLINE_ASPECT, Board
 from leaderboard.figure import (
     Figure,
     colours,
-    ends_of,
     model_rows,
     name_of,
     panel_of,
     percent_of,
     row_of,
 )
+from leaderboard.limits import ends_of
 from leaderboard.plots import Bar, Share, axis_over, bar_panel
 from leaderboard.svg import Panel
 from leaderboard.tabulate import capital
 from leaderboard.ternary import Corners, Point, corners_of, point_of, ternary_panel
 from leaderboard.words import Words
+
+_IN_CORNER = 0.995
+"""A share that is told as 100 per cent."""
 
 MOST_PAIRS = 15
 """Pairs of models above which the forest of differences shows those with the first model alone."""
@@ -64,6 +67,7 @@ def triangle(board: Board, words: Words) -> Figure | None:
     """
     traditions = [board.home, *board.others]
     panels: list[Panel] = []
+    works: list[float] = []
     for asked in [*traditions, NEUTRAL]:
         models = [model for model in board.models if _shares_of(board, model, asked)]
         if not models:
@@ -81,6 +85,7 @@ def triangle(board: Board, words: Words) -> Figure | None:
                 for real in corners.names
                 if (point := _point(board, REFERENCE, real, corners, words.tradition(real)))
             ]
+            works += [max(anchor.shares) for anchor in anchors]
             if points:
                 names = [
                     capital(words.tradition(name)) if name else words.say("everything_else")
@@ -92,6 +97,8 @@ def triangle(board: Board, words: Words) -> Figure | None:
         return None
     drawn = [*_headline(board, "attribution_share"), *_headline(board, "share_covariance")]
     parts = [words.say("triangle_caption", works=words.label(REFERENCE))]
+    if works and max(works) < _IN_CORNER:
+        parts.append(words.say("triangle_apart", works=words.label(REFERENCE)))
     if any(score.metric == "share_covariance" for score in drawn):
         parts.append(words.say("triangle_region", confidence=percent_of(drawn)))
     outside = "triangle_three" if len(board.others) == 2 else "triangle_many"
@@ -107,7 +114,7 @@ def leaks(board: Board, words: Words) -> Figure | None:
     if not found:
         return None
     colour = colours(board)
-    bounds = ends_of(found)
+    bounds = ends_of(found, board)
     axis = axis_over(bounds, include=[0], marks=[0.0] if known else ())
     panels = []
     for other in board.others:
@@ -137,7 +144,7 @@ def differences(board: Board, words: Words) -> Figure | None:
         found = [score for score in found if first in {score.model, score.against}]
         parts.append(words.say("differences_first", model=words.label(first)))
     colour = colours(board)
-    bounds = ends_of(found)
+    bounds = ends_of(found, board)
     axis = axis_over(bounds, include=[0], marks=[0.0])
     panels = []
     for other in board.others:

@@ -7,13 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bench.records import CUE, SIMULATED, Score
-from leaderboard.details import Line, Table
-from leaderboard.judge_ppi import JUDGE_ONLY
 from leaderboard.judges import FROM_JUDGE, PAIR, SCALE
-from leaderboard.plots import number
 from leaderboard.ppi import FROM_BOTH
 from leaderboard.probe_page import Section, tag_of_both
-from leaderboard.tabulate import interval_of
+from leaderboard.small_tables import Line, Table, with_interval
 from leaderboard.words import Words
 
 _HOW = re.compile(
@@ -86,7 +83,7 @@ def _by_scale(own: Sequence[Score], words: Words, title: str, note: str) -> Tabl
             [
                 judge,
                 words.label(model),
-                *(_cell(cells.get((judge, model, name)), words) for name in criteria),
+                *(with_interval(cells.get((judge, model, name)), words) for name in criteria),
             ]
         )
         for judge, model in dict.fromkeys((score.group, score.model) for score in own)
@@ -102,7 +99,7 @@ def _preferences(scores: Sequence[Score], words: Words) -> Table:
                 score.group,
                 words.label(score.model),
                 words.label(score.against),
-                _cell(score, words),
+                with_interval(score, words),
                 str(score.n_items),
             ],
             decided=score.low > 0.5 or score.high < 0.5,
@@ -126,7 +123,7 @@ def _worth(scores: Sequence[Score], words: Words) -> Table:
                 score.group,
                 words.say(f"judge_{score.metric}"),
                 _of_what(score, words),
-                _cell(score, words),
+                with_interval(score, words),
             ]
         )
         for metric in _WORTH
@@ -152,8 +149,8 @@ def _agreement(scores: Sequence[Score], words: Words) -> Table:
                     judge,
                     _group(raters, words),
                     words.term(criterion),
-                    _cell(cells["judge_correlation", group, criterion], words),
-                    _cell(gap, words),
+                    with_interval(cells["judge_correlation", group, criterion], words),
+                    with_interval(gap, words),
                     str(gap.n_items),
                 ],
                 decided=gap.low > 0 or gap.high < 0,
@@ -193,17 +190,6 @@ def _how(own: Sequence[Score], words: Words) -> str:
             how += words.say("judge_cue", cued=cued, n=n) if cued else ""
             told[score.group] = words.pair(score.group, how)
     return words.clauses(list(told.values()))
-
-
-def _cell(score: Score | None, words: Words) -> str:
-    """Return "value [low, high]", "– reason" where there is none, "" where nothing was asked."""
-    if score is None:
-        return ""
-    if not math.isfinite(score.value):
-        return f"– {words.reason(score.reason)}"
-    if score.reason == JUDGE_ONLY:
-        return f"{number(score.value)} [{words.reason(score.reason)}]"
-    return f"{number(score.value)} {interval_of(score)}".rstrip()
 
 
 def _unique(values: Iterable[str]) -> list[str]:

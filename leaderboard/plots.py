@@ -113,7 +113,8 @@ def dot_panel(title: str, rows: Sequence[Row], axis: Axis, alt: str) -> Panel:
         at = top + (_ROW + drop) * index + drop
         body.append(_track(at, axis))
         body.append(_dot(row, at, axis, drop))
-    return Panel(bottom + _FOOT, "".join(body), alt)
+    runs_out = any(row.low < axis.low or row.high > axis.high for row in rows)
+    return Panel(bottom + _FOOT, "".join(body), alt, runs_out)
 
 
 def strip_panel(title: str, strips: Sequence[tuple[str, Sequence[Dot]]], axis: Axis) -> Panel:
@@ -248,7 +249,15 @@ def _dot(row: Row, top: float, axis: Axis, drop: float) -> str:
     if math.isfinite(row.low) and math.isfinite(row.high):
         ends = _at(row.low, axis), _at(row.high, axis)
         parts.append(line(ends[0], middle, ends[1], middle, stroke_width=2.5))
-        parts += [line(end, middle - 4, end, middle + 4, stroke_width=1.5) for end in ends]
+        for end, way, goes_on in (
+            (ends[0], -1, row.low < axis.low),
+            (ends[1], 1, row.high > axis.high),
+        ):
+            if goes_on:
+                head = element("path", d=f"M{-4 * way},-5L{4 * way},0L{-4 * way},5Z", fill=INK)
+                parts.append(element("svg", head, x=end, y=middle, overflow="visible"))
+            else:
+                parts.append(line(end, middle - 4, end, middle + 4, stroke_width=1.5))
     fill = "#fff" if row.anchor else row.fill
     shape: dict[str, str | float] = {"fill": fill, "stroke": INK, "stroke_width": 1.5}
     if row.anchor:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bench.records import REFERENCE, Score
-from leaderboard.details import Line, Table
-from leaderboard.plots import number
 from leaderboard.probes import FROM_PROBE, MEASURES
 from leaderboard.selection import SIMULATED_RATERS
-from leaderboard.tabulate import capital, interval_of
+from leaderboard.small_tables import Line, Table, with_interval
+from leaderboard.tabulate import capital
 from leaderboard.words import Words
 
 FROM_BOTH = "combined"
@@ -142,12 +141,10 @@ def _video(scores: Sequence[Score], words: Words) -> Table:
 
 
 def _cell(scores: Sequence[Score], words: Words, **columns: str) -> str:
-    """Return "value [low, high]", "– reason" where there is none, "" where nothing was asked."""
+    """Return the cell of the score with these columns; nothing where nothing was asked."""
     for score in scores:
         if all(getattr(score, name) == value for name, value in columns.items()):
-            if not math.isfinite(score.value):
-                return f"– {words.reason(score.reason)}"
-            return f"{number(score.value)} {interval_of(score)}".rstrip()
+            return with_interval(score, words)
     return ""
 
 

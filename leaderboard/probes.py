@@ -186,7 +186,7 @@ def diversity_scores(
             method = f"mean Vendi score of {len(drawn)} samples of {size} references of home"
             yield replace(score, value=float(drawn.mean()), n_items=size, method=method)
         else:
-            yield replace(score, reason=f"too few references: {size} wanted")
+            yield replace(score, reason=f"too few references: fewer than {size}")
 
 
 def _vendi(rows: pd.DataFrame, score: Score, rng: np.random.Generator, resamples: int) -> Score:

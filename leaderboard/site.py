@@ -17,7 +17,7 @@ from bench.records import Score
 from leaderboard import svg
 from leaderboard.answers_page import answer_sections
 from leaderboard.board import Board, Labels, boards
-from leaderboard.details import Table, tables_of
+from leaderboard.details import tables_of
 from leaderboard.figure import Figure
 from leaderboard.figures import figures_of
 from leaderboard.files import COLUMNS, csv_text, write_labels, write_scores, write_whole
@@ -32,6 +32,7 @@ from leaderboard.pictures import (
     write_pictures,
 )
 from leaderboard.probe_page import probe_sections
+from leaderboard.small_tables import Table
 from leaderboard.speed import speed_table
 from leaderboard.tabulate import capital, headline_table, markdown, notes_of
 from leaderboard.words import LANGUAGES, Words, words_in

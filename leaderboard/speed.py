@@ -16,8 +16,8 @@ from bench.errors import FileFormatError
 from bench.records import Score
 from leaderboard.board import Board
 from leaderboard.costs import FROM_RUN
-from leaderboard.details import Line, Table
 from leaderboard.plots import number
+from leaderboard.small_tables import Line, Table
 from leaderboard.words import Words
 
 
@@ -93,7 +93,7 @@ def speed_table(board: Board, words: Words) -> Table:
             elif math.isfinite(score.value):
                 cells.append(number(score.value, measure.digits))
             else:
-                cells.append(f"– {words.reason(score.reason)}")
+                cells.append(f"–\n{words.reason(score.reason)}")
         if any(cells):
             seconds = board.find("device_seconds", model=model)
             known = seconds is not None and math.isfinite(seconds.value)

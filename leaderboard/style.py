@@ -336,7 +336,7 @@ def _mixture(shares: Shares, others: Sequence[str], score: Score) -> Iterator[Sc
         confusion = np.stack([shares.of[cell] for cell in cells])
         condition = float(np.linalg.cond(confusion[:, :, 0]))
         if condition > LARGEST_CONDITION:
-            reason = f"condition number {condition:.1f} of the references' confusion is above 5"
+            reason = f"condition number of the references' confusion above 5: {condition:.1f}"
         else:
             # Half a work more per label, so that none is impossible
             sizes = np.array([shares.counts[cell].items for cell in cells])[:, None, None]

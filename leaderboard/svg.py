@@ -30,6 +30,8 @@ class Panel(NamedTuple):
     height: float
     body: str
     alt: str
+    runs_out: bool = False
+    """Whether an interval goes on beyond the axis."""
 
 
 def element(name: str, content: str = "", /, **attributes: str | float) -> str:

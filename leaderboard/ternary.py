@@ -25,6 +25,14 @@ _CORNERS = np.array([[170.0, 26.0], [16.0, 292.7], [324.0, 292.7]])
 _ROW = 20.0
 _HEAD = 30.0
 _LONGEST = 24
+_AROUND = np.array([[17, 0], [0, -16], [-17, 0], [14, -13], [-14, -13], [0, 18.0]])
+"""Where an initial may stand, from its diamond; the side it should take first."""
+
+_AT_THE_BASE = _AROUND[[1, 3, 4, 5, 0, 2]]
+"""The same where an edge would run through it at both sides."""
+
+_FREE = 17.0
+"""Pixels between an initial and the middle of another point that leave both legible."""
 
 
 class Corners(NamedTuple):
@@ -126,7 +134,7 @@ def ternary_panel(
         body += [_arrow(_CORNERS[start], _place(point)) for point in points]
     body += [_diamond(point) for point in anchors]
     body += [_dot(point, number) for number, point in enumerate(points, start=1)]
-    body += [_initial(point) for point in anchors]
+    body += [_initial(point, points, anchors) for point in anchors]
     drawing = element(
         "svg",
         "".join(body),
@@ -218,16 +226,23 @@ def _diamond(point: Point) -> str:
     )
 
 
-def _initial(point: Point) -> str:
-    """Write the initial beside a diamond: outside, so that it hides no dot, and on white."""
-    x, y = _place(point)
-    right = x > 0.2 * _WIDTH
+def _initial(point: Point, points: Sequence[Point], anchors: Sequence[Point]) -> str:
+    """Write the initial beside a diamond, on white: right of it, or where most room is left."""
+    here = _place(point)
+    others = [_place(other) for other in [*points, *anchors] if other is not point]
+    ways = _AROUND if here[1] < _CORNERS[1, 1] - 10 else _AT_THE_BASE
+    room = [
+        min((float(np.hypot(*(here + way - other))) for other in others), default=_FREE)
+        for way in ways
+    ]
+    best = next((place for place, free in enumerate(room) if free >= _FREE), int(np.argmax(room)))
+    x, y = here + ways[best]
     return text(
-        f"{x + (11 if right else -11):.1f}",
+        f"{x:.1f}",
         float(y) + 4.5,
         point.label[:1],
         font_size=12,
-        text_anchor="start" if right else "end",
+        text_anchor="middle",
         stroke="#fff",
         stroke_width=3,
         paint_order="stroke",

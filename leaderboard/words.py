@@ -83,7 +83,15 @@ class Words:
                 rest = clause.removeprefix(known)
                 colon = self.texts["colon"] if rest.startswith(": ") else ""
                 return f"{said}{colon}{self._clause(rest.removeprefix(': '))}"
-        return clause
+        return self._names(clause)
+
+    def _names(self, listed: str) -> str:
+        """Return names as the page calls them, where they are names that it knows."""
+        names = listed.strip().split(", ")
+        if not any(name in self.labels for name in names):
+            return listed
+        space = " " if self.language != "zh" and listed.startswith(" ") else ""
+        return space + self.listed([self.label(name) for name in names])
 
 
 _OWN = {REFERENCE, "none", "other", "cannot_tell", "manner", "things"}

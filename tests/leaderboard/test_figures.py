@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import Score
+from bench.records import REFERENCE, Score
 from leaderboard.board import boards
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.details import tables_of
 from leaderboard.figures import figures_of
 from leaderboard.plots import Row, axis_over, dot_panel
@@ -233,7 +235,7 @@ def test_a_model_without_attributions_has_dashes_and_the_reason() -> None:
     assert rows[next(name for name in rows if "真迹" in name)][-1].value == ""
     tables = {table.title: table for table in tables_of(board, words_in("en"))}
     indices = tables["All indices of manner"].rows
-    assert [row.cells[2] for row in indices if row.cells[0] == "d"] == ["– not judged on this"] * 2
+    assert [row.cells[2] for row in indices if row.cells[0] == "d"] == ["–\nnot judged on this"] * 2
     assert all(all(row.cells) for row in indices)
 
 
@@ -258,7 +260,7 @@ def test_a_coefficient_without_a_value_says_why() -> None:
     ]
     (board,) = boards(scores)
     table = next(t for t in tables_of(board, words_in("zh")) if t.title == "一致性的细目")
-    assert "– 名义尺度上无定义" in table.rows[1].cells
+    assert "–\n名义尺度上无定义" in table.rows[1].cells
 
 
 def test_every_diamond_has_its_initial_in_the_key() -> None:
@@ -286,3 +288,62 @@ def test_long_titles_are_broken_between_words_or_chinese_letters() -> None:
     assert ">zh\u00a0−\u00a0en</text>" in two.body
     chinese = dot_panel("评者能不能把不同传统的作品分辨清楚，又有多大的把握？", [], axis, "")
     assert chinese.height == one.height + 18
+
+
+def test_an_interval_beyond_the_scale_does_not_stretch_the_axis() -> None:
+    """Two raters' intervals reach far; the axis keeps to 1–10 and says where one goes on."""
+    wide = [
+        replace(s, low=s.value - 60, high=s.value + 60) if s.metric == "mean_score" else s
+        for s in rich_scores()
+    ]
+    for language, note in (("en", "goes on beyond the axis"), ("zh", "越出坐标轴")):
+        (board,) = boards(wide)
+        words = words_in(language)
+        figures = {figure.name: figure for figure in figures_of(board, words)}
+        panel = figures["scores"].panels[1]
+        ticks = [float(tick) for tick in re.findall(r">(\d+)</text>", panel.body)]
+        assert (min(ticks), max(ticks)) == (0, 10)
+        assert panel.runs_out
+        assert note in figures["scores"].caption
+        # the words keep the whole of it
+        assert "4.00 [−56.00, 64.00]" in panel.alt
+        assert note not in figures["excess-leak"].caption
+
+
+def test_a_value_without_an_interval_says_why() -> None:
+    lone = [
+        replace(s, low=math.nan, high=math.nan, reason=NOTHING_VARIES)
+        if s.metric == "leak_difference"
+        else s
+        for s in rich_scores()
+    ]
+    (board,) = boards(lone)
+    figure = next(f for f in figures_of(board, words_in("zh")) if f.name == "leak-differences")
+    assert "−0.20 区间缺：各次重抽毫无变化" in figure.panels[0].alt
+    page = section_html(board, words_in("en"))
+    assert f'−0.20 <span class="reason">{NOTHING_VARIES}</span>' in page
+
+
+def test_works_in_their_corners_are_not_told_to_be_elsewhere() -> None:
+    def seen(works: float) -> str:
+        scores = [
+            replace(s, value=works if len(set(s.group.split(":"))) == 1 else (1 - works) / 4)
+            if s.metric == "attribution_share" and s.model == REFERENCE
+            else s
+            for s in rich_scores()
+        ]
+        (board,) = boards(scores)
+        return next(f for f in figures_of(board, words_in("en")) if f.name == "triangle").caption
+
+    assert "Not even real works were put wholly into their corners" in seen(0.9)
+    assert "Not even" not in seen(1.0)
+
+
+def test_reasons_name_criteria_as_the_page_does() -> None:
+    words = words_in(
+        "zh", {"brush-and-ink": {"zh": "骨法用笔", "en": "Brush"}, "form": {"zh": "应物象形"}}
+    )
+    assert words.reason("not rated on brush-and-ink, form") == "未评：骨法用笔、应物象形"
+    assert words.reason("not rated on something else") == "未评：something else"
+    english = words_in("en", {"brush-and-ink": {"en": "Brush"}})
+    assert english.reason("not rated on brush-and-ink") == "not rated on Brush"

@@ -288,8 +288,8 @@ def test_a_model_that_nobody_rated_is_the_judges_alone(tmp_path: Path) -> None:
     assert poor.reason == "judge only: no output of it was rated"
     assert np.isnan(poor.low)
     write_site(scored(table) + scores, tmp_path)
-    assert "[judge only" in (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert "[只有评判模型" in (tmp_path / "index.zh.html").read_text(encoding="utf-8")
+    assert "judge only" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "只有评判模型" in (tmp_path / "index.zh.html").read_text(encoding="utf-8")
     with pytest.raises(RequestError, match="no rated output in common"):
         combine_ratings(rated(outputs.assign(prompt="elsewhere/chinese"), rng), table)
 

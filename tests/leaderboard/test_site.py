@@ -15,9 +15,12 @@ from bench.errors import FileFormatError, RequestError
 from bench.records import SIMULATED, Score
 from leaderboard import schools
 from leaderboard.applicability import NEVER
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.files import read_labels
 from leaderboard.latex import latex
+from leaderboard.passages import NONE_MARKED
 from leaderboard.pictures import LowPicture, Picture, Pictures, carry_pictures, read_pictures
+from leaderboard.ppi import TOO_FEW_SCENES
 from leaderboard.scoring import score
 from leaderboard.site import write_site
 from leaderboard.style import LEAST_REFERENCES
@@ -341,7 +344,15 @@ def test_reasons_that_carry_a_limit_are_told_in_chinese() -> None:
         f"under {LEAST_REFERENCES} references per class",
         f"under {schools._FEWEST_JUDGEMENTS} judgements of common items",
         NEVER,
+        NOTHING_VARIES,
+        TOO_FEW_SCENES,
+        NONE_MARKED,
         "not defined on a nominal scale",
+        "no interval: leaving any one out changes nothing",
+        "no variation or no pairs without this rater",
+        "the votes put all models alike: there is no scale to join",
+        "condition number of the references' confusion above 5: 7.1",
+        "too few references: fewer than 8",
     ):
         assert not re.search("[a-z]", words.reason(reason)), reason
 

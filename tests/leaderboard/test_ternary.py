@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from leaderboard.ternary import corners_of, point_of
+from leaderboard.ternary import corners_of, point_of, ternary_panel
 
 LABELS = ["ours", "theirs", "others", "other", "cannot_tell"]
 UNKNOWN = np.full((5, 5), np.nan)
@@ -64,3 +66,23 @@ def test_a_region_at_the_edge_stays_in_the_triangle() -> None:
 def test_nothing_seen_in_any_corner_has_no_point() -> None:
     (corners,) = corners_of(["ours", "theirs", "others"], LABELS)
     assert point_of("model", [0, 0, 0, 0.5, 0.5], UNKNOWN.tolist(), corners, 0.95) is None
+
+
+def test_an_initial_is_hidden_by_no_number() -> None:
+    """A model seen just where the references of a corner are leaves their initial another side."""
+    (corners,) = corners_of(["ours", "theirs", "others"], LABELS[:3])
+    zero = np.zeros((3, 3)).tolist()
+    works = point_of("works", [0.0, 0.9, 0.1], zero, corners, 0.95)
+    assert works is not None
+    shares = [[0.0, 0.96, 0.04], [0.0, 0.82, 0.18], [0.05, 0.86, 0.09]]
+    models = [point for each in shares if (point := point_of("m", each, zero, corners, 0.95))]
+    body = ternary_panel("title", ["a", "b", "c"], models, [works], None).body
+    found = re.search(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>w</text>', body)
+    assert found is not None
+    place = np.array([float(found[1]), float(found[2]) - 4.5])
+    dots = [
+        np.array([float(x), float(y)])
+        for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', body)
+    ]
+    assert len(dots) == 3
+    assert min(np.hypot(*(place - dot)) for dot in dots) > 14
