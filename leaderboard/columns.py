@@ -12,6 +12,9 @@ from bench.errors import FileFormatError
 
 _FRACTIONAL = ("floating", "mixed-integer-float")
 
+NOTHING = ("NaN", "nan", "<NA>")
+"""What programs write for an empty cell: as a name it would be a rater or model that is none."""
+
 
 class Where(Protocol):
     """Anything that can say where a row stands."""
@@ -26,11 +29,14 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
     `default` replaces an empty cell; without one an empty cell is an error.
 
     Raises:
-        FileFormatError: a cell is empty, or not text, or some are text and some numbers.
+        FileFormatError: a cell is empty, holds what stands for one (`NOTHING`) or no text, or some
+            are text and some numbers.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         words = list(series.cat.categories)
         if all(isinstance(word, str) and word.strip() for word in words):
+            if not set(NOTHING).isdisjoint(words):
+                _refuse_nothing(series, where)
             return _of_categories(series, [word.strip() for word in words], default, where)
     if isinstance(series.dtype, pd.StringDtype) and _is_clean(series):
         return series
@@ -41,6 +47,7 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
         _refuse_fractions(series, where)
         series = series.astype("Float64").astype("Int64")
     text = series.astype("str").where(~missing, "").astype("str").str.strip()
+    _refuse_nothing(text, where)
     blank = (text == "").to_numpy().nonzero()[0]
     if default is None:
         if len(blank):
@@ -52,7 +59,17 @@ def text_column(series: pd.Series, default: str | None, where: Where) -> pd.Seri
 def _is_clean(series: pd.Series) -> bool:
     """Say whether no cell is empty or has space around it: such a column is taken as it stands."""
     words = pd.Series(series.unique(), dtype=series.dtype)
-    return bool(words.notna().all() and ((words == words.str.strip()) & (words != "")).all())
+    clean = (words == words.str.strip()) & (words != "") & ~words.isin(NOTHING)
+    return bool(words.notna().all() and clean.all())
+
+
+def _refuse_nothing(series: pd.Series, where: Where) -> None:
+    odd = series.isin(NOTHING).to_numpy().nonzero()[0]
+    if len(odd):
+        raise FileFormatError(
+            f"{where.place(odd[0])}: column {series.name!r} says {series.iloc[odd[0]]!r}, which stands"
+            " for an empty cell: leave it empty, or give it a name"
+        )
 
 
 def _of_categories(
@@ -128,8 +145,10 @@ def flag_column(series: pd.Series, where: Where) -> pd.Series:
     return pd.Series([words[word] for word in said], index=series.index, dtype="str")
 
 
-def choice_column(series: pd.Series, choices: Sequence[str], where: Where) -> None:
-    """Refuse a label that is not among `choices`.
+def choice_column(
+    series: pd.Series, choices: Sequence[str], where: Where, *, more: str = ""
+) -> None:
+    """Refuse a label that is not among `choices`; `more` says how to have others.
 
     Raises:
         FileFormatError: names the place, the label and the choices.
@@ -139,7 +158,7 @@ def choice_column(series: pd.Series, choices: Sequence[str], where: Where) -> No
         known = ", ".join(choice for choice in choices if choice)
         raise FileFormatError(
             f"{where.place(odd[0])}: column {series.name!r} has the unknown label"
-            f" {series.iloc[odd[0]]!r}: give one of {known}"
+            f" {series.iloc[odd[0]]!r}: give one of {known}{more}"
         )
 
 

@@ -22,6 +22,7 @@ from bench.records import REFERENCE, Score
 from leaderboard.ranking import BOTH_BAD, fit_votes
 from leaderboard.resampling import Array
 from leaderboard.selection import applicable, codes, distinct, first_time, parts
+from leaderboard.tables import WINNERS
 from leaderboard.votes import draw_votes, votes_of
 
 COMPONENTS = ("model", "prompt", "rater", "model:prompt", "model:rater", "prompt:rater", "residual")
@@ -57,8 +58,7 @@ def plan_ratings(
     """
     if per_item and min(raters) < per_item:
         raise RequestError(f"{per_item} raters per item are more than a panel of {min(raters)}")
-    rows = first_time(applicable(ratings))
-    rows = rows[~rows["model"].isin(["", REFERENCE]) & (rows["prompt"] != "")]
+    rows = _planned_from(ratings)
     if rows.empty:
         raise RequestError("the pilot's ratings name no model and prompt: nothing can be planned")
     scores: list[Score] = []
@@ -82,6 +82,41 @@ def plan_ratings(
                     at = replace(blank, group=group)
                     scores += _promises(components, n_prompts, n_raters, per_item, at)
     return scores
+
+
+def rows_of_pilot(pilot: Mapping[str, pd.DataFrame]) -> list[Score]:
+    """Return `rows` per table: all, and by use: `used`, and why others were not.
+
+    Nothing is planned from references, repeats, "not applicable", votes of "both bad", and tables
+    other than ratings and votes.
+    """
+    scores = []
+    for name, table in pilot.items():
+        first = first_time(table)
+        apart = {"repeats": len(table) - len(first)}
+        if name == "ratings":
+            used = applicable(first)
+            apart["not_applicable"] = len(first) - len(used)
+            apart["references"] = int((used["model"] == REFERENCE).sum())
+            lacking = (used["model"] == "") | (used["prompt"] == "")
+            apart["without_model"] = int((lacking & (used["model"] != REFERENCE)).sum())
+        elif name == "votes":
+            apart["both_bad"] = int((first["winner"] == WINNERS[BOTH_BAD]).sum())
+        else:
+            apart = {"not_planned_from": len(table)}
+        counts = {"": len(table), "used": len(table) - sum(apart.values()), **apart}
+        blank = Score(metric="rows", criterion=name, method="count")
+        scores += [
+            replace(blank, group=use, value=float(count), n_values=count)
+            for use, count in counts.items()
+        ]
+    return scores
+
+
+def _planned_from(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratings of models' outputs for a prompt."""
+    rows = first_time(applicable(ratings))
+    return rows[~rows["model"].isin(["", REFERENCE]) & (rows["prompt"] != "")]
 
 
 def variance_components(rows: pd.DataFrame) -> dict[str, float]:

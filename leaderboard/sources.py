@@ -79,11 +79,16 @@ def read_sources(paths: Sequence[Path | str]) -> list[Source]:
     """Read several tables.
 
     Raises:
-        RequestError: no path was given.
+        RequestError: no path was given, or one twice.
         FileFormatError: see `read_source`.
     """
     if not paths:
         raise RequestError("no table was given: name at least one CSV, Parquet or JSONL file")
+    seen: set[Path] = set()
+    for path in map(Path, paths):
+        if path.resolve() in seen:
+            raise RequestError(f"{path} is given twice: its rows would count twice")
+        seen.add(path.resolve())
     return [read_source(Path(path)) for path in paths]
 
 

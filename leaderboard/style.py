@@ -35,7 +35,9 @@ from leaderboard.selection import (
     stream,
 )
 from leaderboard.shares import Counts, Shares, counted, find_home, find_traditions, shares_of
-from leaderboard.tables import ASPECTS
+from leaderboard.tables import ASPECTS, CANNOT_TELL, OTHER
+
+_NO_TRADITION = (NEUTRAL, OTHER, CANNOT_TELL)
 
 NOT_DISTINCT = "none of its scenes is distinct"
 INDICES = (
@@ -80,6 +82,8 @@ def style(
     for study, slice_, rows in parts(first_time(attributions), by):
         if not slice_:  # a study comes whole before its slices, and its traditions are theirs
             traditions = find_traditions(rows, find_home(rows, home))
+            if len(traditions) == 1:  # only home was asked for, and there are no references
+                traditions += distinct(rows["attribution"], without={*traditions, *_NO_TRADITION})
             traditions += [one for one in known if one not in traditions]
         for aspect in ASPECTS:
             seen = rows[rows["aspect"] == aspect]

@@ -165,10 +165,11 @@ def _attributions(sources: Sequence[Source], labels: Sequence[str]) -> pd.DataFr
     compared = frame[frame["diagnosticity"] != FOIL]
     traditions = distinct(compared["target"], without={NEUTRAL})
     known = dict.fromkeys([*traditions, OTHER, CANNOT_TELL, *labels])
-    choice_column(frame["attribution"], tuple(known), places)
+    declared = ", or declare it with --labels"
+    choice_column(frame["attribution"], tuple(known), places, more=declared)
     choice_column(frame["aspect"], ASPECTS, places)
     choice_column(frame["diagnosticity"], get_args(WorkDiagnosticity), places)
-    choice_column(frame["trace"], ("", "none", *known), places)
+    choice_column(frame["trace"], ("", "none", *known), places, more=declared)
     choice_column(frame["trace_strength"], TRACE_STRENGTHS, places)
     # one manner is seen in a picture, whatever criterion stands beside it
     key = ["study", "rater", "item", "aspect", "occasion"]

@@ -164,7 +164,7 @@ def _study_plan(options: argparse.Namespace) -> int:
 
     from leaderboard.files import to_json, to_text
     from leaderboard.kinds import read_tables
-    from leaderboard.planning import plan_ratings, plan_votes
+    from leaderboard.planning import plan_ratings, plan_votes, rows_of_pilot
 
     pilot = read_tables(options.pilot)
     if not {"ratings", "votes"} & set(pilot):
@@ -190,6 +190,7 @@ def _study_plan(options: argparse.Namespace) -> int:
             models=options.models,
             rng=np.random.default_rng(options.seed),
         )
+    scores += rows_of_pilot(pilot)
     print(to_json(scores) if options.json else to_text(scores))
     return 0
 

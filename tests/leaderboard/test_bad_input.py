@@ -43,10 +43,13 @@ LABELS = "rater,item,model,prompt,target,attribution\nr,i,m,s/中国,中国,中�
         (read_ratings, RATINGS + "r3,画一,气韵,inf\n", r"line 4: .*not a finite number: 'inf'"),
         (read_ratings, RATINGS + "r3,画一,气韵,\n", r"line 4: .*'value' is empty"),
         (read_ratings, RATINGS + "r3,画一,气韵,四\n", r"line 4: .*not a finite number: '四'"),
+        (read_ratings, RATINGS + "NaN,画一,气韵,4\n", r"line 4: column 'rater' says 'NaN', which stands for"),
+        (read_ratings, RATINGS + "r3,nan,气韵,4\n", r"line 4: column 'item' says 'nan', which stands for"),
+        (read_votes, VOTES + "r,p,a,<NA>,tie\n", r"line 3: column 'right' says '<NA>', which stands"),
         (read_ratings, RATINGS + ",画一,气韵,4\n", r"line 4: column 'rater' is empty"),
         (read_votes, VOTES + "r,p,a,a,tie\n", r"line 3: .*not compared with itself"),
         (read_votes, VOTES + "r,p,a,b,平\n", r"line 3: .*unknown label '平'"),
-        (read_attributions, LABELS + "r,k,m,s/中国,中国,日本\n", r"line 3: .*unknown label '日本'"),
+        (read_attributions, LABELS + "r,k,m,s/中国,中国,日本\n", r"line 3: .*unknown label '日本'.*declare it with --labels"),
     ],
 )  # fmt: skip
 def test_faults_name_file_line_and_value(
@@ -57,6 +60,23 @@ def test_faults_name_file_line_and_value(
     with pytest.raises(FileFormatError, match=sentence) as caught:
         reader([path])
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["object", "category", "string"])
+def test_what_stands_for_an_empty_cell_is_no_name_in_any_kind_of_column(kind: str) -> None:
+    frame = pd.DataFrame({"rater": ["a", "b"], "item": "i", "criterion": "c", "value": 3})
+    frame["model"] = pd.Series(["m", "nan"]).astype(kind)  # type: ignore[call-overload]
+    with pytest.raises(FileFormatError, match=r"memory, row 2: column 'model' says 'nan'"):
+        check_ratings(frame, "memory")
+
+
+def test_a_table_given_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Equal votes are two votes; the same file is not."""
+    path = tmp_path / "votes.csv"
+    path.write_text(VOTES, encoding="utf-8")
+    again = tmp_path / "." / "votes.csv"
+    assert main(["rank", str(path), str(again)]) == 2
+    assert "is given twice: its rows would count twice" in capsys.readouterr().err
 
 
 def test_mixed_types_name_the_row() -> None:
@@ -145,6 +165,11 @@ def no_references() -> dict[str, pd.DataFrame]:
     return {"attributions": frame[frame["model"] != REFERENCE]}
 
 
+def only_home_and_no_references() -> dict[str, pd.DataFrame]:
+    frame = no_references()["attributions"]
+    return {"attributions": frame[frame["target"] == "chinese"].reset_index(drop=True)}
+
+
 def one_reference_class_missing() -> dict[str, pd.DataFrame]:
     frame = World(scenes=8).attributions(np.random.default_rng(0))
     return {"attributions": frame[(frame["model"] != REFERENCE) | (frame["target"] != "western")]}
@@ -159,7 +184,7 @@ def everything_the_same_label() -> dict[str, pd.DataFrame]:
     "tables",
     [
         one_rating, one_rater_of_a_criterion, a_rater_with_one_item, all_equal, one_vote, ties_only,
-        a_model_never_compared, one_attribution, no_references, one_reference_class_missing,
+        a_model_never_compared, one_attribution, no_references, only_home_and_no_references, one_reference_class_missing,
         everything_the_same_label,
     ],
 )  # fmt: skip
@@ -173,6 +198,18 @@ def test_lacks_have_reasons_and_counts_add_up(
         rows = {s.group: s.value for s in scores if s.metric == "rows" and s.criterion == name}
         assert rows.pop("") == len(frame) == sum(rows.values())
     json.dumps([s.reason for s in scores])
+
+
+def test_without_references_every_leak_says_so() -> None:
+    for tables in (no_references(), only_home_and_no_references()):
+        scores = scores_of(**tables)
+        for other in ("japanese", "western"):
+            leaks = [s for s in scores if s.group == other and s.metric.endswith("_leak")]
+            raw = {s.model: s for s in leaks if s.metric == "raw_leak"}
+            excess = {s.model: s for s in leaks if s.metric == "excess_leak"}
+            assert set(raw) == set(excess) == {"balanced", "japan", "west"}
+            assert all(math.isfinite(s.value) for s in raw.values())
+            assert {s.reason for s in excess.values()} == {"no references"}
 
 
 def test_merging_tables_equals_scoring_the_union(tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ import pytest
 from bench.cli import main
 from bench.errors import RequestError
 from bench.records import Score
-from leaderboard.planning import _promises, plan_ratings, plan_votes, variance_components
+from leaderboard.planning import (
+    _promises,
+    plan_ratings,
+    plan_votes,
+    rows_of_pilot,
+    variance_components,
+)
 from leaderboard.tables import check_ratings, check_votes
 from tests.leaderboard import coverage
 from tests.leaderboard.simulation import World
@@ -94,6 +100,27 @@ def test_what_a_pilot_cannot_tell() -> None:
         plan_ratings(nameless, prompts=[50], raters=[5])
 
 
+def test_the_rows_of_a_pilot_are_counted_by_use() -> None:
+    world = World(scenes=6)
+    rng = np.random.default_rng(0)
+    ratings = world.ratings(rng)
+    again, nameless = ratings.head(3).assign(occasion=1), ratings.tail(2).assign(model="", item="x")
+    ratings = pd.concat([ratings, again, nameless], ignore_index=True)
+    pilot = {"ratings": ratings, "votes": world.votes(rng), "attributions": world.attributions(rng)}
+    scores = rows_of_pilot(pilot)
+    for name, table in pilot.items():
+        counts = {s.group: s.value for s in scores if s.criterion == name}
+        assert counts.pop("") == len(table) == sum(counts.values())
+    counts = {s.group: s.value for s in scores if s.criterion == "ratings"}
+    planned = plan_ratings(ratings, prompts=[50], raters=[5])
+    components = [s for s in planned if (s.metric, s.group) == ("variance_component", "model")]
+    assert counts["used"] == sum(s.n_values for s in components)
+    assert (counts["repeats"], counts["without_model"]) == (3, 2)
+    assert counts["references"] == 6 * 4 * 8
+    (left,) = [s for s in scores if s.group == "not_planned_from"]
+    assert (left.criterion, left.value) == ("attributions", len(pilot["attributions"]))
+
+
 def test_models_that_do_not_differ_have_no_generalisability() -> None:
     found = {s.metric: s for s in _promises({**PLANTED, "model": -0.01}, 50, 5, None, Score())}
     assert found["detectable_gap"].value > 0
@@ -136,7 +163,8 @@ def test_the_command_plans_from_a_table(tmp_path: Path, capsys: pytest.CaptureFi
     command = ["study", "plan", "--pilot", str(ratings), "--pilot", str(votes), "--json"]
     assert main([*command, "--prompts", "40", "--raters", "6,12", "--per-item", "3"]) == 0
     metrics = {row["metric"] for row in json.loads(capsys.readouterr().out)}
-    assert metrics == {"variance_component", "detectable_gap", "e_rho2", "phi", "pairs_needed"}
+    forecast = {"variance_component", "detectable_gap", "e_rho2", "phi", "pairs_needed"}
+    assert metrics == forecast | {"rows"}
     assert main(["study", "plan", "--pilot", str(ratings), "--raters", "2", "--per-item", "3"]) == 2
     assert "more than a panel of 2" in capsys.readouterr().err
     assert main(["study", "plan", "--pilot", str(votes), "--prompts", "40", "--per-item", "3"]) == 2
