@@ -255,7 +255,8 @@ def judges_of(run: Path, *, seed: int = 0, by: Sequence[str] = ()) -> list[Score
 
     from bench.judging.names import TABLE
     from bench.manifest import read_run
-    from leaderboard.judges import judge_scores, read_judgements
+    from leaderboard.judgements import read_judgements
+    from leaderboard.judges import judge_scores
 
     if not (run / TABLE).is_file():
         return []
@@ -275,8 +276,8 @@ def combined_with_probe(studies: Sequence[Path], run: Path, *, seed: int = 0) ->
     from bench.probing.names import PROBES, is_probed
     from leaderboard.judge_agreement import agreement_with_raters
     from leaderboard.judge_ppi import combine_ratings
-    from leaderboard.judges import read_judgements
-    from leaderboard.ppi import combine
+    from leaderboard.judgements import read_judgements
+    from leaderboard.probe_ppi import combine
     from leaderboard.probes import read_probes
 
     judged = (run / TABLE).is_file()

@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leaderboard.agreement import agreement, alpha_and_variances
+from leaderboard.agreement import agreement
+from leaderboard.coefficients import alpha_and_variances
 from leaderboard.coincidence import Ratings, grouped
 from leaderboard.tables import check_ratings
 

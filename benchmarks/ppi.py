@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from leaderboard.judge_ppi import combine_ratings
-from leaderboard.ppi import combine
+from leaderboard.probe_ppi import combine
 from leaderboard.probes import check_probes
 from tests.leaderboard import test_judges
 from tests.leaderboard.test_probes import judged, pick, table

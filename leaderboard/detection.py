@@ -17,8 +17,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from bench.records import FOIL, REFERENCE, Score
+from leaderboard.drawing import Array
 from leaderboard.gathering import Gathered, draw, facets, gather
-from leaderboard.resampling import Array, cell_means, spread_shares, with_interval
+from leaderboard.percentiles import with_interval
+from leaderboard.resampling import cell_means, spread_shares
 from leaderboard.selection import first_time, is_simulated, parts, say_simulated, stream
 from leaderboard.tables import MAKERS
 

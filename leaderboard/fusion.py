@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import f
 
 from leaderboard.contrasts import Contrasts
-from leaderboard.resampling import Array
+from leaderboard.drawing import Array
 from leaderboard.variance import expansion
 
 _MANY = 1e9

@@ -20,9 +20,9 @@ from scipy.stats import t as student
 from bench.errors import RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.compare import Outcome, Verdict
+from leaderboard.drawing import LEAST_SEEDS
 from leaderboard.multiplicity import holm
 from leaderboard.probes import FAULTS, FROM_PROBE, STYLE
-from leaderboard.resampling import LEAST_SEEDS
 from leaderboard.selection import confirmatory, distinct
 
 Array = NDArray[np.float64]

@@ -11,10 +11,10 @@ from typing import Any
 import jinja2
 
 from leaderboard.compare import Verdict, is_loss
+from leaderboard.drawing import LEAST_SEEDS
 from leaderboard.files import write_whole
 from leaderboard.gate import LEAST_SCENES, TOO_FEW, leak_unknown
 from leaderboard.plots import number
-from leaderboard.resampling import LEAST_SEEDS
 from leaderboard.tabulate import interval_of
 from leaderboard.words import LANGUAGES, Words, words_in
 

@@ -9,16 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bench.records import REFERENCE
-from leaderboard import resampling
-from leaderboard.resampling import (
-    Array,
-    Judgements,
-    Weights,
-    Whole,
-    draw_raters,
-    draw_seeds,
-    draw_weights,
-)
+from leaderboard import drawing
+from leaderboard.drawing import Array, Weights, Whole, draw_raters, draw_seeds, draw_weights
+from leaderboard.resampling import Judgements
 from leaderboard.selection import codes, seed_codes
 
 Key = tuple[str, ...]
@@ -122,5 +115,5 @@ def draw(
 
 
 def facets(gathered: Gathered) -> str:
-    """Say what is drawn; see `resampling.facets`."""
-    return resampling.facets(int(gathered.seed.max(initial=-1)) + 1, len(gathered.raters))
+    """Say what is drawn; see `drawing.facets`."""
+    return drawing.facets(int(gathered.seed.max(initial=-1)) + 1, len(gathered.raters))

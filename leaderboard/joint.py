@@ -16,14 +16,16 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.contrasts import NOTHING_VARIES, simultaneous_intervals
+from leaderboard.drawing import SCALED, Array, Weights, draw_raters, draw_weights
 from leaderboard.fusion import Fusion, Readings, fuse
 from leaderboard.gathering import gather
 from leaderboard.joint_covariance import Rated, covariance_of_both
+from leaderboard.percentiles import with_interval
 from leaderboard.quality import means_of
 from leaderboard.ranking import BOTH_BAD, Fitted, fit_votes
-from leaderboard.resampling import SCALED, Array, Weights, draw_raters, draw_weights, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
-from leaderboard.votes import Draws, Votes, votes_of
+from leaderboard.vote_draws import Draws
+from leaderboard.votes import Votes, votes_of
 from leaderboard.weighting import weights_among
 
 METHOD = "P.910 quality and Davidson strength as readings of one quality, generalised least squares"

@@ -16,13 +16,14 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import null_space
 
+from leaderboard.drawing import Array, Whole
 from leaderboard.fusion import Spread
 from leaderboard.gathering import Gathered
 from leaderboard.quality import Means
 from leaderboard.ranking import Fitted
-from leaderboard.resampling import Array, Whole
 from leaderboard.variance import Influences, Matrix
-from leaderboard.votes import Votes, strength_sums
+from leaderboard.vote_draws import strength_sums
+from leaderboard.votes import Votes
 
 _TOO_FEW = "too few scenes: needs more than twice as many as models"
 

@@ -10,9 +10,10 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from bench.records import NOT_APPLICABLE, REFERENCE, Score
-from leaderboard.judges import FROM_JUDGE, drawn_over_scenes, how_judged, named_outputs
-from leaderboard.ppi import OF_OUTPUT, in_suites
-from leaderboard.resampling import TOO_FEW, with_interval
+from leaderboard.common_outputs import OF_OUTPUT, in_suites
+from leaderboard.judgements import how_judged, named_outputs
+from leaderboard.judges import FROM_JUDGE, drawn_over_scenes
+from leaderboard.percentiles import TOO_FEW, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, say_simulated, scenes_of_rows
 
 NO_COMMON = "the raters and the judge have no output in common"

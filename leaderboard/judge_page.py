@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bench.records import CUE, SIMULATED, Score
-from leaderboard.judges import FROM_JUDGE, PAIR, SCALE
+from leaderboard.judgements import PAIR, SCALE
+from leaderboard.judges import FROM_JUDGE
 from leaderboard.ppi import FROM_BOTH
 from leaderboard.probe_page import Section, tag_of_both
 from leaderboard.small_tables import Line, Table, with_interval

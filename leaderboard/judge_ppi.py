@@ -14,17 +14,9 @@ import pandas as pd
 
 from bench.errors import RequestError
 from bench.records import NOT_APPLICABLE, REFERENCE, Score
-from leaderboard.judges import how_judged, named_outputs
-from leaderboard.ppi import (
-    FROM_BOTH,
-    OF_OUTPUT,
-    estimate_of,
-    in_suites,
-    over_raters,
-    rectifiers,
-    scenes_of,
-    with_normal,
-)
+from leaderboard.common_outputs import OF_OUTPUT, in_suites, scenes_of
+from leaderboard.judgements import how_judged, named_outputs
+from leaderboard.ppi import FROM_BOTH, estimate_of, over_raters, rectifiers, with_normal
 from leaderboard.selection import distinct, first_time, is_simulated, say_simulated
 
 JUDGE_ONLY = "judge only: no output of it was rated"

@@ -10,17 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bench.records import REFERENCE, Score
+from leaderboard.drawing import Array, Weights, Whole
 from leaderboard.gathering import Gathered, draw, facets, gather
+from leaderboard.percentiles import with_interval
 from leaderboard.quality import corrected_means
-from leaderboard.resampling import (
-    Array,
-    CellMeans,
-    Weights,
-    Whole,
-    cell_means,
-    spread_shares,
-    with_interval,
-)
+from leaderboard.resampling import CellMeans, cell_means, spread_shares
 from leaderboard.selection import (
     confirmatory,
     distinct,

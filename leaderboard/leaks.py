@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.records import REFERENCE, Score
 from leaderboard.contrasts import NOTHING_VARIES, p_score, simultaneous_intervals, stacked
-from leaderboard.resampling import TOO_FEW, with_interval
+from leaderboard.percentiles import TOO_FEW, with_interval
 from leaderboard.shares import Counts, Shares, counted
 
 NO_REFERENCES = "no references"

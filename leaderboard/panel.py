@@ -11,8 +11,8 @@ from scipy.stats import chi2, kendalltau, norm
 
 from bench.records import REFERENCE, Score
 from leaderboard.contrasts import NOTHING_VARIES
+from leaderboard.drawing import Array, Whole
 from leaderboard.ordinal import fit_ordinal
-from leaderboard.resampling import Array, Whole
 from leaderboard.selection import codes
 from leaderboard.severity import fit_severity, screen_raters
 

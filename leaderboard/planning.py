@@ -19,11 +19,12 @@ from scipy.stats import norm
 
 from bench.errors import RequestError
 from bench.records import REFERENCE, Score
+from leaderboard.drawing import Array
 from leaderboard.ranking import BOTH_BAD, fit_votes
-from leaderboard.resampling import Array
 from leaderboard.selection import applicable, codes, distinct, first_time, parts
 from leaderboard.tables import WINNERS
-from leaderboard.votes import draw_votes, votes_of
+from leaderboard.vote_draws import draw_votes
+from leaderboard.votes import votes_of
 
 COMPONENTS = ("model", "prompt", "rater", "model:prompt", "model:rater", "prompt:rater", "residual")
 POWER = 0.8

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from bench.errors import FileFormatError, RequestError
 from bench.records import NEUTRAL, REFERENCE, Score
-from leaderboard.resampling import with_interval
+from leaderboard.percentiles import with_interval
 from leaderboard.selection import distinct, scenes_of_rows
 from leaderboard.shares import CHANCE
 from leaderboard.sources import read_source

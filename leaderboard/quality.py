@@ -13,17 +13,11 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.contrasts import Contrast, p_score, stacked
+from leaderboard.drawing import LEAST_RATERS, Array, Weights, Whole
 from leaderboard.gathering import Gathered, draw, facets, gather
+from leaderboard.percentiles import with_interval
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import (
-    LEAST_RATERS,
-    Array,
-    CellMeans,
-    Weights,
-    Whole,
-    cell_means,
-    with_interval,
-)
+from leaderboard.resampling import CellMeans, cell_means
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
 from leaderboard.variance import Influences, expansion

@@ -15,11 +15,13 @@ from scipy import sparse
 from bench.records import Score
 from leaderboard.contrasts import Contrasts, p_score
 from leaderboard.davidson import PRIOR_SD, Davidson, fit_davidson
+from leaderboard.drawing import Array, Whole, facets
+from leaderboard.percentiles import intervals, with_interval
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import Array, Whole, facets, intervals, with_interval
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
 from leaderboard.tables import WINNERS
-from leaderboard.votes import Draws, Moved, Votes, draw_votes, moved_by, moved_strengths, votes_of
+from leaderboard.vote_draws import Draws, Moved, draw_votes, moved_by, moved_strengths
+from leaderboard.votes import Votes, votes_of
 
 _WIDEST_TIE = 100.0
 """Upper over lower end of the tie parameter's interval; a wider one says nothing of ties."""

@@ -10,36 +10,21 @@ All resamples are computed at once as products of sparse matrices, in blocks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from bench.records import Score
-from leaderboard.contrasts import NOTHING_VARIES, Contrast
+from leaderboard.contrasts import Contrast
+from leaderboard.drawing import Array, Weights, Whole
 from leaderboard.variance import Influences, Linear, influences, scales, two_way
 
-Array = NDArray[np.float64]
-Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
 Matrix = Any
 """A sparse matrix in rows; scipy's types do not follow its products."""
-
-TOO_FEW = "no interval: fewer than two scenes or references"
-
-LEAST_RATERS = 3
-"""Of two raters nothing can be said about a third: intervals are then for these raters alone."""
-
-LEAST_SEEDS = 4
-"""Of two or three seeds nothing is said about a fourth: where they happen to lie close, nothing in
-the data shows it. Intervals are then for these seeds alone."""
-
-SCALED = "deviations scaled to two-way clustering, times t over z"
-"""What `variance` does to the resamples, for the `method` of scores."""
 
 _BLOCK = 4_000_000
 """Numbers held at once, in each of a few arrays."""
@@ -65,18 +50,6 @@ class Judgements(NamedTuple):
     """Of each item, −1 where it has none."""
     fitted: bool = False
     """Whether values are less a bias of their rater that was fitted to them under these weights."""
-
-
-class Weights(NamedTuple):
-    """How often each rater, cluster and item is drawn; column 0 is all ones."""
-
-    raters: Array
-    """(raters, 1 + resamples)."""
-    clusters: Array
-    items: Array
-    """See `draw_seeds`."""
-    confidence: float
-    """Of the intervals that will be read off."""
 
 
 class CellMeans(NamedTuple):
@@ -119,55 +92,6 @@ class CellMeans(NamedTuple):
             [Contrast(*part) for part in zip(*of_pair, strict=True)]
             for of_pair in zip(gap, error, freedom, strict=True)
         ]
-
-
-def draw_weights(rng: np.random.Generator, stratum: Whole, resamples: int) -> Array:
-    """Return how often each unit is drawn, (units, 1 + resamples); column 0 is all ones.
-
-    Units are drawn with replacement within their stratum, as many as it has.
-    """
-    weights = np.ones((len(stratum), 1 + resamples))
-    for code in np.unique(stratum):
-        members = np.flatnonzero(stratum == code)
-        size = len(members)
-        drawn = rng.integers(0, size, (resamples, size)) + size * np.arange(resamples)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=resamples * size)
-        weights[members, 1:] = counts.reshape(resamples, size).T
-    return weights
-
-
-def draw_raters(rng: np.random.Generator, raters: int, resamples: int) -> Array:
-    """Return how often each rater is drawn; with fewer than `LEAST_RATERS` none is, all count once."""
-    if raters < LEAST_RATERS:
-        return np.ones((raters, 1 + resamples))
-    return draw_weights(rng, np.zeros(raters, dtype=np.int64), resamples)
-
-
-def draw_seeds(rng: np.random.Generator, seed: Whole, resamples: int) -> Array:
-    """Return the weight of every item as its seed is drawn, (items, 1 + resamples).
-
-    Args:
-        rng: draws the seeds, with replacement, as many as there are.
-        seed: code of each item's seed from 0, −1 where it has none: it then always counts once.
-        resamples: how many. With fewer than `LEAST_SEEDS` none is drawn: all ones.
-    """
-    n_seeds = int(seed.max(initial=-1)) + 1
-    if n_seeds < LEAST_SEEDS:
-        return np.ones((len(seed), 1 + resamples))
-    drawn = draw_weights(rng, np.zeros(n_seeds, dtype=np.int64), resamples)
-    always = np.ones((1, 1 + resamples))
-    return np.concatenate([drawn, always])[seed]
-
-
-def facets(seeds: int, raters: int, units: str = "scenes") -> str:
-    """Say what is drawn, for whom alone an interval holds, and how deviations were scaled."""
-    drawn = [units, *["seeds"] * (seeds >= LEAST_SEEDS), *["raters"] * (raters >= LEAST_RATERS)]
-    said = ", ".join(drawn)
-    if 1 < seeds < LEAST_SEEDS:
-        said += f"; for these {seeds} seeds alone"
-    if raters < LEAST_RATERS:
-        said += "; for these raters alone"
-    return f"{said}; {SCALED}"
 
 
 def cell_means(judgements: Judgements, drawn: Weights) -> CellMeans:
@@ -307,48 +231,6 @@ def spread_shares(rng: np.random.Generator, draws: CellMeans, clusters: Sequence
             resampled[there] = (drawn if value == 0 else 1 - drawn)[there]
             edges[cell, channel] = True
     return draws._replace(edges=edges)
-
-
-def with_interval(score: Score, draws: Array) -> Score:
-    """Return the score with its value (column 0) and the percentile interval of the resamples.
-
-    Resamples in which the value does not exist are left out. With fewer than half left, or where
-    all agree, there is no interval, and `reason` says so: one scene, one rating or one vote shows
-    nothing of what another would have been.
-    """
-    return with_intervals([score], draws[None, :])[0]
-
-
-def with_intervals(scores: Sequence[Score], draws: Array) -> list[Score]:
-    """Do the same for many scores, draws being (scores, 1 + resamples)."""
-    if not scores:
-        return []
-    found = intervals(draws, scores[0].confidence)
-    return [replace(score, **interval) for score, interval in zip(scores, found, strict=True)]
-
-
-def intervals(draws: Array, confidence: float) -> list[dict[str, Any]]:
-    """Return value, low, high and reason of each row of draws, as the fields of a score."""
-    tail = (1 - confidence) / 2
-    known = np.isfinite(draws[:, 1:])
-    enough = 2 * known.sum(axis=1) >= max(draws.shape[1] - 1, 1)
-    bounds = np.full((2, len(draws)), np.nan)
-    whole = known.all(axis=1) & enough
-    bounds[:, whole] = np.quantile(draws[whole, 1:], [tail, 1 - tail], axis=1)
-    for row in np.flatnonzero(enough & ~whole):
-        bounds[:, row] = np.quantile(draws[row, 1:][known[row]], [tail, 1 - tail])
-    found: list[dict[str, Any]] = []
-    for value, low, high in zip(draws[:, 0].tolist(), *bounds.tolist(), strict=True):
-        if not math.isfinite(value):
-            found.append({"value": value})
-        elif math.isnan(low):
-            found.append({"value": value, "reason": TOO_FEW})
-        elif math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-9):
-            found.append({"value": value, "reason": NOTHING_VARIES})
-        else:
-            # a share of 0 or 1 lies at the edge of what its posterior allows
-            found.append({"value": value, "low": min(low, value), "high": max(high, value)})
-    return found
 
 
 def _matrix(values: Array, rows: Whole, columns: Whole, shape: tuple[int, int]) -> Matrix:

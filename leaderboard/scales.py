@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bench.records import Score
+from leaderboard.drawing import Array, Whole, draw_weights
 from leaderboard.gathering import gather
-from leaderboard.resampling import Array, Whole, draw_weights, with_intervals
+from leaderboard.percentiles import with_intervals
 from leaderboard.selection import codes
 from leaderboard.severity import fit_severity
 

@@ -15,17 +15,11 @@ import pandas as pd
 from scipy.stats import t
 
 from bench.records import REFERENCE, Score
+from leaderboard.drawing import LEAST_RATERS, Weights, draw_seeds, draw_weights, facets
 from leaderboard.gathering import gather
 from leaderboard.ordinal import fit_ordinal
+from leaderboard.percentiles import with_intervals
 from leaderboard.quality import corrected_means
-from leaderboard.resampling import (
-    LEAST_RATERS,
-    Weights,
-    draw_seeds,
-    draw_weights,
-    facets,
-    with_intervals,
-)
 from leaderboard.scales import complete_judgements
 from leaderboard.selection import codes, distinct
 

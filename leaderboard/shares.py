@@ -13,19 +13,8 @@ import pandas as pd
 from bench.errors import RequestError
 from bench.records import FOIL, NEUTRAL, REFERENCE, Score
 from leaderboard.contrasts import Contrast
-from leaderboard.resampling import (
-    Array,
-    CellMeans,
-    Judgements,
-    Weights,
-    Whole,
-    cell_means,
-    clusters_of,
-    draw_raters,
-    draw_seeds,
-    draw_weights,
-    spread_shares,
-)
+from leaderboard.drawing import Array, Weights, Whole, draw_raters, draw_seeds, draw_weights
+from leaderboard.resampling import CellMeans, Judgements, cell_means, clusters_of, spread_shares
 from leaderboard.selection import codes, distinct, seed_codes
 from leaderboard.tables import CANNOT_TELL, OTHER
 

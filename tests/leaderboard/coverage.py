@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from bench.records import REFERENCE, Score
 from leaderboard.agreement import agreement
+from leaderboard.drawing import LEAST_SEEDS
 from leaderboard.joint import joint
 from leaderboard.quality import mean_scores
 from leaderboard.ranking import ranked
-from leaderboard.resampling import LEAST_SEEDS
 from leaderboard.scales import scale_structure
 from leaderboard.schools import schools
 from leaderboard.style import style

@@ -22,7 +22,8 @@ from bench.errors import RequestError
 from bench.records import SIMULATED, Score
 from leaderboard import coincidence
 from leaderboard.additive import fit_additive, incidence, solve_biases
-from leaderboard.agreement import LEVELS, _values_of, agreement
+from leaderboard.agreement import _values_of, agreement
+from leaderboard.coefficients import LEVELS
 from leaderboard.moments import moments_jackknife
 from leaderboard.tables import check_ratings, read_ratings
 
@@ -189,7 +190,7 @@ def test_ranks_that_stay_hardly_move_the_interval(monkeypatch: pytest.MonkeyPatc
     frame["value"] = frame["value"].round(1)
     fixed = one(agreement(frame), "alpha")
     assert fixed.method == "two-way jackknife over units and raters, normal"
-    monkeypatch.setattr("leaderboard.agreement._MANY_RANKS", 5)
+    monkeypatch.setattr("leaderboard.coefficients._MANY_RANKS", 5)
     again = one(agreement(frame), "alpha")
     assert again.method.endswith("ranks as in the whole")
     assert again.value == pytest.approx(fixed.value, abs=1e-9)

@@ -16,7 +16,7 @@ from leaderboard.quality import mean_scores
 from leaderboard.ranking import fit_votes, rank
 from leaderboard.style import style
 from leaderboard.variance import expansion
-from leaderboard.votes import draw_votes
+from leaderboard.vote_draws import draw_votes
 from tests.leaderboard.coverage import (
     LABELS,
     Design,

@@ -20,7 +20,8 @@ from leaderboard.quality import means_of
 from leaderboard.ranking import fit_votes
 from leaderboard.scoring import score
 from leaderboard.tables import check_votes
-from leaderboard.votes import draw_votes, strength_sums, votes_of
+from leaderboard.vote_draws import draw_votes, strength_sums
+from leaderboard.votes import votes_of
 from tests.leaderboard.coverage import Design, judged, table_of_ratings, table_of_votes, voted
 from tests.leaderboard.simulation import World
 

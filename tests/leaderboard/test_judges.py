@@ -15,7 +15,8 @@ from bench.errors import FileFormatError, RequestError
 from bench.records import CUE, Score
 from leaderboard.judge_agreement import agreement_with_raters
 from leaderboard.judge_ppi import combine_ratings
-from leaderboard.judges import check_judgements, judge_scores, read_judgements
+from leaderboard.judgements import check_judgements, read_judgements
+from leaderboard.judges import judge_scores
 from leaderboard.site import write_site
 from leaderboard.tables import check_ratings
 

@@ -11,7 +11,8 @@ from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.compare import is_loss, is_undecided
 from leaderboard.gate import _leak, gate, half_width
-from leaderboard.ppi import combine, ppi, with_normal
+from leaderboard.ppi import ppi, with_normal
+from leaderboard.probe_ppi import combine
 from leaderboard.probes import bootstrap_mean, check_probes, diversity_scores, probe_scores
 from leaderboard.share_intervals import difference_interval, share_interval
 from leaderboard.tables import check_attributions

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from bench.errors import RequestError
 from bench.records import SIMULATED, Score
 from leaderboard.contrasts import Contrasts
+from leaderboard.drawing import Array
 from leaderboard.ranking import rank, ranked
 from leaderboard.ranks import Ranks, simultaneous_ranks
-from leaderboard.resampling import Array
 from leaderboard.tables import check_votes
 from leaderboard.votes import votes_from_lists, votes_of
 from tests.leaderboard.simulation import World

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -15,18 +16,20 @@ from bench.errors import FileFormatError, RequestError
 from bench.records import SIMULATED, Score
 from leaderboard import schools
 from leaderboard.applicability import NEVER
+from leaderboard.board import boards
 from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.files import read_labels
+from leaderboard.indices import LEAST_REFERENCES
 from leaderboard.latex import latex
 from leaderboard.passages import NONE_MARKED
 from leaderboard.pictures import LowPicture, Picture, Pictures, carry_pictures, read_pictures
 from leaderboard.ppi import TOO_FEW_SCENES
 from leaderboard.scoring import score
 from leaderboard.site import write_site
-from leaderboard.style import LEAST_REFERENCES
-from leaderboard.tabulate import headline, shortened
+from leaderboard.tabulate import headline, headline_table, shortened
 from leaderboard.words import LANGUAGES, words_in
 from raters.protocol import Plan
+from tests.leaderboard.rich import rich_scores
 from tests.leaderboard.simulation import World
 
 LABELS = {
@@ -370,3 +373,22 @@ def test_what_is_too_long_for_a_figure_is_cut_by_columns() -> None:
     assert shortened("short", 10) == "short"
     assert shortened("rather too long", 10) == "rather to…"
     assert shortened("从未落败的模型", 10) == "从未落败…"
+
+
+def test_latex_keeps_to_the_width_of_a_page() -> None:
+    """Five columns at most beside the models' names; long reasons in lines, as headings are."""
+    scores = rich_scores(criteria=[f"c{number}" for number in range(8)])
+    lacking = "not rated on one criterion or another of a long list"
+    scores = [
+        replace(s, value=math.nan, low=math.nan, high=math.nan, reason=lacking)
+        if (s.metric, s.criterion, s.model) == ("mean_score", "c2", "b")
+        else s
+        for s in scores
+    ]
+    (board,) = boards(scores)
+    tex = latex(scores, words_in("en"))
+    widths = [len(columns) for columns in re.findall(r"begin\{tabular\}\{l(r+)\}", tex)]
+    assert sum(widths) == len(headline_table(board, words_in("en")).columns)
+    assert widths == [5, 5, 2]  # overall, eight criteria and votes; two biases
+    assert "{\\scriptsize not rated on}\\\\{\\scriptsize one criterion}" in tex
+    assert tex.count("\\midrule") == 2 * 2 + 1  # references have no bias

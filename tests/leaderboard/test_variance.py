@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leaderboard.resampling import (
-    Array,
-    CellMeans,
-    Judgements,
-    Weights,
-    cell_means,
-    draw_raters,
-    draw_weights,
-)
+from leaderboard.drawing import Array, Weights, draw_raters, draw_weights
+from leaderboard.resampling import CellMeans, Judgements, cell_means
 from leaderboard.variance import Between, two_way
 
 RATERS, SCENES = 8, 12

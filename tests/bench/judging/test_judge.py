@@ -26,7 +26,8 @@ from bench.judging.run import Judging, judge
 from bench.probing.items import Item
 from bench.records import CUE, Rubric, Scale
 from bench.understanding.served import Server
-from leaderboard.judges import check_judgements, judge_scores
+from leaderboard.judgements import check_judgements
+from leaderboard.judges import judge_scores
 from tests.bench.judging.material import MANNERS, SCALES, judged_run, rubric_file, tasteful
 from tests.bench.probing.material import painted_run
 from tests.bench.serving_model import Model, serving, text_of
