@@ -10,8 +10,8 @@ With `--kill N` the server is killed (SIGKILL) and started again N times meanwhi
 percentile is told twice: of all answers, and of those under way while nothing had to be sent again,
 which leaves out waiting for the server's return. `--postgresql` starts a PostgreSQL of its own for
 the study. At the end every acknowledged answer must be in the database once, and nothing else. The
-server's memory is told as it was before, after each minute, at most and at the end. The last line is
-JSON; the exit status is 1 where something was lost or doubled.
+server's memory is told as it was before, after each minute, at most and at the end, and what of the
+processor's time server and clients took per answer, pictures included. The last line is JSON; the exit status is 1 where something was lost or doubled.
 
     python benchmarks/rooms.py --minutes 10
     python benchmarks/rooms.py --minutes 6 --kill 50
@@ -64,6 +64,14 @@ def p95(seconds: list[float]) -> float:
     return round(1000 * float(np.quantile(seconds, 0.95)), 1) if seconds else float("nan")
 
 
+def by_minute(tally: Tally, began: float) -> list[float]:
+    """Return the percentile of the answers that were acknowledged in each minute."""
+    minutes: dict[int, list[float]] = {}
+    for ended, seconds in zip(tally.ended, tally.seconds, strict=True):
+        minutes.setdefault(int((ended - began) / 60), []).append(seconds)
+    return [p95(seconds) for _, seconds in sorted(minutes.items())]
+
+
 class Server:
     """The rating server in a process of its own, which can be killed and started again."""
 
@@ -96,6 +104,11 @@ class Server:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+    def busy(self) -> float:
+        """Return the seconds of processor time that the server's process has used."""
+        used = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").split()[13:15]
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
@@ -243,12 +256,12 @@ def main() -> int:
         few = asyncio.run(
             phase(server, links[:10], min(80, options.minutes * 30), options, trouble=False)
         )
-        before, load = server.megabytes(), os.getloadavg()[0]
+        before, load, busy = server.megabytes(), os.getloadavg()[0], server.busy()
         print(f"10 raters: {len(few.seconds)} answers, p95 {p95(few.seconds):.0f} ms", flush=True)
-        began = time.perf_counter()
+        own, began = time.process_time(), time.perf_counter()
         many = asyncio.run(phase(server, links[10:], options.minutes * 60, options, trouble=True))
         wall = time.perf_counter() - began
-        after = server.megabytes()
+        after, busy, own = server.megabytes(), server.busy() - busy, time.process_time() - own
         server.stop()
         found = check(study, [few, many])
         copies_made = len(list(Path(folder).glob("copy-*.db")))
@@ -264,6 +277,10 @@ def main() -> int:
         "p95_10_ms": p95(few.seconds),
         "p95_ms": p95(many.seconds),
         "ratio": round(p95(many.seconds) / p95(few.seconds), 2),
+        "p95_by_minute_ms": by_minute(many, began),
+        # with pictures and arrivals; of a server that was killed, since its last start
+        "server_ms_per_answer": round(1000 * busy / len(many.seconds), 2),
+        "clients_ms_per_answer": round(1000 * own / len(many.seconds), 2),
         "answers_at_once": len(many.at_once),
         "p95_at_once_ms": p95(many.at_once),
         "ratio_at_once": round(p95(many.at_once) / p95(few.seconds), 2),

@@ -1,8 +1,8 @@
 """A rater's page without a browser: it looks ahead, fetches pictures and sends as the room's own.
 
 What `room.js`, `media.js` and `outbox.js` do on the way of an answer, and nothing of what is seen:
-twenty steps are known ahead, their pictures come three at a time, the page goes on at once, and
-what was answered meanwhile goes into one request, again and again until it is acknowledged.
+twenty steps are known ahead and told once, their pictures come three at a time, the page goes on at
+once, and what was answered meanwhile goes into one request, again and again until it is acknowledged.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ CONNECTIONS = 6
 class Tally:
     """What happened: acknowledged events, seconds from submit to acknowledged, and the rest.
 
-    `at_once` are the seconds of those answers that were under way while nothing was sent again;
+    `ended` says on the clock when each of `seconds` was over, `at_once` are those of answers that
+    were under way while nothing was sent again;
     `resent` counts requests with answers that were.
     """
 
     acknowledged: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    ended: list[float] = field(default_factory=list)
     at_once: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     requests: int = 0
@@ -50,7 +52,7 @@ class Page:
 
     def __init__(self, client: httpx.AsyncClient, tally: Tally) -> None:
         self.client, self.tally = client, tally
-        self.state: dict[str, Any] = {}
+        self.state: dict[str, Any] = {"assignment": "", "ahead": []}
         self.token = ""
         self.outbox: dict[str, dict[str, Any]] = {}
         self.submitted: dict[str, tuple[float, int]] = {}
@@ -77,14 +79,13 @@ class Page:
         # the form's name lets it be sent again where the answer was lost
         await self.ask("POST", link, data={"consent": "yes", "form": secrets.token_urlsafe(16)})
         self.token = (await self.ask("GET", "/room/setup")).json()["token"]
-        self.state = (await self.ask("GET", f"/room/state?ahead={AHEAD}")).json()
-        self.fetch_ahead()
+        await self.ask_state()
 
     def waiting(self) -> list[dict[str, Any]]:
         """Return the steps still to be answered, in order."""
-        here = [self.state] if self.state.get("assignment") else []
+        here = [self.state] if self.state["assignment"] else []
         answered = {(one["assignment"], one["phase"]) for one in self.outbox.values()}
-        steps = [*here, *self.state.get("ahead", [])]
+        steps = [*here, *self.state["ahead"]]
         return [step for step in steps if (step["assignment"], step["phase"]) not in answered]
 
     def fetch_ahead(self) -> None:
@@ -128,7 +129,7 @@ class Page:
             events = list(self.outbox.values())[:EVENTS_AT_ONCE]
             answer = await self.ask(
                 "POST",
-                f"/room/respond?ahead={AHEAD}",
+                f"/room/respond?ahead={AHEAD}&known={self.last_known()}",
                 json={"events": events},
                 headers={"x-room-token": self.token},
             )
@@ -143,13 +144,32 @@ class Page:
                 self.tally.errors[f"{one['status']} event"] += 1
             for event in events:
                 del self.outbox[event["event_id"]]
-            self.state = told["state"] or {}
-            self.fetch_ahead()
+            await self.arrive(told["state"])
+
+    async def ask_state(self) -> None:
+        answer = await self.ask("GET", f"/room/state?ahead={AHEAD}")
+        self.refused = answer.status_code != 200
+        if not self.refused:
+            await self.arrive(answer.json())
+
+    async def arrive(self, told: dict[str, Any] | None) -> None:
+        """Take in where the rater is; steps that are only named are those that are known."""
+        before = {name_of(step): step for step in [self.state, *self.state["ahead"]]}
+        if told is None or not set(told["known"]) <= set(before):
+            await self.ask_state()
+            return
+        self.state = {**told, "ahead": [*(before[name] for name in told["known"]), *told["ahead"]]}
+        self.fetch_ahead()
+
+    def last_known(self) -> str:
+        last = (self.state["ahead"] or [self.state])[-1]
+        return name_of(last) if last["assignment"] else ""
 
     def arrived(self, event: str, number: int) -> None:
         began, resent = self.submitted.pop(event)
         self.tally.acknowledged[event] = number
-        self.tally.seconds.append(time.perf_counter() - began)
+        self.tally.ended.append(time.perf_counter())
+        self.tally.seconds.append(self.tally.ended[-1] - began)
         if self.resent == resent:
             self.tally.at_once.append(self.tally.seconds[-1])
 
@@ -160,6 +180,10 @@ class Page:
         for one in self.pictures.values():
             one.cancel()
         await asyncio.gather(*self.pictures.values(), return_exceptions=True)
+
+
+def name_of(step: dict[str, Any]) -> str:
+    return f"{step['assignment']}/{step.get('phase')}"
 
 
 def payload(step: dict[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,15 @@ import secrets
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from bench.errors import ConflictError, RequestError
 from raters import tables as t
 from raters.protocol import Protocol
 from raters.tables import note, now, setting
 from raters.versions import check_frozen, freeze
+
+CLOSED = "this study is closed"
 
 
 def hashed(secret: str) -> str:
@@ -92,11 +94,12 @@ def open_session(connection: Connection, rater: str) -> str:
     return secret
 
 
+_OF_SESSION = select(t.rater).join(t.session).where(t.session.c.secret_hash == bindparam("of"))
+
+
 def rater_of_session(connection: Connection, secret: str) -> Row[Any] | None:
     """Return the rater of a session, None for a false one; revoking and withdrawing end them."""
-    found = connection.execute(
-        select(t.rater).join(t.session).where(t.session.c.secret_hash == hashed(secret))
-    ).first()
+    found = connection.execute(_OF_SESSION, {"of": hashed(secret)}).first()
     return found if found and not found.withdrawn_at else None
 
 
@@ -127,12 +130,22 @@ def start(connection: Connection, rater: str, protocol: Protocol) -> None:
 def refuse_closed(connection: Connection) -> None:
     """Refuse whatever comes after `lock`."""
     if setting(connection, "locked_at") is not None:
-        raise ConflictError("this study is closed")
+        raise ConflictError(CLOSED)
+
+
+_TAKING_PART = select(
+    t.rater,
+    select(t.meta.c.value).where(t.meta.c.key == "locked_at").scalar_subquery().label("locked_at"),
+).where(t.rater.c.id == bindparam("of"))
 
 
 def taking_part(connection: Connection, rater: str) -> Row[Any]:
-    """Return a rater's row; refuse one who has not agreed to take part, or has withdrawn."""
-    row = connection.execute(select(t.rater).where(t.rater.c.id == rater)).first()
+    """Return a rater's row with `locked_at`, None while the study is open.
+
+    Raises:
+        ConflictError: the rater has not agreed to take part, or has withdrawn.
+    """
+    row = connection.execute(_TAKING_PART, {"of": rater}).first()
     if row is None or row.withdrawn_at:
         raise ConflictError("this rater has withdrawn")
     if row.started_at is None:

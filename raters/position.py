@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
-from bench.errors import RequestError
+from bench.errors import ConflictError, RequestError
 from bench.records import Assignment, Stimulus
 from raters import tables as t
 from raters.payloads import ATTRIBUTION, DETECTION, PAIR, SCALES, Phase
-from raters.people import refuse_closed, taking_part
+from raters.people import CLOSED, taking_part
+from raters.planned import Planned, planned
 from raters.tables import now
 
 AHEAD = 8
@@ -60,7 +61,8 @@ class Part:
 class Position:
     """Where a rater is. After the last assignment `here` and `part` are None.
 
-    `ahead` are the steps that come next, `back` the assignments of this session that may still be
+    Of the steps that come next, `known` names those that the page knows, as `{assignment}/{phase}`,
+    and `ahead` are those after them. `back` are the assignments of this session that may still be
     changed; `revisiting` says that `here` is one of them.
     """
 
@@ -68,6 +70,7 @@ class Position:
     total: int
     part: Part | None = None
     here: Step | None = None
+    known: tuple[str, ...] = ()
     ahead: tuple[Step, ...] = ()
     back: tuple[str, ...] = ()
     revisiting: bool = False
@@ -75,10 +78,31 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A rater's assignments in their order, and the phase and skip of each one's last event."""
+    """A rater's plan, all events in their order, and the phase and skip of each assignment's last.
 
-    assignments: Sequence[Row[Any]]
-    last: Mapping[str, tuple[Phase, str | None]]
+    It is read once for what happens in a transaction; `add` keeps it true.
+    """
+
+    rater: Row[Any]
+    closed: bool
+    plan: Planned
+    events: list[tuple[str, str, Phase, str | None]]
+    last: dict[str, tuple[Phase, str | None]]
+
+    @property
+    def assignments(self) -> Sequence[Row[Any]]:
+        """What the rater was, is or will be asked, in order."""
+        return self.plan.assignments
+
+    def refuse_closed(self) -> None:
+        """Refuse whatever comes after `lock`."""
+        if self.closed:
+            raise ConflictError(CLOSED)
+
+    def add(self, assignment: str, event_id: str, phase: Phase, skip: str | None) -> None:
+        """Take in an event that was stored."""
+        self.events.append((assignment, event_id, phase, skip))
+        self.last[assignment] = (phase, skip)
 
     def complete(self, one: Row[Any]) -> bool:
         """Tell whether an assignment was answered to its last phase, or skipped."""
@@ -90,12 +114,12 @@ class Progress:
         """The assignments still to come, in their order."""
         return [one for one in self.assignments if not self.complete(one)]
 
-    def phases_of(self, one: Row[Any]) -> list[Phase]:
-        """Return the phases of an assignment up to the one that follows its last answer."""
-        phases = phases_of(one)
+    def shows_text(self, one: Row[Any]) -> bool:
+        """Tell whether an assignment that was begun has come to where it shows its scene's text."""
+        if one.last_phase != SCALES:
+            return bool(one.last_phase == PAIR)
         phase, skip = self.last.get(one.id, (None, None))
-        count = 0 if phase is None else phases.index(phase) + (0 if skip else 1)
-        return phases[: count + 1]
+        return phase == SCALES or (phase == ATTRIBUTION and not skip)
 
     def phases_left(self, one: Row[Any]) -> list[Phase]:
         """Return the phases of an assignment that are still to come."""
@@ -106,7 +130,7 @@ class Progress:
 
 def progress(connection: Connection, rater: Row[Any]) -> tuple[int, int]:
     """Return how many assignments a rater has done, and of how many."""
-    own = progress_of(connection, rater)
+    own = _progress_of(connection, rater, closed=False)
     return len(own.assignments) - len(own.waiting), len(own.assignments)
 
 
@@ -125,20 +149,35 @@ def position(
         RequestError: `at` is not among those that may be changed.
         ConflictError: the rater has not started or has withdrawn, or the study is closed.
     """
-    row = taking_part(connection, rater)
-    own = progress_of(connection, row)
+    return position_of(connection, progress_of(connection, rater), at=at, ahead=ahead)
+
+
+def position_of(
+    connection: Connection,
+    own: Progress,
+    *,
+    at: str | None = None,
+    ahead: int = AHEAD,
+    known: str = "",
+) -> Position:
+    """Return the same of progress that was read in this transaction.
+
+    `known` is the last step that the page was told, as `{assignment}/{phase}`: those up to it are
+    only named. "" and a step that does not come any more stand for none.
+    """
     waiting = own.waiting
     done, total = len(own.assignments) - len(waiting), len(own.assignments)
     if not waiting:
-        if row.finished_at is None:
+        if own.rater.finished_at is None:
             connection.execute(
-                update(t.rater).where(t.rater.c.id == rater).values(finished_at=now())
+                update(t.rater).where(t.rater.c.id == own.rater.id).values(finished_at=now())
             )
         return Position(done=done, total=total)
-    refuse_closed(connection)
+    own.refuse_closed()
     current = waiting[0]
     back = _back(own, current)
-    steps = [(one, phase) for one in waiting for phase in own.phases_left(one)]
+    # each has a phase to come
+    steps = [(one, phase) for one in waiting[: ahead + 1] for phase in own.phases_left(one)]
     here, later = steps[0], steps[1 : 1 + ahead]
     if at is not None:
         earlier = next((one for one in own.assignments if one.id == at and one.id in back), None)
@@ -146,14 +185,18 @@ def position(
             raise RequestError("that answer cannot be changed any more")
         here, later = (earlier, own.last[earlier.id][0]), steps[:ahead]
     else:
-        _record_display(connection, current.id, here[1])
-    shown = stimuli_of(connection, [one for one, _ in [here, *later]])
+        connection.execute(_DISPLAY, {"shown": current.id, "phase_of": here[1], "at": now()})
+    names = [f"{one.id}/{phase}" for one, phase in later]
+    told = names.index(known) + 1 if known in names else 0
+    shown = own.plan.shown
+    answers = _answers(connection, here[0].id) if here[0].id in own.last else {}
     return Position(
         done=done,
         total=total,
         part=_part(own, current),
-        here=_step(rater, *here, shown, _answers(connection, here[0].id)),
-        ahead=tuple(_step(rater, one, phase, shown, {}) for one, phase in later),
+        here=_step(own.rater.id, *here, shown, answers),
+        known=tuple(names[:told]),
+        ahead=tuple(_step(own.rater.id, one, phase, shown, {}) for one, phase in later[told:]),
         back=back,
         revisiting=at is not None,
     )
@@ -166,16 +209,41 @@ def phases_of(one: Row[Any]) -> list[Phase]:
     return [ATTRIBUTION, SCALES] if one.last_phase == SCALES else [ATTRIBUTION]
 
 
-def progress_of(connection: Connection, rater: Row[Any]) -> Progress:
-    """Return how far a rater is."""
-    a, e = t.assignment.c, t.response_event.c
-    assignments = connection.execute(
-        select(t.assignment).where(a.block == rater.block).order_by(a.position)
-    ).all()
-    events = connection.execute(
-        select(e.assignment, e.phase, e.skip).where(e.rater == rater.id).order_by(e.number)
-    )
-    return Progress(assignments, {row.assignment: (row.phase, row.skip) for row in events})
+_e = t.response_event.c
+_EVENTS = (
+    select(_e.assignment, _e.event_id, _e.phase, _e.skip)
+    .where(_e.rater == bindparam("of"))
+    .order_by(_e.number)
+)
+_ANSWERS = select(_e.phase, _e.payload).where(_e.assignment == bindparam("of")).order_by(_e.number)
+_d = t.display.c
+_DISPLAY = insert(t.display).from_select(
+    ["assignment", "phase", "shown_at"],
+    select(
+        bindparam("shown", type_=_d.assignment.type),
+        bindparam("phase_of", type_=_d.phase.type),
+        bindparam("at", type_=_d.shown_at.type),
+    ).where(
+        ~exists().where(_d.assignment == bindparam("shown"), _d.phase == bindparam("phase_of"))
+    ),
+)
+"""Record when a step was first shown: once, since those who write come one after the other."""
+
+
+def progress_of(connection: Connection, rater: str) -> Progress:
+    """Return how far a rater is who takes part.
+
+    Raises:
+        ConflictError: the rater has not agreed to take part, or has withdrawn.
+    """
+    row = taking_part(connection, rater)
+    return _progress_of(connection, row, closed=row.locked_at is not None)
+
+
+def _progress_of(connection: Connection, rater: Row[Any], *, closed: bool) -> Progress:
+    events = [tuple(row) for row in connection.execute(_EVENTS, {"of": rater.id})]
+    last = {assignment: (phase, skip) for assignment, _, phase, skip in events}
+    return Progress(rater, closed, planned(connection, rater.block), events, last)
 
 
 def _part(own: Progress, current: Row[Any]) -> Part:
@@ -200,7 +268,7 @@ def _back(own: Progress, current: Row[Any]) -> tuple[str, ...]:
     texts: dict[str, int] = {}  # of each scene, the last position at which its text was shown
     for one in own.assignments:
         told = one.id in own.last or one.id == current.id
-        if told and any(phase in {SCALES, PAIR} for phase in own.phases_of(one)):
+        if told and own.shows_text(one):
             texts[one.scene] = one.position
     return tuple(
         one.id
@@ -210,13 +278,6 @@ def _back(own: Progress, current: Row[Any]) -> tuple[str, ...]:
         and own.complete(one)
         and not (own.last[one.id][0] == ATTRIBUTION and texts.get(one.scene, -1) > one.position)
     )
-
-
-def stimuli_of(connection: Connection, assignments: Iterable[Row[Any]]) -> dict[str, Row[Any]]:
-    """Return the rows of all stimuli that assignments show, by their ids."""
-    wanted = {name for one in assignments for name in (one.first, one.second) if name is not None}
-    rows = connection.execute(select(t.stimulus).where(t.stimulus.c.id.in_(wanted)))
-    return {row.id: row for row in rows}
 
 
 def _step(
@@ -260,19 +321,7 @@ def _step(
     )
 
 
-def _record_display(connection: Connection, assignment: str, phase: Phase) -> None:
-    d = t.display.c
-    seen = select(d.shown_at).where(d.assignment == assignment, d.phase == phase)
-    if connection.scalar(seen) is None:
-        connection.execute(
-            insert(t.display).values(assignment=assignment, phase=phase, shown_at=now())
-        )
-
-
 def _answers(connection: Connection, assignment: str) -> dict[str, Any]:
     """Return the last payload of every phase of an assignment that was answered."""
-    e = t.response_event.c
-    rows = connection.execute(
-        select(e.phase, e.payload).where(e.assignment == assignment).order_by(e.number)
-    )
+    rows = connection.execute(_ANSWERS, {"of": assignment})
     return {row.phase: row.payload for row in rows}

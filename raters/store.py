@@ -26,8 +26,8 @@ from raters.payloads import (
     refuse_incomplete,
     refuse_unplayed,
 )
-from raters.people import refuse_closed, taking_part
-from raters.position import phases_of, progress_of, stimuli_of
+from raters.planned import planned
+from raters.position import Progress, phases_of, progress_of
 from raters.protocol import Protocol
 from raters.tables import now
 
@@ -36,6 +36,9 @@ AHEAD_MOST = 20
 
 CHANGES_MOST = 300
 """How often one phase of an assignment may be answered."""
+
+_e = t.response_event.c
+_STORE = insert(t.response_event).returning(_e.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,86 +75,87 @@ def respond(
         ConflictError: the phase is closed, too far ahead or answered too often; the event's id came
             before with another payload; the rater has withdrawn; the study is closed.
     """
-    row = taking_part(connection, rater)
-    return [_respond(connection, row, answer, protocol, study) for answer in answers]
+    own = progress_of(connection, rater)
+    return [take(connection, own, answer, protocol, study) for answer in answers]
 
 
 def owns(connection: Connection, rater: Row[Any], stimulus: str) -> str | None:
     """Return the file of a stimulus if one of the rater's assignments shows it, else None."""
-    a = t.assignment.c
-    shown = select(a.id).where(
-        a.block == rater.block,
-        (a.first == stimulus) | (a.second == stimulus) | (a.scene == stimulus),
-    )
-    return connection.scalar(
-        select(t.stimulus.c.file).where(t.stimulus.c.id == stimulus, shown.exists())
-    )
+    found = planned(connection, rater.block).shown.get(stimulus)
+    return None if found is None else str(found.file)
 
 
-def _respond(
+def take(
     connection: Connection,
-    rater: Row[Any],
+    own: Progress,
     answer: Answer,
     protocol: Protocol,
     study: Path | None,
 ) -> Acknowledgement:
-    a, e = t.assignment.c, t.response_event.c
-    asked = connection.execute(
-        select(t.assignment).where(a.id == answer.assignment, a.block == rater.block)
-    ).first()
+    """Store one answer of a rater whose progress was read in this transaction; raises the same.
+
+    Of an answer that is refused nothing was written: storing it comes last.
+    """
+    asked = next((one for one in own.assignments if one.id == answer.assignment), None)
     if asked is None:
         raise RequestError("there is no such assignment")
     payload_hash = canonical_hash({"phase": answer.phase, "payload": answer.payload})
-    stored = connection.execute(
-        select(t.response_event).where(e.assignment == asked.id, e.event_id == answer.event_id)
-    ).first()
-    if stored is not None:
-        if stored.payload_hash != payload_hash:
-            raise ConflictError("this event was stored before with another answer")
-        return Acknowledgement(asked.id, answer.event_id, stored.number, stored.received_at)
-    refuse_closed(connection)
-    given = select(func.count()).where(e.assignment == asked.id, e.phase == answer.phase)
-    if (connection.scalar(given) or 0) >= CHANGES_MOST:
+    if any(event[:2] == (asked.id, answer.event_id) for event in own.events):
+        return _stored(connection, answer, payload_hash)
+    own.refuse_closed()
+    if sum(event[0] == asked.id and event[2] == answer.phase for event in own.events) >= (
+        CHANGES_MOST
+    ):
         raise ConflictError("this answer was changed too often: the last one stands")
-    _refuse_phase(connection, rater, asked, answer)
-    pictures = stimuli_of(connection, [asked])
+    _refuse_phase(connection, own, asked, answer)
+    first = own.plan.shown[asked.first]
     if answer.phase == SCALES and not answer.skip:
-        refuse_incomplete(answer.payload, pictures[asked.first].scales)
-    clip = pictures[asked.first].seconds is not None
-    refuse_unplayed(answer, answer.payload.get("flags", []), clip=clip)
+        refuse_incomplete(answer.payload, first.scales)
+    refuse_unplayed(answer, answer.payload.get("flags", []), clip=first.seconds is not None)
     if answer.payload.get("marks"):
         if study is None:
             raise TypeError("marks are held against the analyses in a study's folder: give it")
-        shown = (pictures[asked.first].file, pictures[asked.second].file)
+        shown = (first.file, own.plan.shown[asked.second].file)
         files = {side: study / file for side, file in zip(SIDES, shown, strict=True)}
         refuse_beyond(answer.payload["marks"], files)
     received_at = now()
     number = connection.execute(
-        insert(t.response_event)
-        .values(
-            assignment=asked.id,
-            event_id=answer.event_id,
-            rater=rater.id,
-            phase=answer.phase,
-            payload=dict(answer.payload),
-            payload_hash=payload_hash,
-            room_language=answer.language,
-            skip=answer.skip,
-            shown=dict(answer.shown),
-            rubric_hash=protocol.rubric_hash,
-            protocol_version=protocol.version,
-            received_at=received_at,
-            client_time=answer.client_time,
-        )
-        .returning(e.number)
+        _STORE,
+        {
+            "assignment": asked.id,
+            "event_id": answer.event_id,
+            "rater": own.rater.id,
+            "phase": answer.phase,
+            "payload": dict(answer.payload),
+            "payload_hash": payload_hash,
+            "room_language": answer.language,
+            "skip": answer.skip,
+            "shown": dict(answer.shown),
+            "rubric_hash": protocol.rubric_hash,
+            "protocol_version": protocol.version,
+            "received_at": received_at,
+            "client_time": answer.client_time,
+        },
     ).scalar_one()
+    own.add(asked.id, answer.event_id, answer.phase, answer.skip)
     return Acknowledgement(asked.id, answer.event_id, number, received_at)
 
 
-def _refuse_phase(connection: Connection, rater: Row[Any], asked: Row[Any], answer: Answer) -> None:
+def _stored(connection: Connection, answer: Answer, payload_hash: str) -> Acknowledgement:
+    """Return the first acknowledgement of an event that came before."""
+    stored = connection.execute(
+        select(t.response_event).where(
+            _e.assignment == answer.assignment, _e.event_id == answer.event_id
+        )
+    ).one()
+    if stored.payload_hash != payload_hash:
+        raise ConflictError("this event was stored before with another answer")
+    return Acknowledgement(answer.assignment, answer.event_id, stored.number, stored.received_at)
+
+
+def _refuse_phase(connection: Connection, own: Progress, asked: Row[Any], answer: Answer) -> None:
     if answer.phase not in phases_of(asked):
         raise RequestError(f"this assignment has no phase {answer.phase}")
-    own = progress_of(connection, rater)
     last, skipped = own.last.get(asked.id, (None, None))
     if last is None:
         waiting = [one.id for one in own.waiting]
@@ -164,7 +168,7 @@ def _refuse_phase(connection: Connection, rater: Row[Any], asked: Row[Any], answ
         return
     if asked.kind == "training":
         raise ConflictError("this phase is closed: a training item is answered once")
-    if answer.phase == ATTRIBUTION and _text_shown(connection, rater, asked):
+    if answer.phase == ATTRIBUTION and _text_shown(connection, own.rater, asked):
         raise ConflictError("this phase is closed: the scene's text has been shown")
     if any(one.session > asked.session and one.id in own.last for one in own.assignments):
         raise ConflictError("this phase is closed: its session is over")

@@ -27,16 +27,25 @@ from raters.payloads import (
     SKIPS,
     STRENGTHS,
     WINNERS,
+    Answer,
     flag_kinds,
     read_answer,
 )
 from raters.people import receipt, speak
-from raters.position import AHEAD, Position, Step, position
+from raters.position import (
+    AHEAD,
+    Position,
+    Progress,
+    Step,
+    position,
+    position_of,
+    progress_of,
+)
 from raters.protocol import Protocol
 from raters.room.guard import limited_body
 from raters.room.session import Room, box_of, from_our_page, page_token, rater_needed
 from raters.room.texts import catalogue, label
-from raters.store import AHEAD_MOST, Acknowledgement, respond
+from raters.store import AHEAD_MOST, Acknowledgement, take
 
 
 def api_routes(room: Room) -> APIRouter:
@@ -45,21 +54,29 @@ def api_routes(room: Room) -> APIRouter:
 
     Rater = Annotated[Row[Any], Depends(rater_needed(room))]  # noqa: N806 - a type
 
+    rater_here = rater_needed(room)
+    study = _set_up(room)
+
+    # who asks is looked up in the thread that answers, and what is JSON is not searched for what is
+    # none: FastAPI would take as long for either as all the rest takes
+
     @router.get("/room/setup")
-    def set_up(request: Request, rater: Rater) -> dict[str, Any]:
-        return {**_set_up(room), **_own(request, room, rater)}
+    def set_up(request: Request) -> JSONResponse:
+        return JSONResponse({**study, **_own(request, room, rater_here(request))})
 
     @router.get("/room/state")
-    def state(request: Request, rater: Rater) -> dict[str, Any]:
-        return _state(room, rater, at=request.query_params.get("at"), ahead=_ahead(request))
+    def state(request: Request) -> JSONResponse:
+        return JSONResponse(_state(request, room, rater_here(request)))
 
     @router.post("/room/respond")
-    async def take_answer(request: Request, rater: Rater) -> JSONResponse:
-        ahead = _ahead(request)
+    async def take_answer(request: Request) -> JSONResponse:
+        page = {"ahead": _ahead(request), "known": request.query_params.get("known", "")}
         content = await _content(request, room)
         several = isinstance(content, dict) and set(content) == {"events"}
-        take = _respond_to_several if several else _respond
-        return JSONResponse(await run_in_threadpool(take, room, rater, content, ahead))
+        answer = _respond_to_several if several else _respond
+        return JSONResponse(
+            await run_in_threadpool(lambda: answer(room, rater_here(request).id, content, page))
+        )
 
     @router.post("/room/language")
     async def take_language(request: Request, rater: Rater) -> JSONResponse:
@@ -153,9 +170,8 @@ def _ahead(request: Request) -> int:
     return min(int(told), AHEAD_MOST)
 
 
-def _state(
-    room: Room, rater: Row[Any], *, at: str | None = None, ahead: int = AHEAD
-) -> dict[str, Any]:
+def _state(request: Request, room: Room, rater: Row[Any]) -> dict[str, Any]:
+    at, ahead = request.query_params.get("at"), _ahead(request)
     return _told(
         room,
         rater,
@@ -166,8 +182,6 @@ def _state(
 def _told(room: Room, rater: Row[Any], found: Position) -> dict[str, Any]:
     here, part = found.here, found.part
     now = _step(here, room) if here else _NOTHING
-    seen = {one["id"] for one in now["stimuli"]}
-    later = [one.id for step in found.ahead for one in step.stimuli if one.id not in seen]
     return {
         **now,
         "done": found.done,
@@ -181,8 +195,8 @@ def _told(room: Room, rater: Row[Any], found: Position) -> dict[str, Any]:
             "seconds_left": part.seconds_left,
             "break_due": part.break_due,
         },
+        "known": found.known,
         "ahead": [_step(step, room) for step in found.ahead],
-        "upcoming": list(dict.fromkeys(later)),
         "back": found.back,
         "at": found.revisiting,
         "receipt": None if here else receipt(rater),
@@ -265,58 +279,67 @@ def _instruction(wanted: str, protocol: Protocol) -> dict[str, str]:
     }
 
 
-def _respond(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str, Any]:
+def _respond(room: Room, rater: str, content: Any, page: Mapping[str, Any]) -> dict[str, Any]:
+    """Store one answer; `page` says what is to be told of the way, as `position_of` takes it."""
     answer = read_answer(content, room.protocol)
 
-    def write(connection: Connection) -> tuple[Acknowledgement, Position | None]:
-        (stored,) = respond(connection, rater.id, [answer], room.protocol, room.study)
-        if rater.room_language != answer.language:
-            speak(connection, rater.id, answer.language, room.protocol)
-        return stored, _position_after(connection, rater, ahead)
+    def write(connection: Connection) -> tuple[Acknowledgement, Any]:
+        own = progress_of(connection, rater)
+        stored = _store(connection, own, answer, room)
+        return stored, _position_after(connection, own, page)
 
     acknowledged, found = room.write(write)
     return {
         "acknowledged": asdict(acknowledged),
-        "state": found and _told(room, rater, found),
+        "state": found and _told(room, *found),
     }
 
 
-def _position_after(connection: Connection, rater: Row[Any], ahead: int) -> Position | None:
+def _store(connection: Connection, own: Progress, answer: Answer, room: Room) -> Acknowledgement:
+    """Store an answer, and the language that it was given in as the rater's."""
+    stored = take(connection, own, answer, room.protocol, room.study)
+    if own.rater.room_language != answer.language:
+        speak(connection, own.rater.id, answer.language, room.protocol)
+    return stored
+
+
+def _position_after(
+    connection: Connection, own: Progress, page: Mapping[str, Any]
+) -> tuple[Row[Any], Position] | None:
     """Return where a rater is once an answer is stored; None where the study is closed by now."""
     try:
-        return position(connection, rater.id, ahead=ahead)
+        return own.rater, position_of(connection, own, **page)
     except ConflictError:
         return None
 
 
-def _respond_to_several(room: Room, rater: Row[Any], content: Any, ahead: int) -> dict[str, Any]:
+def _respond_to_several(
+    room: Room, rater: str, content: Any, page: Mapping[str, Any]
+) -> dict[str, Any]:
     """Store each event for itself: what one of them cannot have does not hold up the others."""
     events = content["events"]
     if not isinstance(events, list) or not 1 <= len(events) <= EVENTS_MOST:
         raise RequestError(f"events must be a list of 1 to {EVENTS_MOST}")
 
-    def write(connection: Connection) -> tuple[list[Any], list[Any], Position | None]:
+    def write(connection: Connection) -> tuple[list[Any], list[Any], Any]:
         acknowledged, refused = [], []
+        own = progress_of(connection, rater)
         for event in events:
             told = event.get("event_id") if isinstance(event, dict) else None
             try:
                 answer = read_answer(event, room.protocol)
-                with connection.begin_nested():
-                    (stored,) = respond(connection, rater.id, [answer], room.protocol, room.study)
-                    if rater.room_language != answer.language:
-                        speak(connection, rater.id, answer.language, room.protocol)
-                acknowledged.append(asdict(stored))
+                acknowledged.append(asdict(_store(connection, own, answer, room)))
             except RequestError as error:
                 status = 409 if isinstance(error, ConflictError) else 400
                 name = told if isinstance(told, str) and EVENT_ID.fullmatch(told) else None
                 refused.append({"event_id": name, "status": status, "error": str(error)})
-        return acknowledged, refused, _position_after(connection, rater, ahead)
+        return acknowledged, refused, _position_after(connection, own, page)
 
     acknowledged, refused, found = room.write(write)
     return {
         "acknowledged": acknowledged,
         "refused": refused,
-        "state": found and _told(room, rater, found),
+        "state": found and _told(room, *found),
     }
 
 

@@ -3,15 +3,12 @@
 # Annotations are evaluated here: FastAPI could not find those that name a local type otherwise.
 
 import re
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse
-from sqlalchemy import Row
 
-from raters import tables as t
-from raters.payloads import OPAQUE
-from raters.room.session import Room, rater_needed
+from raters.room.session import Room, as_rater
 from raters.room.texts import PAGE
 from raters.store import owns
 
@@ -21,15 +18,17 @@ _KINDS = {
     ".svg": "image/svg+xml",
 }
 
+PICTURES_AT_ONCE = 2
+"""So many are read at a time: of hundreds that arrive at once, none shall hold up an answer."""
+
 _RANGE = re.compile(r"bytes=([0-9]{0,12})-([0-9]{0,12})")
 
 
 def file_routes(room: Room) -> APIRouter:
     """Return the routes `/room/page/{name}`, open to all, and `/media/{stimulus}`."""
     router = APIRouter()
+    at_once = CapacityLimiter(PICTURES_AT_ONCE)
     pages = {file.name: file for file in PAGE.iterdir() if file.suffix in _KINDS}
-
-    Rater = Annotated[Row[Any], Depends(rater_needed(room))]  # noqa: N806 - a type
 
     @router.get("/room/page/{name}")
     def page_file(name: str) -> Response:
@@ -47,11 +46,12 @@ def file_routes(room: Room) -> APIRouter:
         return page_file("seal.svg")
 
     @router.get("/media/{stimulus}")
-    def media(stimulus: str, request: Request, rater: Rater) -> Response:
-        file = None
-        if OPAQUE.fullmatch(stimulus):  # what else a database may be asked for, it might not take
-            with t.reading(room.engine) as connection:
-                file = owns(connection, rater, stimulus)
+    async def media(stimulus: str, request: Request) -> Response:
+        return await to_thread.run_sync(picture, stimulus, request, limiter=at_once)
+
+    def picture(stimulus: str, request: Request) -> Response:
+        with as_rater(request, room) as (connection, rater):
+            file = owns(connection, rater, stimulus)
         if file is None:
             raise HTTPException(404, "there is no such picture")
         clip = file.endswith(".mp4")

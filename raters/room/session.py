@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
-from sqlalchemy import Engine, Row
+from sqlalchemy import Connection, Engine, Row
 
 from raters import tables as t
 from raters.people import hashed, rater_of_session
@@ -55,21 +56,35 @@ def is_token(text: str) -> bool:
 
 def rater_of(request: Request, room: Room) -> Row[Any] | None:
     """Return the rater whose cookie the request carries."""
-    secret = request.cookies.get(room.cookie, "")
-    if not is_token(secret):
-        return None
     with t.reading(room.engine) as connection:
-        return rater_of_session(connection, secret)
+        return _rater_of(request, room, connection)
+
+
+@contextmanager
+def as_rater(request: Request, room: Room) -> Iterator[tuple[Connection, Row[Any]]]:
+    """Hold a transaction that reads, with the rater of the request, who is refused where unknown.
+
+    Raises:
+        HTTPException: the request has no good cookie.
+    """
+    with t.reading(room.engine) as connection:
+        rater = _rater_of(request, room, connection)
+        if rater is None:
+            raise HTTPException(401, "open the link of your invitation first")
+        yield connection, rater
+
+
+def _rater_of(request: Request, room: Room, connection: Connection) -> Row[Any] | None:
+    secret = request.cookies.get(room.cookie, "")
+    return rater_of_session(connection, secret) if is_token(secret) else None
 
 
 def rater_needed(room: Room) -> Callable[[Request], Row[Any]]:
     """Return a dependency that gives the rater of a request, or refuses it."""
 
     def rater_here(request: Request) -> Row[Any]:
-        rater = rater_of(request, room)
-        if rater is None:
-            raise HTTPException(401, "open the link of your invitation first")
-        return rater
+        with as_rater(request, room) as (_, rater):
+            return rater
 
     return rater_here
 

@@ -43,7 +43,10 @@ class Writer:
     def _commit(self, batch: Sequence[tuple[Work, Future[Any]]]) -> None:
         try:
             with t.writing(self._engine) as connection:
-                outcomes = [_outcome(connection, work) for work, _ in batch]
+                if len(batch) == 1:  # the transaction is its own, to be undone as a whole
+                    outcomes = [batch[0][0](connection)]
+                else:
+                    outcomes = [_outcome(connection, work) for work, _ in batch]
         except Exception as error:  # noqa: BLE001 - it is raised where it belongs
             # nothing of these was stored: one by one, the fault stays with whose it is
             if len(batch) == 1:

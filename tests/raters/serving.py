@@ -33,13 +33,13 @@ import raters.room.api as api
 
 if slow:
     import time
-    kept = api.respond
-    def respond(*arguments):
+    kept = api.take
+    def take(*arguments):
         acknowledged = kept(*arguments)
         print("stored, not committed", flush=True)
         time.sleep(slow)
         return acknowledged
-    api.respond = respond
+    api.take = take
 
 serve(study, port=port, on_ready=lambda: print("ready", flush=True))
 """

@@ -207,5 +207,5 @@ def own(page: Page) -> dict[str, Any]:
     return {
         "token": told["setup"]["token"],
         "assignment": state["assignment"],
-        "stimuli": {*state["upcoming"], *(one["id"] for one in state["stimuli"])},
+        "stimuli": {one["id"] for step in [state, *state["ahead"]] for one in step["stimuli"]},
     }

@@ -108,7 +108,7 @@ def test_setup_says_what_is_asked_and_how_it_is_called(visitor: Visitor) -> None
 
 def test_a_state_is_a_step_with_what_is_around_it(visitor: Visitor) -> None:
     state = visitor.state()
-    around = {"done", "total", "sessions", "ahead", "upcoming", "back", "at", "receipt"}
+    around = {"done", "total", "sessions", "known", "ahead", "back", "at", "receipt"}
     assert set(state) == STEP | around
     assert len(state["ahead"]) == 8
     assert all(set(step) == STEP for step in state["ahead"])
@@ -117,9 +117,7 @@ def test_a_state_is_a_step_with_what_is_around_it(visitor: Visitor) -> None:
     assert not state["stimuli"][0]["play_once"]
     assert state["sessions"]["number"] == 1
     assert state["sessions"]["of"] == 2
-    assert set(state["upcoming"]) >= {
-        one["id"] for step in state["ahead"] for one in step["stimuli"]
-    } - {one["id"] for one in state["stimuli"]}
+    assert state["known"] == []
     for query, count in (("?ahead=0", 0), ("?ahead=3", 3), ("?ahead=999", 20)):
         assert len(visitor.client.get(f"/room/state{query}").json()["ahead"]) == count
     for query in ("?ahead=-1", "?ahead=x", "?ahead=1e9", "?ahead=²", "?at=", "?at=../.."):
@@ -165,6 +163,41 @@ def test_several_events_are_stored_each_for_itself(visitor: Visitor, study: Path
     attributions = tables(study)["attributions"]
     assert len(attributions) <= 2 * looks
     assert attributions["recognised"].all()
+
+
+def name_of(step: dict[str, Any]) -> str:
+    return f"{step['assignment']}/{step['phase']}"
+
+
+def test_steps_that_the_page_knows_are_named_and_the_others_told_whole(visitor: Visitor) -> None:
+    state = visitor.state()
+    known = state["ahead"][4]
+    told = post(visitor, event(state), f"?known={name_of(known)}").json()["state"]
+    whole = visitor.state()
+    # where the rater is, is told whole always: what was answered before may belong to it
+    assert {name: told[name] for name in STEP} == {name: whole[name] for name in STEP}
+    assert told["known"] == [name_of(step) for step in state["ahead"][1:5]]
+    assert told["ahead"] == whole["ahead"][4:]
+    assert [*told["known"], *map(name_of, told["ahead"])] == [
+        name_of(step) for step in whole["ahead"]
+    ]
+    for query in ("?known=", "?known=x", f"?known={name_of(state)}", f"?known={name_of(whole)}"):
+        all_of_it = post(visitor, {"events": [event(state)]}, query).json()["state"]
+        assert all_of_it["known"] == []
+        assert len(all_of_it["ahead"]) == 8
+
+
+def test_a_step_that_comes_back_is_told_or_named_in_its_place(visitor: Visitor) -> None:
+    state = visitor.state()
+    while state["training"] or not any(step["phase"] == "scales" for step in state["ahead"][:1]):
+        state = post(visitor, event(state)).json()["state"]
+    skipped = post(visitor, event(state, payload={"skip": "other"})).json()["state"]
+    last = name_of(skipped["ahead"][3])
+    # answered after all: its scales come now, and what the page knew comes after them
+    told = post(visitor, event(state), f"?known={last}").json()["state"]
+    assert (told["assignment"], told["phase"]) == (state["assignment"], "scales")
+    assert told["earlier"] == PAYLOADS["attribution"]
+    assert told["known"] == [name_of(step) for step in [skipped, *skipped["ahead"][:4]]]
 
 
 @pytest.mark.parametrize("events", [[], None, "x", [{}] * 51, {"a": 1}])

@@ -75,7 +75,8 @@ def test_it_sends_as_the_outbox_does_and_fetches_ahead_as_the_page_does(study: P
     assert set(tally.acknowledged) == tally.sent
     assert len(tally.seconds) == len(tally.at_once) == len(tally.sent)
     sent = [one for one in asked if one.url.path == "/room/respond"]
-    assert {one.url.query for one in sent} == {f"ahead={AHEAD}".encode()}
+    assert {one.url.params["ahead"] for one in sent} == {str(AHEAD)}
+    assert all(one.url.params["known"].endswith(("/attribution", "/scales")) for one in sent)
     assert {tuple(json.loads(one.content)) for one in sent} == {("events",)}
     assert len(sent) == tally.requests
     # who does not think is ahead of what is acknowledged, and what has waited goes together

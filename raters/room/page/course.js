@@ -8,6 +8,20 @@ export function nameOf(step) {
   return `${step.assignment}/${step.phase}`;
 }
 
+// The last step that the page was told, for the server: what comes up to it need only be named.
+export function lastKnown(state) {
+  const last = state?.ahead.at(-1) ?? state;
+  return last?.assignment ? nameOf(last) : "";
+}
+
+// What the server says, with the steps that it only names taken from what it said before; null where
+// one of them is not there.
+export function completed(told, before) {
+  const known = new Map((before ? [before, ...before.ahead] : []).map((step) => [nameOf(step), step]));
+  const ahead = [...told.known.map((name) => known.get(name)), ...told.ahead];
+  return ahead.every(Boolean) ? { ...told, ahead } : null;
+}
+
 // The steps still to be answered, in order. `state` is the server's; where it is that of an earlier
 // step that was asked for (`at`), what waits is in `ahead` alone.
 export function waiting(state, pending) {
@@ -16,14 +30,14 @@ export function waiting(state, pending) {
   const settles = (step, event) =>
     event.assignment === step.assignment &&
     (event.phase === step.phase || ("skip" in event.payload && event === last.get(event.assignment)));
-  return [...here, ...(state.ahead ?? [])].filter(
+  return [...here, ...state.ahead].filter(
     (step) => !pending.some((event) => settles(step, event)),
   );
 }
 
 // How many assignments are done, with those that are on their way.
 export function doneWith(state, pending) {
-  const known = new Set([state, ...(state.ahead ?? [])].map((step) => step.assignment));
+  const known = new Set([state, ...state.ahead].map((step) => step.assignment));
   const left = new Set(waiting(state, pending).map((step) => step.assignment));
   const sent = new Set(pending.map((event) => event.assignment));
   const more = [...sent].filter((one) => known.has(one) && !left.has(one) && one);

@@ -84,7 +84,8 @@ function parcel(events, most) {
 
 // The outbox of one rater, under a name in the browser's storage that two tabs share.
 //
-// `token()` gives the page's token, `renew()` asks for a new one and says whether it got one.
+// `path()` says where answers go, `token()` gives the page's token, `renew()` asks for a new one and
+// says whether it got one.
 // `told` is called with "unreachable", "closed" (the session is over; what is kept stays kept)
 // or "arrived" and the server's answer.
 export function outbox(name, { path, token, renew, told }) {
@@ -123,7 +124,7 @@ export function outbox(name, { path, token, renew, told }) {
       const events = parcel(pending(), most);
       if (!events.length) return;
       const unreachable = () => told("unreachable");
-      const answer = await ask(path, { body: { events }, token: token(), unreachable });
+      const answer = await ask(path(), { body: { events }, token: token(), unreachable });
       if (answer.status === 403 && !renewed) {
         // the link was opened again elsewhere in this browser: take the new session's token
         renewed = true;

@@ -3,7 +3,9 @@
 
 import { answering, keepDrafts } from "/room/page/answering.js";
 import { draftOf, payloadOf } from "/room/page/asked.js";
-import { doneWith, nameOf, same, settledBefore, storeSettled, waiting } from "/room/page/course.js";
+import {
+  completed, doneWith, lastKnown, nameOf, same, settledBefore, storeSettled, waiting,
+} from "/room/page/course.js";
 import { element } from "/room/page/elements.js";
 import { drawFrame, drawProgress, drawSaved } from "/room/page/frame.js";
 import { keyboard } from "/room/page/hands.js";
@@ -43,7 +45,8 @@ export async function open(root) {
   const full = (yes) => (yes ? news.tell("told", "marks_full") : news.drop("told"));
   sheet = panel(part, room, { say, stacked, ...hand, full, save: saveReceipt });
   box = outbox(room.names.outbox, {
-    path: `/room/respond?ahead=${AHEAD}`, token: () => room.setup.token, renew, told: heard,
+    path: () => `/room/respond?ahead=${AHEAD}&known=${lastKnown(room.state)}`,
+    token: () => room.setup.token, renew, told: heard,
   });
   drawFrame(speak);
   listen();
@@ -96,6 +99,7 @@ async function renew() {
 }
 
 function heard(what, answer) {
+  room.heard += 1;
   room.offline = what === "unreachable";
   if (what === "closed") stop();
   else if (what === "unreachable") drawSaved(news, box.pending());
@@ -114,10 +118,13 @@ function heard(what, answer) {
 }
 
 async function askState() {
+  const { heard: before } = room;
   const unreachable = () => news.tell("media", "loading_again");
   const answer = await ask(`/room/state?ahead=${AHEAD}`, { unreachable });
   news.drop("media");
-  if (answer.status === 401 || answer.status === 403) stop();
+  // what was acknowledged meanwhile may not be in it
+  if (before !== room.heard && answer.status < 400) askState();
+  else if (answer.status === 401 || answer.status === 403) stop();
   else if (answer.status >= 400) {
     // what was refused by then is said on that page
     news.drop("told");
@@ -126,7 +133,12 @@ async function askState() {
   } else arrive(answer.body);
 }
 
-function arrive(state) {
+function arrive(told) {
+  const state = completed(told, room.state);
+  if (!state) {
+    askState();
+    return;
+  }
   room.state = state;
   recount();
   const here = ["break", "draw"].includes(room.view) ? room.resting : room.step;

@@ -5,6 +5,7 @@ import { emptyDraft } from "/room/page/asked.js";
 export const room = {
   setup: null, // what the study asks, and all texts
   state: null, // what the server said last
+  heard: 0, // how often the outbox has told something
   names: {}, // of what is kept in the browser's storage
   language: "en",
   queue: [], // steps still to be answered, in order
