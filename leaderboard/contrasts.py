@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 NOTHING_VARIES = "no interval: nothing varies between the resamples"
 
-_LEAST = 1e-9
+LEAST_ERROR = 1e-9
 """A standard error below which a difference is taken not to vary."""
 
 
@@ -49,7 +49,7 @@ class Contrasts(NamedTuple):
         """Say which were resampled, and vary; no other is tested."""
         known = np.isfinite(self.draws)
         there: NDArray[np.bool_] = known[:, 0] & (2 * known.sum(axis=1) > known.shape[1])
-        return there & (self.error > _LEAST)
+        return there & (self.error > LEAST_ERROR)
 
     def tail(self) -> Array:
         """Return the one-sided p of each difference by Student's t; NaN where it is not tested."""

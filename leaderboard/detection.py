@@ -4,7 +4,8 @@ A signal is a work by a person: H is the share of references called human, F the
 d′ = z(H) − z(F) and c = −½ [z(H) + z(F)] (Green and Swets 1966), half an item added to each cell
 (the log-linear correction of Hautus 1995). d′ = 0: outputs pass for works by people; c > 0: the
 panel is slow to call anything human. "Cannot tell" is not called human, and stays in the
-denominator.
+denominator. H and F are those of the panel as a whole: where raters draw the line in different
+places, its d′ is below that of each of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from leaderboard.selection import first_time, is_simulated, parts, say_simulated
 from leaderboard.tables import MAKERS
 
 HUMAN = MAKERS[0]
+
+_OF = {"d_prime": (1.0, -1.0), "response_criterion": (-0.5, -0.5)}
+"""Weights of z(H) and z(F)."""
 
 
 def detection(
@@ -87,17 +91,23 @@ def _of_part(
             for metric in ("d_prime", "response_criterion"):
                 yield replace(at, metric=metric, reason="no references")
             continue
-        hit = _z(of_cell[REFERENCE], gathered, REFERENCE)
-        false = _z(of_cell[name], gathered, name)
-        yield with_interval(replace(at, metric="d_prime"), hit - false)
-        yield with_interval(replace(at, metric="response_criterion"), -(hit + false) / 2)
+        places = [(list(cells).index(one), 0) for one in (REFERENCE, name)]
+        n = np.array([[_items(gathered, one)] for one in (REFERENCE, name)])
+        at = replace(at, method=f"rates pooled over raters; {said}")
+        for metric, of_both in _OF.items():
+            weights = np.array(of_both)[:, None]
+
+            def summed(share: Array, n: Array = n, weights: Array = weights) -> Array:
+                """Sum normal quantiles, half an item added to each cell."""
+                z = norm.ppf(np.clip((n * share + 0.5) / (n + 1), 1e-9, 1 - 1e-9))
+                return np.asarray((weights * z).sum(axis=0), dtype=np.float64)
+
+            yield with_interval(replace(at, metric=metric), shares.combined(places, summed).draws)
 
 
-def _z(share: Array, gathered: Gathered, name: str) -> Array:
-    """Return the normal quantile of a share of items, half an item added to each cell."""
+def _items(gathered: Gathered, name: str) -> int:
     model = gathered.items["model"]
-    n = int(((model == name) if name else (model != REFERENCE)).sum())
-    return np.asarray(norm.ppf((n * share + 0.5) / (n + 1)), dtype=np.float64)
+    return int(((model == name) if name else (model != REFERENCE)).sum())
 
 
 def _counted(score: Score, rows: pd.DataFrame) -> Score:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.board import HEADLINE_ASPECT, Board
+from leaderboard.drawing import LEAST_RATERS
 from leaderboard.figure import (
     Figure,
     colours,
@@ -192,7 +193,9 @@ def _point(board: Board, model: str, asked: str, corners: Corners, label: str) -
             )
             if found is not None:
                 covariance[row][column] = found.value
-    return point_of(label, values, covariance, corners, next(iter(own.values())).confidence)
+    first = next(iter(own.values()))
+    units = first.n_raters if first.n_raters >= LEAST_RATERS else first.n_items
+    return point_of(label, values, covariance, corners, first.confidence, freedom=units - 1)
 
 
 def _asked(asked: str, words: Words) -> str:

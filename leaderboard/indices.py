@@ -8,37 +8,41 @@ from dataclasses import replace
 import numpy as np
 
 from bench.records import NEUTRAL, REFERENCE, Score
-from leaderboard.drawing import Array
-from leaderboard.leaks import (
-    CANNOT_TELL_APART,
-    LEAST_DISCRIMINATION,
-    NO_REFERENCES,
-)
+from leaderboard.drawing import LEAST_RATERS, Array
+from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERENCES
 from leaderboard.mixture import corrected_mixture
 from leaderboard.percentiles import with_interval
-from leaderboard.shares import Counts, Shares, counted
+from leaderboard.share_scores import difference_score, share_score
+from leaderboard.shares import Cell, Counts, Shares, counted
 
 LEAST_REFERENCES = 30
 
 LARGEST_CONDITION = 5.0
 
 
+def _of_few(shares: Shares, *cells: Cell) -> str:
+    """Say so where some of these cells were judged by too few raters to draw them."""
+    fewest = min(shares.counts[cell[:2]].raters for cell in cells)
+    few = fewest < LEAST_RATERS <= shares.n_raters
+    return f"; {fewest} of {shares.n_raters} raters alone judged a part" if few else ""
+
+
 def discrimination(shares: Shares, other: str, blank: Score) -> Score:
     """D_l = M(l, l) − M(C, l)."""
     counts = shares.counts.get((REFERENCE, other), Counts())
     score = counted(replace(blank, metric="discrimination", group=other), counts)
-    right = shares.share(REFERENCE, other, other)
-    wrong = shares.share(REFERENCE, shares.home, other)
-    if right is None or wrong is None:
+    right, wrong = (REFERENCE, other), (REFERENCE, shares.home)
+    if right not in shares.of or wrong not in shares.of:
         return replace(score, reason=NO_REFERENCES)
-    return with_interval(score, right - wrong)
+    return difference_score(shares, score, (right, other), [(1.0, wrong, other)])
 
 
 def raw_leak(shares: Shares, score: Score) -> Score:
     """q_C(l)."""
     score = replace(score, metric="raw_leak")
-    leak = shares.share(score.model, shares.home, score.group)
-    return _not_asked(score, shares.home) if leak is None else with_interval(score, leak)
+    if (score.model, shares.home) not in shares.of:
+        return _not_asked(score, shares.home)
+    return share_score(shares, score, (score.model, shares.home), score.group)
 
 
 def excess_leak(shares: Shares, score: Score) -> Score:
@@ -47,26 +51,51 @@ def excess_leak(shares: Shares, score: Score) -> Score:
     A stratum with fewer than two references takes M(C, l) of all of them, and the method says so.
     """
     score = replace(score, metric="excess_leak")
-    leak = shares.share(score.model, shares.home, score.group)
-    if leak is None:
+    own, wrong = (score.model, shares.home), (REFERENCE, shares.home)
+    if own not in shares.of:
         return _not_asked(score, shares.home)
-    right = shares.share(REFERENCE, score.group, score.group)
-    wrong = shares.share(REFERENCE, shares.home, score.group)
+    if refused := cannot_tell(shares, shares.home, score.group):
+        return replace(score, reason=refused)
+    cells, note = _stratified(shares, score.model, score.group)
+    parts = [(weight, cell, score.group) for cell, weight in cells.items()]
+    found = difference_score(shares, score, (own, score.group), parts)
+    return replace(found, method=f"{found.method}{note}{_of_few(shares, own, wrong)}")
+
+
+def cannot_tell(shares: Shares, asked: str, seen: str) -> str:
+    """Return why no leak from `asked` towards `seen` can be told from a confusion; "" if it can."""
+    right = shares.share(REFERENCE, seen, seen)
+    wrong = shares.share(REFERENCE, asked, seen)
     if right is None or wrong is None:
-        return replace(score, reason=NO_REFERENCES)
-    if not right[0] - wrong[0] >= LEAST_DISCRIMINATION:
-        return replace(score, reason=CANNOT_TELL_APART)
-    standard, note = _stratified(shares, score.model, score.group, wrong)
-    score = replace(score, method=f"{score.method}{note}")
-    return with_interval(score, leak - standard)
+        return NO_REFERENCES
+    return "" if right[0] - wrong[0] >= LEAST_DISCRIMINATION else CANNOT_TELL_APART
 
 
-def _stratified(shares: Shares, model: str, other: str, pooled: Array) -> tuple[Array, str]:
-    """Return M(C, other) with the model's own mix of strata, and what to say of it.
+def leaks_elsewhere(shares: Shares, blank: Score) -> Iterator[Score]:
+    """Yield E of targets other than home: q_J(W) − M(J, W), `group` being "asked:seen"."""
+    for asked in shares.traditions[1:]:
+        own = (blank.model, asked)
+        if own not in shares.of:
+            continue
+        for seen in shares.traditions:
+            if seen == asked:
+                continue
+            score = replace(blank, metric="excess_leak_elsewhere", group=f"{asked}:{seen}")
+            score = counted(score, shares.counts[own])
+            if refused := cannot_tell(shares, asked, seen):
+                yield replace(score, reason=refused)
+            else:
+                wrong = (REFERENCE, asked)
+                yield difference_score(shares, score, (own, seen), [(1.0, wrong, seen)])
 
-    `pooled` is M(C, other) of all references.
+
+def _stratified(shares: Shares, model: str, other: str) -> tuple[dict[Cell, float], str]:
+    """Return the cells whose mean is M(C, other) with the model's own mix of strata, by weight.
+
+    The second says what was done; the mix is that of the outputs, and is not drawn.
     """
     home, label = shares.home, shares.labels.index(other)
+    every: Cell = (REFERENCE, home)
     asked = shares.strata(model)
     # a single reference has no resamples, and would take the interval of the whole with it
     known = [
@@ -76,35 +105,37 @@ def _stratified(shares: Shares, model: str, other: str, pooled: Array) -> tuple[
     ]
     matched = [stratum for stratum in asked if stratum in known]
     if not matched:
-        return pooled, "; not stratified: no references of its strata" if asked and known else ""
-    total = shares.mass[model, home]
-    rest = total.copy()
-    standard: Array = np.zeros_like(total)
-    for stratum in matched:
-        weight = shares.mass[model, home, "stratum", stratum]
-        confused = shares.of[REFERENCE, home, "stratum", stratum][label]
-        standard += np.where(weight > 0, weight * confused, 0.0)
-        rest -= weight
-    standard += np.clip(rest, 0.0, None) * pooled
-    in_strata = sum(shares.mass[model, home, "stratum", stratum][0] for stratum in asked)
+        note = "; not stratified: no references of its strata" if asked and known else ""
+        return {every: 1.0}, note
+    total = float(shares.mass[model, home][0])
+    mass = {one: float(shares.mass[model, home, "stratum", one][0]) for one in asked}
+    weights: dict[Cell, float] = {
+        (REFERENCE, home, "stratum", stratum): mass[stratum] / total for stratum in matched
+    }
     lacking = [stratum for stratum in asked if stratum not in known]
-    if in_strata < total[0] - 1e-9:
+    if sum(mass.values()) < total - 1e-9:
         lacking.append("outputs of no stratum")
     note = f"; stratified, all references for {', '.join(lacking)}" if lacking else "; stratified"
-    return standard / np.where(total > 0, total, np.nan), note
+    rest = 1 - sum(weights.values())
+    return weights | ({every: rest} if rest > 1e-9 else {}), note
 
 
 def mirror_asymmetry(shares: Shares, score: Score) -> Score:
     """[q_C(l) − q_l(C)] − [M(C, l) − M(l, C)]."""
     score = replace(score, metric="mirror_asymmetry")
     home, other = shares.home, score.group
-    leak, back = (shares.share(score.model, *way) for way in ((home, other), (other, home)))
-    if leak is None or back is None:
-        return _not_asked(score, other if back is None else home)
-    wrong, wrong_back = (shares.share(REFERENCE, *way) for way in ((home, other), (other, home)))
-    if wrong is None or wrong_back is None:
+    for target in (home, other):
+        if (score.model, target) not in shares.of:
+            return _not_asked(score, target)
+    if any((REFERENCE, target) not in shares.of for target in (home, other)):
         return replace(score, reason=NO_REFERENCES)
-    return with_interval(score, (leak - back) - (wrong - wrong_back))
+    parts = [
+        ((model, asked), seen)
+        for model in (score.model, REFERENCE)
+        for asked, seen in ((home, other), (other, home))
+    ]
+    found = shares.combined(parts, lambda part: (part[0] - part[1]) - (part[2] - part[3]))
+    return with_interval(score, found.draws)
 
 
 def choice_model(shares: Shares, score: Score) -> Iterator[Score]:
@@ -112,47 +143,47 @@ def choice_model(shares: Shares, score: Score) -> Iterator[Score]:
 
     Each less the same of the references (Luce 1963); shares become counts of items, plus ½.
     """
+    home, other = shares.home, score.group
+    cells = [(model, target) for model in (score.model, REFERENCE) for target in (home, other)]
+    parts = [(cell, label) for cell in cells for label in (other, home)]
     for metric, sign in (("choice_bias", 1.0), ("excess_blur", -1.0)):
         at = replace(score, metric=metric)
-        seen = _log_ratios(shares, score.model, score.group)
-        real = _log_ratios(shares, REFERENCE, score.group)
-        if seen is None:
-            missing = (score.model, score.group) not in shares.of
-            yield _not_asked(at, score.group if missing else shares.home)
-        elif real is None:
+        missing = [target for model, target in cells[:2] if (model, target) not in shares.of]
+        if missing:
+            yield _not_asked(at, missing[-1])
+        elif any(cell not in shares.of for cell in cells[2:]):
             yield replace(at, reason=NO_REFERENCES)
         else:
-            value = (seen[0] + sign * seen[1]) - (real[0] + sign * real[1])
-            yield with_interval(at, value / 2)
+            items = np.array([shares.counts[cell].items for cell, _ in parts])[:, None]
+            signs = np.array([1, -1, sign, -sign, -1, 1, -sign, sign])[:, None] / 2
 
+            def of(part: Array, items: Array = items, signs: Array = signs) -> Array:
+                # a slope is looked for at 0 too, from both sides
+                logs = np.log(np.maximum(items * part + 0.5, 0.25))
+                return np.asarray((signs * logs).sum(axis=0), dtype=np.float64)
 
-def _log_ratios(shares: Shares, model: str, other: str) -> tuple[Array, Array] | None:
-    """Return ln[q_C(l) / q_C(C)] and ln[q_l(l) / q_l(C)], ½ added to each count of items."""
-    ratios = []
-    for target in (shares.home, other):
-        to_other = shares.share(model, target, other)
-        to_home = shares.share(model, target, shares.home)
-        if to_other is None or to_home is None:
-            return None
-        items = shares.counts[model, target].items
-        ratios.append(np.log((items * to_other + 0.5) / (items * to_home + 0.5)))
-    return ratios[0], ratios[1]
+            yield with_interval(at, shares.combined(parts, of).draws)
 
 
 def neutral_default(shares: Shares, score: Score) -> Score:
     """N_l = [q_N(l) − q_N(C)] / [q_N(l) + q_N(C)]."""
     score = replace(score, metric="neutral_default")
-    to_other = shares.share(score.model, NEUTRAL, score.group)
-    to_home = shares.share(score.model, NEUTRAL, shares.home)
-    if to_other is None or to_home is None:
+    cell = (score.model, NEUTRAL)
+    if cell not in shares.of:
         return _not_asked(score, NEUTRAL)
-    score = counted(score, shares.counts[score.model, NEUTRAL])
-    total = to_other + to_home
-    draws = np.full_like(total, np.nan)
-    np.divide(to_other - to_home, total, out=draws, where=total > 0)
-    if np.isnan(draws[0]):
+    score = counted(score, shares.counts[cell])
+    parts = [(cell, score.group), (cell, shares.home)]
+    if not any(shares.of[cell][shares.labels.index(label), 0] > 0 for _, label in parts):
         return replace(score, reason="neither tradition was seen")
-    return with_interval(score, draws)
+    found = shares.combined(parts, _balance)
+    return with_interval(score, np.clip(found.draws, -1.0, 1.0))
+
+
+def _balance(part: Array) -> Array:
+    total = part[0] + part[1]
+    result: Array = np.full_like(total, np.nan)
+    np.divide(part[0] - part[1], total, out=result, where=total > 0)
+    return result
 
 
 def mixture_scores(shares: Shares, others: Sequence[str], score: Score) -> Iterator[Score]:

@@ -1,4 +1,4 @@
-"""Leaks compared: between models, for targets other than home, and the covariance of shares."""
+"""Leaks compared between models, and the covariance of shares."""
 
 from __future__ import annotations
 
@@ -8,52 +8,50 @@ from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 
-from bench.records import REFERENCE, Score
+from bench.records import Score
 from leaderboard.contrasts import NOTHING_VARIES, p_score, simultaneous_intervals, stacked
-from leaderboard.percentiles import TOO_FEW, with_interval
-from leaderboard.shares import Counts, Shares, counted
+from leaderboard.drawing import Array
+from leaderboard.percentiles import TOO_FEW, read_off
+from leaderboard.shares import Cell, Counts, Shares, counted
+from leaderboard.variance import Influences
 
 NO_REFERENCES = "no references"
 CANNOT_TELL_APART = "panel cannot tell"
 LEAST_DISCRIMINATION = 0.5
 
 
-def leaks_elsewhere(shares: Shares, blank: Score) -> Iterator[Score]:
-    """Yield E of targets other than home: q_J(W) − M(J, W), `group` being "asked:seen"."""
-    for asked in shares.traditions[1:]:
-        if (blank.model, asked) not in shares.of:
-            continue
-        for seen in shares.traditions:
-            if seen == asked:
-                continue
-            score = replace(blank, metric="excess_leak_elsewhere", group=f"{asked}:{seen}")
-            score = counted(score, shares.counts[blank.model, asked])
-            leak = shares.share(blank.model, asked, seen)
-            right = shares.share(REFERENCE, seen, seen)
-            wrong = shares.share(REFERENCE, asked, seen)
-            if leak is None or right is None or wrong is None:
-                yield replace(score, reason=NO_REFERENCES)
-            elif not right[0] - wrong[0] >= LEAST_DISCRIMINATION:
-                yield replace(score, reason=CANNOT_TELL_APART)
-            else:
-                yield with_interval(score, leak - wrong)
-
-
 def share_covariances(shares: Shares, blank: Score) -> Iterator[Score]:
     """Yield the covariance of every two shares of a cell, for regions of confidence."""
-    method = f"covariance over the resamples; {blank.method}"
+    influences = shares.means.influences
+    if influences is None:
+        return
+    method = read_off(blank, "covariance of two-way clustering")
     for cell, counts in shares.counts.items():
         model, target = cell
-        draws = shares.of[cell][:, 1:]
-        draws = draws[:, np.isfinite(draws).all(axis=0)]
-        if draws.shape[1] < 2:
+        if not np.isfinite(shares.of[cell][:, 1:]).all(axis=0).any():
             continue
-        covariance = np.cov(draws)
+        covariance = _covariance(influences, shares, cell)
         for first, second in combinations_with_replacement(range(len(shares.labels)), 2):
             labels = f"{shares.labels[first]}:{shares.labels[second]}"
             score = replace(blank, metric="share_covariance", model=model, method=method)
             score = replace(score, group=f"{target}:{labels}", reason="no interval: a covariance")
             yield counted(replace(score, value=float(covariance[first, second])), counts)
+
+
+def _covariance(influences: Influences, shares: Shares, cell: Cell) -> Array:
+    """Return the covariance of a cell's shares; that of a share of 0 comes from its posterior.
+
+    What such a share may have more, all others have less, as they are: rows sum to nothing.
+    """
+    draws = shares.of[cell]
+    result = influences.covariance(shares.places[cell])
+    for label in np.flatnonzero(draws[:, 0] == 0):
+        towards = -draws[:, 0]
+        towards[label] = 1.0
+        spread = draws[label, 1:]
+        variance = float((spread[np.isfinite(spread)] ** 2).mean())
+        result = result + variance * np.outer(towards, towards)
+    return result
 
 
 def leak_differences(shares: Shares, others: Sequence[str], blank: Score) -> Iterator[Score]:

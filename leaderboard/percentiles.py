@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from bench.records import Score
 from leaderboard.contrasts import NOTHING_VARIES
-from leaderboard.drawing import Array
+from leaderboard.drawing import SCALED, Array
 
 TOO_FEW = "no interval: fewer than two scenes or references"
 
@@ -24,6 +25,12 @@ def with_interval(score: Score, draws: Array) -> Score:
     nothing of what another would have been.
     """
     return with_intervals([score], draws[None, :])[0]
+
+
+def read_off(score: Score, interval: str) -> str:
+    """Return the method of a score whose interval is no percentile, but follows from the variance."""
+    said = re.sub(r"percentile bootstrap \(\d+\)(?= over)", interval, score.method)
+    return said.replace(f"; {SCALED}", "")
 
 
 def with_intervals(scores: Sequence[Score], draws: Array) -> list[Score]:

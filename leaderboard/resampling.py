@@ -10,7 +10,8 @@ All resamples are computed at once as products of sparse matrices, in blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,9 @@ Matrix = Any
 
 _BLOCK = 4_000_000
 """Numbers held at once, in each of a few arrays."""
+
+_STEP = 1e-5
+"""By which means are moved to find the slope of a function of them."""
 
 
 class Judgements(NamedTuple):
@@ -67,6 +71,42 @@ class CellMeans(NamedTuple):
     """Of the intervals for which deviations were scaled."""
     edges: Flags | None = None
     """Which means, (cells, channels), had their resamples drawn from a posterior."""
+    extremes: Array | None = None
+    """The least and the most mean of an item behind each, (2, cells, channels)."""
+
+    def combined(self, places: Sequence[tuple[int, int]], of: Callable[[Array], Array]) -> Contrast:
+        """Return a function of some means, its deviations scaled as those of one quantity.
+
+        Args:
+            places: cell and channel of each mean.
+            of: takes (places, columns) to (columns,). What units move it by follows from its slopes
+                at the estimate (the delta method), which are taken by differences.
+        """
+        cells, channels = np.array(places).T
+        draws = self.unscaled[cells, channels]
+        if self.influences is None:
+            return Contrast(of(draws), 0.0, np.inf)
+        drawn = np.zeros(len(places), dtype=bool)
+        if self.edges is not None:
+            drawn = self.edges[cells, channels]
+        estimate = draws[:, :1]
+        steps = np.eye(len(places)) * _STEP
+        slopes = (of(estimate + steps) - of(estimate - steps)) / (2 * _STEP)
+        value = of(estimate)[0]
+        away = of(np.where(drawn[:, None], estimate, draws)) - value
+        variance, freedom = 0.0, np.inf
+        if (~drawn).any() and np.abs(slopes[~drawn]).any():
+            moved = self.influences.summed(cells[~drawn], channels[~drawn], slopes[~drawn])
+            (wanted,), (known,) = two_way(moved.between())
+            away *= scales(wanted, known, _variance(away[None, 1:]), self.confidence)
+            variance, freedom = float(wanted[0]), float(known[0])
+        if drawn.any():  # from a posterior, which shows what no resample can
+            more = of(np.where(drawn[:, None], self.means[cells, channels], estimate)) - value
+            away = away + more
+            both = variance + float(_variance(more[None, 1:])[0])
+            freedom *= (both / variance) ** 2 if variance else 1.0
+            variance = both
+        return Contrast(value + away, math.sqrt(variance), freedom)
 
     def differences(self, pairs: Sequence[tuple[int, int]]) -> list[list[Contrast]]:
         """Return differences of two cells, by pair and channel, each scaled as one quantity."""
@@ -133,19 +173,31 @@ def cell_means(judgements: Judgements, drawn: Weights) -> CellMeans:
         return CellMeans(means, mass, means, None, confidence)
     if (items == 1).all():
         judgements = judgements._replace(seed=np.full(n_items, -1))
-    found = _influences(judgements, means[:, :, 0], (sums, seen, members, cells))
+    linear = _linear(judgements, means[:, :, 0], (sums, seen, members, cells))
+    found = influences(linear)
     if (raters[np.unique(rater)] == 1).all():  # none is drawn, so none may widen
         found = found._replace(raters=np.zeros_like(found.raters))
     away = means[:, :, 1:] - means[:, :, :1]
     scaled = means.copy()
     factor = scales(*two_way(found.between()), _variance(away), confidence)
     scaled[:, :, 1:] = means[:, :, :1] + away * factor[:, :, None]
-    return CellMeans(scaled, mass, means, found, confidence)
+    return CellMeans(scaled, mass, means, found, confidence, extremes=_extremes(linear))
 
 
-def _influences(
+def _extremes(linear: Linear) -> Array:
+    """Return the least and the most mean of an item of each cell, (2, cells, channels)."""
+    of_cell = sparse.csr_array(linear.cells @ linear.members)
+    found = np.full((2, *linear.of_cell.shape), np.nan)
+    for cell in range(of_cell.shape[0]):
+        own = linear.of_item[of_cell[[cell], :].indices]
+        if len(own):
+            found[:, cell] = own.min(axis=0), own.max(axis=0)
+    return found
+
+
+def _linear(
     judgements: Judgements, of_cell: Array, parts: tuple[Matrix, Matrix, Matrix, Matrix]
-) -> Influences:
+) -> Linear:
     sums, seen, members, cells = parts
     n_items, n_channels = len(judgements.prompt_of_item), judgements.n_channels
     counts = np.asarray(seen.sum(axis=1)).ravel()
@@ -155,23 +207,21 @@ def _influences(
     members = _averaging(judged)
     there = (np.asarray(judged.sum(axis=1)).ravel() > 0).astype(np.float64)
     item, rater, weight, value = _by_rater(judgements, seen)
-    return influences(
-        Linear(
-            item=item,
-            rater=rater,
-            weight=weight,
-            away=value - of_item[item],
-            n_raters=seen.shape[1],
-            of_item=of_item,
-            of_prompt=_times(members, of_item),
-            of_cell=of_cell,
-            members=members,
-            cells=_averaging(cells @ sparse.diags_array(there)),
-            cluster_of_prompt=judgements.cluster_of_prompt,
-            prompt_of_item=judgements.prompt_of_item,
-            seed=judgements.seed,
-            fitted=judgements.fitted,
-        )
+    return Linear(
+        item=item,
+        rater=rater,
+        weight=weight,
+        away=value - of_item[item],
+        n_raters=seen.shape[1],
+        of_item=of_item,
+        of_prompt=_times(members, of_item),
+        of_cell=of_cell,
+        members=members,
+        cells=_averaging(cells @ sparse.diags_array(there)),
+        cluster_of_prompt=judgements.cluster_of_prompt,
+        prompt_of_item=judgements.prompt_of_item,
+        seed=judgements.seed,
+        fitted=judgements.fitted,
     )
 
 

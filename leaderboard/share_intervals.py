@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+Bounds = tuple[float, float, float]
+"""Value, low and high."""
+
 
 def share_interval(value: float, variance: float, reach: float) -> tuple[float, float]:
     """Return Wilson's (1927) interval of a share with the variance of n = p (1 − p) / V outputs.
@@ -28,11 +31,28 @@ def difference_interval(
 
     Newcombe (1998, method 10): each arm is the root of the summed squares of the shares' own arms.
     """
-    (low, high), (second_low, second_high) = (
-        share_interval(*share, reach) for share in (first, second)
-    )
-    value = first[0] - second[0]
-    return (
-        value - math.hypot(first[0] - low, second_high - second[0]),
-        value + math.hypot(high - first[0], second[0] - second_low),
-    )
+    one, other = ((share[0], *share_interval(*share, reach)) for share in (first, second))
+    return difference_of_bounds(one, other)
+
+
+def difference_of_bounds(
+    first: Bounds, second: Bounds, correlation: float = 0.0
+) -> tuple[float, float]:
+    """Return the interval of a difference from the intervals of its two parts.
+
+    Zou and Donner (2008), "Construction of confidence limits about effect measures": of independent
+    shares this is Newcombe's.
+
+    Args:
+        first: value, low and high.
+        second: the same of what is taken away.
+        correlation: of the two estimates.
+    """
+    (one, low, high), (other, other_low, other_high) = first, second
+    value = one - other
+
+    def arm(own: float, others: float) -> float:
+        squared = own**2 - 2 * correlation * own * others + others**2
+        return math.sqrt(max(squared, 0.0))
+
+    return value - arm(one - low, other_high - other), value + arm(high - one, other - other_low)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -52,6 +52,9 @@ class Shares(NamedTuple):
     labels: list[str]
     """The traditions, then every other label that was given, `other` and `cannot_tell` last."""
     of: Mapping[Cell, Array]
+    means: CellMeans
+    """What they are taken from, by `places`."""
+    places: Mapping[Cell, int]
     gaps: Mapping[tuple[str, str], list[Contrast]]
     """By label, between two models on the prompts for home that both were asked."""
     mass: Mapping[Cell, Array]
@@ -65,6 +68,11 @@ class Shares(NamedTuple):
         """Return q_target(label) or, for references, M(target, label); None without any."""
         found = self.of.get((model, target))
         return None if found is None else found[self.labels.index(label)]
+
+    def combined(self, parts: Sequence[tuple[Cell, str]], of: Callable[[Array], Array]) -> Contrast:
+        """Return a function of some shares, each given by its cell and label; see `CellMeans`."""
+        places = [(self.places[cell], self.labels.index(label)) for cell, label in parts]
+        return self.means.combined(places, of)
 
     def strata(self, model: str) -> list[str]:
         """Return the strata of a model's prompts for home, or of the home references."""
@@ -212,6 +220,8 @@ def shares_of(
         traditions=list(traditions),
         labels=labels,
         of=dict(zip(cells, result.means, strict=True)),
+        means=result,
+        places={cell: place for place, cell in enumerate(cells)},
         gaps=_gaps(result, list(cells), traditions[0]),
         mass=dict(zip(cells, result.mass, strict=True)),
         counts=counts,

@@ -20,17 +20,13 @@ from leaderboard.indices import (
     choice_model,
     discrimination,
     excess_leak,
+    leaks_elsewhere,
     mirror_asymmetry,
     mixture_scores,
     neutral_default,
     raw_leak,
 )
-from leaderboard.leaks import (
-    leak_differences,
-    leaks_elsewhere,
-    share_covariances,
-)
-from leaderboard.percentiles import with_interval
+from leaderboard.leaks import leak_differences, share_covariances
 from leaderboard.selection import (
     confirmatory,
     distinct,
@@ -40,6 +36,7 @@ from leaderboard.selection import (
     say_simulated,
     stream,
 )
+from leaderboard.share_scores import share_score
 from leaderboard.shares import Counts, Shares, counted, find_home, find_traditions, shares_of
 from leaderboard.tables import ASPECTS, CANNOT_TELL, OTHER
 
@@ -191,6 +188,6 @@ def _all_shares(shares: Shares, blank: Score, before: str = "") -> Iterator[Scor
     """Every q_τ(l) and M(k, l); `group` is "asked:seen", with `before` in front."""
     for cell, counts in shares.counts.items():
         model, target = cell
-        for label, draws in zip(shares.labels, shares.of[cell], strict=True):
+        for label in shares.labels:
             score = replace(blank, model=model, group=f"{before}{target}:{label}")
-            yield with_interval(counted(score, counts), draws)
+            yield share_score(shares, counted(score, counts), cell, label)

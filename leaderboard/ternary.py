@@ -81,6 +81,8 @@ def point_of(
     covariance: Sequence[Sequence[float]],
     corners: Corners,
     confidence: float,
+    *,
+    freedom: float = math.inf,
 ) -> Point | None:
     """Return the point of some shares; none where no corner has any share.
 
@@ -90,6 +92,7 @@ def point_of(
         covariance: of the shares, (labels, labels); NaN where it is not known: then no region.
         corners: of the triangle.
         confidence: of the region.
+        freedom: degrees of freedom of the covariance.
     """
     gathered = corners.gather @ np.array(shares)
     total = float(gathered.sum())
@@ -100,15 +103,22 @@ def point_of(
     region = None
     if np.isfinite(spread).all():
         slope = (np.eye(3) - inside[:, None]) / total
-        region = _outline(inside, slope @ spread @ slope.T, confidence)
+        region = _outline(inside, slope @ spread @ slope.T, confidence, freedom)
     first, second, third = map(float, inside)
     return Point(label, (first, second, third), 1 - total, region)
 
 
-def _outline(inside: Array, spread: Array, confidence: float) -> Array:
-    """Return the outline of the normal region about a point of the triangle, (72, 3)."""
-    # chi-square with two degrees of freedom, whose quantile is plain
+def _outline(inside: Array, spread: Array, confidence: float, freedom: float) -> Array:
+    """Return the outline of the region about a point of the triangle, (72, 3).
+
+    By Hotelling's T² with these degrees of freedom; by chi-square where they are endless or but one.
+    """
     radius = math.sqrt(-2 * math.log(1 - confidence))
+    if 1 < freedom < math.inf:
+        # the quantile of F with two degrees of freedom above is plain
+        rest = freedom - 1
+        quantile = rest / 2 * ((1 - confidence) ** (-2 / rest) - 1)
+        radius = math.sqrt(2 * freedom / rest * quantile)
     values, vectors = np.linalg.eigh(spread)
     axes = vectors[:, 1:] * np.sqrt(np.maximum(values[1:], 0.0))
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)

@@ -111,6 +111,49 @@ class Influences(NamedTuple):
             self.items[one] - self.items[other],
         )
 
+    def summed(self, cells: Whole, channels: Whole, weights: Array) -> Influences:
+        """Return what moves one weighted sum of means, each given by its cell and channel."""
+        n_channels = self.raters.shape[1]
+        rows = cells * n_channels + channels
+        across = sparse.csr_array(weights[None, :])
+        much = np.abs(weights) / np.abs(weights).sum()
+        return Influences(
+            np.tensordot(weights, self.scenes[cells, channels], 1)[None, None],
+            np.tensordot(weights, self.raters[cells, channels], 1)[None, None],
+            (much @ self.share[cells])[None],
+            across @ self.judgements[rows],
+            np.logical_or.reduce(self.seen[cells], axis=0, keepdims=True),
+            np.tensordot(weights, self.seeds[cells, channels], 1)[None, None],
+            across @ self.items[rows],
+        )
+
+    def covariance(self, cell: int) -> Array:
+        """Return the covariance of a cell's channels, (channels, channels): that of two-way clustering.
+
+        What raters or seeds would take away, on the whole, is left out, as for a single mean.
+        """
+        n_channels, n_raters = self.raters.shape[1], self.raters.shape[2]
+        n_seeds = self.seeds.shape[-1]
+        rows = slice(cell * n_channels, (cell + 1) * n_channels)
+        kept, n_scenes = 1 - self.share[cell], int(self.seen[cell].sum())
+        said = self.judgements[rows]
+        crossed = said @ sparse.diags_array(np.tile(kept, said.shape[1] // n_raters)) @ said.T
+        moved = self.raters[cell]
+        result = self.scenes[cell] @ self.scenes[cell].T * n_scenes / max(n_scenes - 1, 1)
+        result = result + _positive((moved * kept) @ moved.T - np.asarray(crossed.todense()))
+        if n_seeds > 1:
+            alone = self.seeds[cell] @ self.seeds[cell].T
+            items = np.asarray((self.items[rows] @ self.items[rows].T).todense())
+            result = result + _positive((alone - items) * n_seeds / (n_seeds - 1))
+        return np.asarray(result, dtype=np.float64)
+
+
+def _positive(matrix: Array) -> Array:
+    """Return the nearest matrix that is a covariance: what would be negative is nothing."""
+    values, vectors = np.linalg.eigh(matrix)
+    result: Array = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return result
+
 
 def _squares(moved: Matrix, n_units: int) -> Array:
     """Return sums of squares by the second unit of each column, (rows, units)."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -475,17 +476,94 @@ def test_differences_hold_at_once_and_have_a_p_of_their_own() -> None:
 
 def test_shares_that_sum_to_one_have_covariances_that_sum_to_nothing() -> None:
     world = World(scenes=30, right=0.7, models={"a": {"japanese": 0.3, "western": 0.3}})
-    scores = scores_of(world.attributions(np.random.default_rng(0)))
-    found = [
-        s
-        for s in scores
-        if s.metric == "share_covariance" and s.model == "a" and s.group.startswith("chinese:")
+    frame = world.attributions(np.random.default_rng(0))
+    for confidence in (0.8, 0.95):
+        scores = style(frame, home="chinese", rng=np.random.default_rng(1), confidence=confidence)
+        matrix = covariance_of(scores, "a", "chinese")
+        assert matrix.shape == (5, 5)
+        assert np.abs(matrix.sum(axis=1)).max() < 1e-12
+        assert np.linalg.eigvalsh(matrix).min() > -1e-12
+        share = one(scores, "attribution_share", "a", "chinese:japanese")
+        reach = {0.8: 1.28, 0.95: 1.96}[confidence]
+        width = 2 * reach * matrix[1, 1] ** 0.5
+        assert share.high - share.low == pytest.approx(width, rel=0.2)
+
+
+def test_a_share_of_none_has_a_variance_that_the_others_share() -> None:
+    rows = [
+        row
+        for place in range(30)
+        for row in seen("a persian", f"{place}", "pm"[place % 2] * 3, prompt=f"s{place}/persian")
     ]
-    assert len(found) == 15
-    diagonal = {s.group.split(":")[1]: s for s in found if len(set(s.group.split(":")[1:])) == 1}
-    share = one(scores, "attribution_share", "a", "chinese:japanese")
-    width = 2 * 1.96 * diagonal["japanese"].value ** 0.5
-    assert share.high - share.low == pytest.approx(width, rel=0.2)
+    rows += [row for place in range(9) for row in seen("reference mughal", f"m{place}", "mmm")]
+    scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"), home="persian")
+    matrix = covariance_of(scores, "a", "persian")
+    assert one(scores, "attribution_share", "a", "persian:cannot_tell").value == 0
+    assert matrix[-1, -1] > 0
+    assert np.abs(matrix.sum(axis=1)).max() < 1e-12
+
+
+def covariance_of(scores: list[Score], model: str, asked: str) -> npt.NDArray[np.float64]:
+    found = {
+        tuple(s.group.split(":")[1:]): s.value
+        for s in scores
+        if (s.metric, s.model) == ("share_covariance", model) and s.group.startswith(f"{asked}:")
+    }
+    labels = list(dict.fromkeys(first for first, _ in found))
+    return np.array(
+        [[found.get((a, b), found.get((b, a), math.nan)) for b in labels] for a in labels]
+    )
+
+
+def test_a_leak_seen_in_no_scene_by_most_is_bounded_by_what_scenes_may_be() -> None:
+    """One answer in a hundred says Japanese of every scene: a scene that is so was not met yet."""
+    rows = [
+        row
+        for place in range(50)
+        for row in seen(
+            "a persian",
+            f"{place}",
+            "p" * 9 + ("m" if place < 5 else "p"),
+            prompt=f"s{place}/persian",
+        )
+    ]
+    rows += [row for place in range(30) for row in seen("reference mughal", f"m{place}", "m" * 10)]
+    rows += [row for place in range(30) for row in seen("reference persian", f"p{place}", "p" * 10)]
+    scores = scores_of(check_attributions(pd.DataFrame(rows), "by hand"))
+    leak, excess = (one(scores, name, "a", "mughal") for name in ("raw_leak", "excess_leak"))
+    assert leak.value == excess.value == pytest.approx(0.01)
+    assert leak.high > 0.01 + 0.04  # Beta(½, 50½) reaches .048
+    assert leak.low < 0.01
+    assert excess.high > leak.high - 0.02
+
+
+def test_what_raters_are_prone_to_say_is_not_counted_twice_in_a_difference() -> None:
+    """With habits of SD 1 logit the excess leak stays as sure as its two shares have in common."""
+    errors, widths = [], []
+    for rng in np.random.default_rng(3).spawn(30):
+        habit = rng.normal(0, 1, 6)
+        parts = []
+        for model, target, base in (
+            ("a", "persian", -1.2), ("reference", "persian", -1.8), ("reference", "mughal", 1.8),
+        ):  # fmt: skip
+            odds = base + rng.normal(0, 0.6, (40, 1)) + habit
+            says = np.where(rng.random(odds.shape) < 1 / (1 + np.exp(-odds)), "m", "p")
+            for place, answers in enumerate(says):
+                name = f"{model}{target}{place}"
+                prompt = f"s{place}/persian" if model == "a" else ""
+                parts += seen(f"{model} {target}", name, "".join(answers), prompt=prompt)
+        scores = style(
+            check_attributions(pd.DataFrame(parts), "by hand"),
+            home="persian",
+            rng=rng,
+            resamples=50,
+        )
+        found = one(scores, "excess_leak", "a", "mughal")
+        errors.append(found.value)
+        widths.append((found.high - found.low) / 3.92)
+    # in some the panel cannot tell
+    assert np.isfinite(errors).sum() > 20
+    assert np.nanmean(widths) < 1.7 * np.nanstd(errors)
 
 
 def test_a_share_of_none_is_not_certain() -> None:
