@@ -11,6 +11,8 @@ from typing import Any
 from bench.arguments import Adder, Command, days, positive
 from bench.errors import RequestError
 
+_HERE = "http://127.0.0.1:7860"
+
 
 def add_to(actions: Any, command: Adder) -> None:
     """Add the commands of this file to those of a study."""
@@ -31,7 +33,9 @@ def add_to(actions: Any, command: Adder) -> None:
         "--expires", type=days, metavar="30d", help="after how long a link opens nothing any more"
     )
     invite.add_argument(
-        "--base-url", default="http://127.0.0.1:7860", help="where the rooms are served"
+        "--base-url",
+        metavar="URL",
+        help=f"where raters reach the rooms ({_HERE}, where `pinlu rate` serves by default)",
     )
     withdraw = command("study withdraw", "erase one rater's responses", within=actions)
     withdraw.add_argument("study", type=Path, metavar="STUDY")
@@ -50,6 +54,7 @@ def _study_invite(options: argparse.Namespace) -> int:
     """Print links, one a line; of a list, a CSV of label and link."""
     from raters.invitations import Wanted, invite_again, invite_all, read_wanted
 
+    base_url = options.base_url or _HERE
     if options.again is not None:
         if options.list or options.count or options.group:
             raise RequestError("--again makes one link for one rater: leave out list, count, group")
@@ -57,11 +62,12 @@ def _study_invite(options: argparse.Namespace) -> int:
             invite_again(
                 options.study,
                 options.again,
-                base_url=options.base_url,
+                base_url=base_url,
                 language=options.language,
                 days=options.expires,
             )
         )
+        _say_where(options)
         return 0
     if options.list and (options.count or options.group or options.language):
         raise RequestError("give --list, or --count with --group and --language, not both")
@@ -70,14 +76,25 @@ def _study_invite(options: argparse.Namespace) -> int:
         if options.list
         else [Wanted(options.group, options.language)] * (options.count or 1)
     )
-    links = invite_all(options.study, wanted, base_url=options.base_url, days=options.expires)
+    links = invite_all(options.study, wanted, base_url=base_url, days=options.expires)
     if options.list:
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("label", "link"))
         rows.writerows((one.label, link) for one, link in zip(wanted, links, strict=True))
     else:
         print("\n".join(links))
+    _say_where(options)
     return 0
+
+
+def _say_where(options: argparse.Namespace) -> None:
+    """Say, beside the links, where they lead if nothing was said of it."""
+    if options.base_url is None:
+        print(
+            f"these links lead to {_HERE}: with another host or port of `pinlu rate`, or a name that "
+            "others reach, make them with --base-url",
+            file=sys.stderr,
+        )
 
 
 def _study_revoke(options: argparse.Namespace) -> int:

@@ -195,10 +195,17 @@ def test_invitations_and_receipts_go_through_the_command_line(
     listed.write_text("label,group\nWang,painters\nSmith,critics\n")
     study_name = str(study)
     assert main(["study", "invite", study_name, "--list", str(listed), "--expires", "30d"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert "http://127.0.0.1:7860: with another host or port" in told.err
+    lines = told.out.splitlines()
     assert lines[0] == "label,link"
     assert lines[1].startswith("Wang,http://127.0.0.1:7860/i/")
     assert main(["study", "invite", study_name, "--list", str(listed), "--count", "2"]) == 2
+    elsewhere = ["--base-url", "https://room.example"]
+    assert main(["study", "invite", study_name, *elsewhere]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("https://room.example/i/")
+    assert "lead to" not in told.err
     assert main(["study", "revoke", study_name, "r001", "--reason", "declined"]) == 0
     assert main(["study", "receipt", study_name, "AAAA-BBBB"]) == 2
     assert main(["study", "unblind", study_name, "--reason", "early"]) == 2
