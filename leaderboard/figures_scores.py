@@ -28,6 +28,9 @@ from leaderboard.tabulate import capital
 from leaderboard.weighting import OVERALL, rank_ranges
 from leaderboard.words import Words
 
+_SEEDS_DRAWN = ", seeds"
+"""In the `method` of means over whose seeds intervals were drawn; see `drawing.facets`."""
+
 _FINEST = 0.01
 """What a share of resamples is told to: nearer to 0 or 1 only that it is nearer."""
 
@@ -190,6 +193,8 @@ def joint(board: Board, words: Words) -> Figure | None:
             panels.append(panel_of(words.say("gap_panel", name=name), apart, apart_axis))
     fits = board.all_of("rating_vote_fit")
     parts = [words.say("joint_caption", confidence=percent_of(fused))]
+    if any(_SEEDS_DRAWN in score.method for score in board.all_of(MEAN_SCORE)):
+        parts.append(words.say("joint_seeds"))
     told = [_p_told(score, words) for score in fits if math.isfinite(score.value)]
     if told:
         parts.append(words.say("joint_fit", tests=words.listed(told)))

@@ -14,6 +14,7 @@ from bench.records import REFERENCE, Score
 from leaderboard.board import boards
 from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.details import tables_of
+from leaderboard.drawing import LEAST_SEEDS, facets
 from leaderboard.figures import figures_of
 from leaderboard.plots import Row, axis_over, dot_panel
 from leaderboard.site import section_html, write_site
@@ -308,6 +309,18 @@ def test_an_interval_beyond_the_scale_does_not_stretch_the_axis() -> None:
         # the words keep the whole of it
         assert "4.00 [−56.00, 64.00]" in panel.alt
         assert note not in figures["excess-leak"].caption
+
+
+def test_a_joint_estimate_says_that_seeds_are_not_drawn_where_means_draw_them() -> None:
+    for seeds, told in ((1, False), (LEAST_SEEDS, True)):
+        scores = [
+            replace(s, method=facets(seeds, 4)) if s.metric == "mean_score" else s
+            for s in rich_scores()
+        ]
+        (board,) = boards(scores)
+        figures = figures_of(board, words_in("en"))
+        (joint,) = [f for f in figures if f.name == "ratings-and-votes"]
+        assert ("Seeds are not drawn here" in joint.caption) == told
 
 
 def test_a_value_without_an_interval_says_why() -> None:
