@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.errors import RequestError
 from leaderboard.selection import distinct
@@ -23,6 +25,11 @@ def scenes_of(outputs: pd.Index) -> dict[Scene, int]:
     """Return codes from 0 of the scenes of outputs, indexed by `OF_OUTPUT`."""
     found = sorted({scene_of(key[0], key[2]) for key in outputs})
     return {scene: code for code, scene in enumerate(found)}
+
+
+def codes_of(outputs: pd.Index, scenes: dict[Scene, int]) -> NDArray[np.int64]:
+    """Return the code of every output's scene, (outputs,)."""
+    return np.array([scenes[scene_of(key[0], key[2])] for key in outputs], dtype=np.int64)
 
 
 def in_suites(rows: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:

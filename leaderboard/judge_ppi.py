@@ -86,13 +86,13 @@ def _of_judge(rows: pd.DataFrame, means: pd.DataFrame, how: str, blank: Score) -
             if found is None:
                 yield replace(at, value=float(by_model.mean()), method=how, reason=JUDGE_ONLY)
                 continue
-            estimate, raters, labelled, spread = found
+            estimate, raters, labelled = found.estimate, found.n_raters, found.labelled
             estimates[model] = (estimate, labelled)
             method = (
                 f"PPI++, λ {estimate.weight:.2f}, {labelled} of {len(by_model)} outputs rated; variance "
                 f"over {estimate.scenes} scenes{over_raters(raters)}; severity not removed; {how}"
             )
             at = replace(at, n_raters=raters, n_values=labelled, method=method)
-            found_over = (estimate.variance, estimate.scenes, (spread, raters))
+            found_over = (estimate.variance, estimate.scenes, (found.spread, raters))
             yield with_normal(at, estimate.value, *found_over)
         yield from rectifiers(estimates, replace(blank, criterion=criterion))

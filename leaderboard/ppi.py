@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, t
 
 from bench.records import Score
-from leaderboard.common_outputs import OF_OUTPUT, Scene, scene_of
+from leaderboard.common_outputs import OF_OUTPUT, Scene, codes_of
 from leaderboard.drawing import LEAST_RATERS
 
 Array = NDArray[np.float64]
@@ -50,6 +51,32 @@ class Estimate:
     by_scene: Array
     """Each scene's part in the error of the rectifier, summing to about 0, (scenes,)."""
     scenes: int
+    moved: Array
+    """Each scene's part in the error of the value, of whose squares the variance is made, (scenes,)."""
+
+
+class Judged(NamedTuple):
+    """The estimate of one model and the judgements behind it: j of them, of n outputs."""
+
+    estimate: Estimate
+    n_raters: int
+    spread: float
+    """Variance over raters, by jackknife; 0 of fewer than `LEAST_RATERS`."""
+    item: NDArray[np.int64]
+    """Of each judgement, (j,)."""
+    rater: NDArray[np.str_]
+    """Names, (j,)."""
+    said: Array
+    """(j,)."""
+    seen: Array
+    """What the probe or judge says of each output, (n,)."""
+    scene: NDArray[np.int64]
+    """Codes, (n,)."""
+
+    @property
+    def labelled(self) -> int:
+        """How many outputs were judged."""
+        return len(self.seen)
 
 
 def ppi(
@@ -87,16 +114,24 @@ def ppi(
         # λ was fitted on these very scenes: what each would leave had it no say in λ (a jackknife)
         parts = parts / np.maximum(1 - of_probe**2 / spread, LEAST_LEFT)
     there = len(np.unique(np.concatenate([scene, scene_rest])))
-    variance = float(parts @ parts) * there / max(there - 1, 1)
+    parts = parts * math.sqrt(_small(there))
     wrong = labels - seen
     by_scene = np.bincount(scene, (wrong - wrong.mean()) / n, count).astype(np.float64)
-    return Estimate(mean_y + weight * gap, variance, weight, float(wrong.mean()), by_scene, there)
+    return Estimate(
+        value=mean_y + weight * gap,
+        variance=float(parts @ parts),
+        weight=weight,
+        rectifier=float(wrong.mean()),
+        by_scene=by_scene,
+        scenes=there,
+        moved=parts,
+    )
 
 
 def estimate_of(
     judged: pd.DataFrame, given: Array, seen: pd.Series, scenes: dict[Scene, int]
-) -> tuple[Estimate, int, int, float] | None:
-    """Return the estimate of one model, its raters, its labelled outputs, and the raters' variance.
+) -> Judged | None:
+    """Return the estimate of one model; None where none of its outputs was judged.
 
     Args:
         judged: what raters said of one model's outputs: `OF_OUTPUT` and rater.
@@ -104,8 +139,7 @@ def estimate_of(
         seen: what the probe or judge says of every output, indexed by `OF_OUTPUT`.
         scenes: their codes.
     """
-    keys = list(map(tuple, judged[OF_OUTPUT].to_numpy()))
-    known = np.array([key in seen.index for key in keys], dtype=bool)
+    known = pd.MultiIndex.from_frame(judged[OF_OUTPUT]).isin(seen.index)
     judged, said = judged[known], given[known]
     if not len(judged):
         return None
@@ -114,8 +148,7 @@ def estimate_of(
     rater, raters = pd.factorize(judged["rater"])
     f_labelled = seen.reindex(items).to_numpy(dtype=np.float64)
     rest = seen[~seen.index.isin(items)]
-    codes = np.array([scenes[scene_of(key[0], key[2])] for key in items], dtype=np.int64)
-    codes_rest = np.array([scenes[scene_of(key[0], key[2])] for key in rest.index], dtype=np.int64)
+    codes, codes_rest = codes_of(items, scenes), codes_of(rest.index, scenes)
     left = rest.to_numpy(dtype=np.float64)
 
     def estimate(keep: NDArray[np.bool_]) -> Estimate | None:
@@ -138,7 +171,9 @@ def estimate_of(
     spread = 0.0
     if len(values) > 1:
         spread = (len(values) - 1) / len(values) * float(((values - values.mean()) ** 2).sum())
-    return whole, len(raters), len(items), spread
+    names = judged["rater"].to_numpy(dtype=np.str_)
+    n_raters = len(raters)
+    return Judged(whole, n_raters, spread, item.astype(np.int64), names, said, f_labelled, codes)
 
 
 def reach_of(

@@ -11,20 +11,25 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t
 
 from bench.errors import RequestError
 from bench.records import REFERENCE, Score
-from leaderboard.common_outputs import OF_OUTPUT, in_suites, refuse_twice, scenes_of
+from leaderboard.common_outputs import OF_OUTPUT, codes_of, in_suites, refuse_twice, scenes_of
 from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERENCES
 from leaderboard.ppi import (
     FROM_BOTH,
+    LEAST_SCENES,
     TOO_FEW_SCENES,
     Estimate,
+    Judged,
     estimate_of,
     over_raters,
     reach_of,
     rectifiers,
 )
+from leaderboard.probe_excess import Excess, excess_of, works_of
 from leaderboard.probes import STYLE
 from leaderboard.selection import confirmatory, distinct, first_time, is_simulated, say_simulated
 from leaderboard.share_intervals import difference_interval, share_interval
@@ -89,7 +94,7 @@ def _combine(
     for other in traditions[1:]:
         if f"{_P}{other}" not in outputs:
             continue
-        estimates = {}
+        estimates: dict[str, tuple[Estimate, int]] = {}
         for model in distinct(outputs.reset_index()["model"]):
             own = outputs.xs(model, level="model", drop_level=False)[f"{_P}{other}"]
             judged = asked[asked["model"] == model]
@@ -99,73 +104,62 @@ def _combine(
             if found is None:
                 scores += _probe_only(own, seen, traditions, at)
                 continue
-            estimate, raters, labelled, jackknife = found
-            estimates[model] = (estimate, labelled)
-            at = replace(at, n_raters=raters, n_values=labelled)
-            scores += _leaks(rows, estimate, jackknife, at, (home, other))
+            estimates[model] = (found.estimate, found.labelled)
+            at = replace(at, n_raters=found.n_raters, n_values=found.labelled)
+            strata = _strata(outputs.loc[own.index], asked)
+            scores += _leaks(rows, found, at, (home, other), (strata, codes_of(own.index, scenes)))
         scores += rectifiers(estimates, replace(blank, group=other))
     return scores
 
 
+def _strata(outputs: pd.DataFrame, asked: pd.DataFrame) -> NDArray[np.str_]:
+    """Return the stratum of every output; where the run names none, the study's of its prompt."""
+    names = zip(asked["suite"], asked["prompt"], strict=True)
+    of_prompt = dict(zip(names, asked["stratum"], strict=True))
+    told = zip(outputs.index, outputs["stratum"], strict=True)
+    return np.array(
+        [one or of_prompt.get((key[0], key[2]), "") for key, one in told], dtype=np.str_
+    )
+
+
 def _leaks(
     rows: pd.DataFrame,
-    estimate: Estimate,
-    raters: float,
+    judged: Judged,
     at: Score,
     pair: tuple[str, str],
+    outputs: tuple[NDArray[np.str_], NDArray[np.int64]],
 ) -> Iterator[Score]:
-    home, other = pair
+    (home, other), estimate = pair, judged.estimate
     method = (
         f"PPI++, λ {estimate.weight:.2f}, {at.n_values} of {at.n_items} outputs judged; variance over "
         f"{estimate.scenes} scenes{over_raters(at.n_raters)}, Wilson's interval"
     )
     raw = replace(at, metric="raw_leak", value=estimate.value, method=method)
-    share = estimate.value, estimate.variance + raters
-    parts = (estimate.variance, estimate.scenes, (raters, at.n_raters))
-    reach = reach_of(raw, *parts)
+    reach = reach_of(raw, estimate.variance, estimate.scenes, (judged.spread, at.n_raters))
     if reach is None:
-        raw = replace(raw, reason=TOO_FEW_SCENES)
+        yield replace(raw, reason=TOO_FEW_SCENES)
     else:
-        low, high = share_interval(*share, reach)
-        raw = replace(raw, low=low, high=high)
-    yield raw
-    right = _reference_share(rows, other, other)
-    wrong = _reference_share(rows, home, other)
+        low, high = share_interval(estimate.value, estimate.variance + judged.spread, reach)
+        yield replace(raw, low=low, high=high)
+    right, wrong = works_of(rows, other, other), works_of(rows, home, other)
     excess = replace(at, metric="excess_leak", method=method)
     if right is None or wrong is None:
         yield replace(excess, reason=NO_REFERENCES)
-    elif right[0] - wrong[0] < LEAST_DISCRIMINATION:
+    elif right.mean - wrong.mean < LEAST_DISCRIMINATION:
         yield replace(excess, reason=CANNOT_TELL_APART)
     else:
-        excess = replace(
-            excess,
-            value=estimate.value - wrong[0],
-            method=f"{method}; references by raters alone",
-        )
-        reach = reach_of(excess, *parts, wrong[1:])
-        if reach is None:
-            yield replace(excess, reason=TOO_FEW_SCENES)
-        else:
-            low, high = difference_interval(share, wrong[:2], reach)
-            yield replace(excess, low=low, high=high)
+        yield _excess(excess, excess_of(judged, wrong, *outputs), estimate.scenes)
 
 
-def _reference_share(
-    rows: pd.DataFrame, target: str, label: str
-) -> tuple[float, float, int] | None:
-    """Return M(target, label) over works, its variance and their number; None without any."""
-    own = rows[(rows["model"] == REFERENCE) & (rows["target"] == target)]
-    if not len(own):
-        return None
-    work = own["work"].where(own["work"] != "", own["item"])
-    shares = (own["attribution"] == label).groupby(work).mean().to_numpy(dtype=np.float64)
-    # Agresti and Coull: without a single confusion the variance is not nothing
-    n = len(shares)
-    shrunk = (shares.sum() + 1) / (n + 2)
-    floor = shrunk * (1 - shrunk) / (n + 2)
-    spread = float(shares.var(ddof=1)) / n if n > 1 else floor
-    variance = max(spread, floor) if shares.mean() in {0.0, 1.0} else spread
-    return float(shares.mean()), variance, max(n, 2)
+def _excess(score: Score, found: Excess, scenes: int) -> Score:
+    said = f"{score.method}, of the difference Newcombe's; references by raters alone{found.note}"
+    score = replace(score, value=found.value, method=said)
+    if scenes < LEAST_SCENES:
+        return replace(score, reason=TOO_FEW_SCENES)
+    reach = float(t.ppf(0.5 + score.confidence / 2, found.freedom))
+    together = found.correlation
+    low, high = difference_interval(found.leak, found.standard, reach, correlation=together)
+    return replace(score, low=low, high=high)
 
 
 def _probe_only(

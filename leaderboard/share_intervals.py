@@ -25,14 +25,15 @@ def share_interval(value: float, variance: float, reach: float) -> tuple[float, 
 
 
 def difference_interval(
-    first: tuple[float, float], second: tuple[float, float], reach: float
+    first: tuple[float, float],
+    second: tuple[float, float],
+    reach: float,
+    *,
+    correlation: float = 0.0,
 ) -> tuple[float, float]:
-    """Return the interval of a difference of two independent shares, each given with its variance.
-
-    Newcombe (1998, method 10): each arm is the root of the summed squares of the shares' own arms.
-    """
+    """Return the interval of a difference of two shares, each given with its variance."""
     one, other = ((share[0], *share_interval(*share, reach)) for share in (first, second))
-    return difference_of_bounds(one, other)
+    return difference_of_bounds(one, other, correlation)
 
 
 def difference_of_bounds(
@@ -41,7 +42,7 @@ def difference_of_bounds(
     """Return the interval of a difference from the intervals of its two parts.
 
     Zou and Donner (2008), "Construction of confidence limits about effect measures": of independent
-    shares this is Newcombe's.
+    shares this is Newcombe's (1998, method 10).
 
     Args:
         first: value, low and high.
