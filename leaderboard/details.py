@@ -20,6 +20,7 @@ def tables_of(board: Board, words: Words) -> list[Table]:
         details_style.differences(board, words),
         details_style.indices(board, words),
         details_style.apart(board, words),
+        details_style.hybrids(board, words),
         details_style.foils(board, words),
         details_raters.agreement(board, words),
         details_raters.marginals(board, words),

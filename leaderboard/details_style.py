@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from bench.records import FOIL, REFERENCE, Score
 from leaderboard.board import HEADLINE_ASPECT, Board
+from leaderboard.hybrids import stand
 from leaderboard.small_tables import Line, Table, with_interval, without_empty
 from leaderboard.tables import ASPECTS, CANNOT_TELL, OTHER
 from leaderboard.tabulate import NOT_JUDGED, capital
@@ -95,6 +96,20 @@ def apart(board: Board, words: Words) -> Table:
     heads += [capital(words.tradition(label)) for label in labels]
     title, note = words.say("apart_title"), words.say("apart_note")
     return Table(title, note, heads, rows, folded=len(rows) > _MANY)
+
+
+def hybrids(board: Board, words: Words) -> Table:
+    """Return where raters put works that mix traditions, 0 and 1 being the poles, and the verdict."""
+    rows = []
+    for score in board.all_of("hybrid_position"):
+        if score.criterion != HEADLINE_ASPECT:
+            continue
+        told = words.say(f"hybrids_{stand(score)}") if math.isfinite(score.value) else "–"
+        cells = [capital(words.tradition(score.group)), with_interval(score, words), told]
+        rows.append(Line([*cells, f"{score.n_items}, {score.n_raters}"]))
+    heads = [words.say(key) for key in ("towards", "hybrids_position", "hybrids_stand")]
+    heads.append(words.say("foils_counts"))
+    return Table(words.say("hybrids_title"), words.say("hybrids_note"), heads, rows, wraps=True)
 
 
 def foils(board: Board, words: Words) -> Table:

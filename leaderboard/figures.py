@@ -22,6 +22,7 @@ MAKERS: tuple[Maker, ...] = (
     figures_raters.agreement,
     figures_raters.severity,
     figures_raters.schools,
+    figures_raters.room_languages,
     figures_raters.human_made,
     figures_scores.costs,
 )

@@ -1,8 +1,10 @@
-"""Figures of the panel: agreement, severity, schools, and whether people can still tell."""
+"""Figures of the panel: agreement, severity, groups of raters, and whether people can still tell."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.records import Score
 from leaderboard.board import HEADLINE_ASPECT, Board
@@ -100,7 +102,25 @@ def schools(board: Board, words: Words) -> Figure | None:
     gaps = board.all_of("school_gap")
     if not gaps:
         return None
+    caption = words.say("schools_caption", confidence=percent_of(gaps))
+    figure = Figure("schools", words.say("schools_title"), caption, [], gaps)
+    return _parted(figure, board.all_of("dif"), board, words)
+
+
+def room_languages(board: Board, words: Words) -> Figure | None:
+    """Draw the same of raters who judged in rooms of two languages."""
+    gaps = board.all_of("room_language_gap")
+    if not gaps:
+        return None
+    caption = words.say("room_languages_caption", confidence=percent_of(gaps))
+    figure = Figure("room-languages", words.say("room_languages_title"), caption, [], gaps)
+    return _parted(figure, board.all_of("room_language_dif"), board, words)
+
+
+def _parted(figure: Figure, tests: Sequence[Score], board: Board, words: Words) -> Figure:
+    """Return the figure of gaps between groups of raters with its panels, and those of `tests`."""
     panels = []
+    gaps = figure.scores
     for criterion, group in dict.fromkeys((score.criterion, score.group) for score in gaps):
         own = [s for s in gaps if (s.criterion, s.group) == (criterion, group)]
         first, _, second = group.partition(":")
@@ -110,7 +130,6 @@ def schools(board: Board, words: Words) -> Figure | None:
         panels.append(
             panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
         )
-    tests = board.all_of("dif")
     for group in dict.fromkeys(score.group for score in tests):
         first, _, second = group.partition(":")
         own = [score for score in tests if score.group == group]
@@ -119,10 +138,8 @@ def schools(board: Board, words: Words) -> Figure | None:
         panels.append(
             panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
         )
-    caption = words.say("schools_caption", confidence=percent_of(gaps))
-    if tests:
-        caption = words.join([caption, words.say("dif_caption")])
-    return Figure("schools", words.say("schools_title"), caption, panels, [*gaps, *tests])
+    caption = words.join([figure.caption, *([words.say("dif_caption")] if tests else [])])
+    return replace(figure, caption=caption, panels=panels, scores=[*gaps, *tests])
 
 
 def human_made(board: Board, words: Words) -> Figure | None:

@@ -25,11 +25,11 @@ _LIMITS = {
     **dict.fromkeys(
         ("excess_leak", "leak_difference", "discrimination", "alpha", "icc_2_k"), GAP_OF_SHARES
     ),
-    **dict.fromkeys(("strength", "dif"), (-ODDS, ODDS)),
+    **dict.fromkeys(("strength", "dif", "room_language_dif"), (-ODDS, ODDS)),
     **dict.fromkeys(("d_prime", "response_criterion"), (-FARTHEST, FARTHEST)),
 }
 _ON_THE_SCALE = {MEAN_SCORE, OVERALL, "joint_score"}
-_DIFFERENCES = {"rating_vote_gap", "school_gap", "language_gap"}
+_DIFFERENCES = {"rating_vote_gap", "school_gap", "room_language_gap", "language_gap"}
 
 
 def limits_of(score: Score, board: Board) -> tuple[float, float]:

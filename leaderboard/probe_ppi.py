@@ -32,7 +32,7 @@ from leaderboard.ppi import (
 from leaderboard.probe_excess import Excess, excess_of, works_of
 from leaderboard.probes import STYLE
 from leaderboard.selection import confirmatory, distinct, first_time, is_simulated, say_simulated
-from leaderboard.share_intervals import difference_interval, share_interval
+from leaderboard.share_intervals import difference_of_bounds, share_interval
 from leaderboard.shares import find_home, find_traditions
 from leaderboard.tables import ASPECTS
 
@@ -157,8 +157,8 @@ def _excess(score: Score, found: Excess, scenes: int) -> Score:
     if scenes < LEAST_SCENES:
         return replace(score, reason=TOO_FEW_SCENES)
     reach = float(t.ppf(0.5 + score.confidence / 2, found.freedom))
-    together = found.correlation
-    low, high = difference_interval(found.leak, found.standard, reach, correlation=together)
+    leak, real = ((one[0], *share_interval(*one, reach)) for one in (found.leak, found.standard))
+    low, high = difference_of_bounds(leak, real, found.correlation)
     return replace(score, low=low, high=high)
 
 

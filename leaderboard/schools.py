@@ -1,4 +1,7 @@
-"""Do schools of raters read the scales alike? Their means of each model, and differential functioning.
+"""Do groups of raters read the scales alike? Their means of each model, and differential functioning.
+
+Groups are schools (`rater_group`) and, apart from these, the languages of the rooms in which raters
+judged (`room_language`).
 
 Ordinal differential item functioning: at equal answers on the other scales, does one school answer
 higher on this one (Zumbo 1999)? A disagreement is reported, never averaged away.
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +34,29 @@ _FEWEST_ANCHORS = 10
 _FEWEST_JUDGEMENTS = 30
 
 
+class Parting(NamedTuple):
+    """What parts raters into groups, and what the scores of two groups are called."""
+
+    column: str
+    word: str
+    gap: str
+    dif: str
+
+    @property
+    def not_rated(self) -> str:
+        """Why a gap has no value."""
+        return f"one {self.word} has not rated it"
+
+    @property
+    def too_few(self) -> str:
+        """Why differential functioning has none."""
+        return f"a {self.word} of fewer than two raters"
+
+
+BY_SCHOOL = Parting("rater_group", "school", "school_gap", "dif")
+BY_LANGUAGE = Parting("room_language", "language", "room_language_gap", "room_language_dif")
+
+
 def schools(
     rows: pd.DataFrame, blank: Score, rng: np.random.Generator, resamples: int
 ) -> Iterator[Score]:
@@ -37,7 +64,9 @@ def schools(
 
     `school_gap` is the mean of a model by A less that by B, per criterion; `dif` the log odds by
     which A answers higher than B at equal answers on the other criteria, on the references where
-    both have seen ten of them, else on all items of both.
+    both have seen ten of them, else on all items of both. `room_language_gap` and
+    `room_language_dif` are the same of raters who judged in two languages. Who is in several
+    groups is in none, and `method` says so.
 
     Args:
         rows: ratings of one study, without hidden repeats.
@@ -45,35 +74,62 @@ def schools(
         rng: draws scenes together for both groups, and raters within theirs.
         resamples: how many.
     """
-    groups = distinct(rows["rater_group"], without={""})
+    for parting in (BY_SCHOOL, BY_LANGUAGE):
+        yield from _parted(
+            rows.assign(rater_group=rows[parting.column]), parting, blank, rng, resamples
+        )
+
+
+def _parted(
+    rows: pd.DataFrame, parting: Parting, blank: Score, rng: np.random.Generator, resamples: int
+) -> Iterator[Score]:
+    grouped = rows[rows["rater_group"] != ""]
+    of_rater = grouped.groupby("rater")["rater_group"].nunique()
+    both = of_rater.index[of_rater > 1]
+    grouped = grouped[~grouped["rater"].isin(both)]
+    groups = distinct(grouped["rater_group"])
     if len(groups) < 2:
         return
-    named = rows[rows["model"] != ""]
-    if len(named):
-        yield from _gaps(named, groups, blank, rng, resamples)
+    said = f"without {len(both)} rater{'s'[: len(both) > 1]} of both" if len(both) else ""
+    named = grouped[grouped["model"] != ""]
+    scores = [
+        *_gaps(named, groups, parting, blank, rng=rng, resamples=resamples),
+        *_difs(grouped, groups, parting, blank),
+    ]
+    for score in scores:
+        yield replace(score, method=f"{score.method}; {said}") if said else score
+
+
+def _difs(
+    rows: pd.DataFrame, groups: Sequence[str], parting: Parting, blank: Score
+) -> Iterator[Score]:
     wide, criteria, _ = complete_judgements(rows)
     for first, second in combinations(groups, 2):
         both = wide[wide["rater_group"].isin([first, second])]
         chosen, where = _anchors(both)
         for criterion in criteria if len(criteria) > 1 else []:
             others = [name for name in criteria if name != criterion]
-            at = replace(blank, metric="dif", criterion=criterion, group=f"{first}:{second}")
+            at = replace(blank, metric=parting.dif, criterion=criterion, group=f"{first}:{second}")
             at = replace(
                 at,
                 n_items=int(chosen["key"].nunique()),
                 n_raters=int(chosen["rater"].nunique()),
                 n_values=len(chosen),
             )
-            yield _dif(chosen, criterion, others, first, replace(at, method=where))
+            yield _dif(chosen, criterion, others, (parting, first), replace(at, method=where))
 
 
 def _gaps(
     rows: pd.DataFrame,
     groups: Sequence[str],
+    parting: Parting,
     blank: Score,
+    *,
     rng: np.random.Generator,
     resamples: int,
 ) -> Iterator[Score]:
+    if not len(rows):
+        return
     gathered = gather(rows)
     group_of = dict(zip(rows["rater"], rows["rater_group"], strict=True))
     own = codes(pd.Series([group_of[name] for name in gathered.raters]))[0]
@@ -99,9 +155,9 @@ def _gaps(
             scores = []
             # the raters of a school of one or two are not drawn
             over = facets(n_seeds, min(size[first], size[second]))
-            said = f"percentile bootstrap ({resamples}), each school by itself, over {over}"
+            said = f"percentile bootstrap ({resamples}), each {parting.word} by itself, over {over}"
             for model in cells:
-                at = replace(blank, metric="school_gap", criterion=criterion, model=model)
+                at = replace(blank, metric=parting.gap, criterion=criterion, model=model)
                 mask = (rows["model"] == model) & (rows["criterion"] == criterion)
                 seen = rows[mask & rows["rater_group"].isin([first, second])]
                 counts = (seen["item"].nunique(), seen["rater"].nunique(), len(seen))
@@ -109,7 +165,7 @@ def _gaps(
                 scores.append(replace(at, n_raters=int(counts[1]), n_values=counts[2]))
             for score in with_intervals(scores, means[first] - means[second]):
                 lacking = not np.isfinite(score.value)
-                yield replace(score, reason="one school has not rated it") if lacking else score
+                yield replace(score, reason=parting.not_rated) if lacking else score
 
 
 def _anchors(both: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -123,11 +179,16 @@ def _anchors(both: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def _dif(
-    chosen: pd.DataFrame, criterion: str, others: Sequence[str], first: str, score: Score
+    chosen: pd.DataFrame,
+    criterion: str,
+    others: Sequence[str],
+    of: tuple[Parting, str],
+    score: Score,
 ) -> Score:
+    parting, first = of
     raters = chosen.groupby("rater_group")["rater"].nunique()
     if len(raters) < 2 or raters.min() < 2:
-        return replace(score, reason="a school of fewer than two raters")
+        return replace(score, reason=parting.too_few)
     if len(chosen) < _FEWEST_JUDGEMENTS:
         return replace(score, reason=f"under {_FEWEST_JUDGEMENTS} judgements of common items")
     value, values = pd.factorize(chosen[criterion], sort=True)

@@ -24,18 +24,6 @@ def share_interval(value: float, variance: float, reach: float) -> tuple[float, 
     return centre - arm, centre + arm
 
 
-def difference_interval(
-    first: tuple[float, float],
-    second: tuple[float, float],
-    reach: float,
-    *,
-    correlation: float = 0.0,
-) -> tuple[float, float]:
-    """Return the interval of a difference of two shares, each given with its variance."""
-    one, other = ((share[0], *share_interval(*share, reach)) for share in (first, second))
-    return difference_of_bounds(one, other, correlation)
-
-
 def difference_of_bounds(
     first: Bounds, second: Bounds, correlation: float = 0.0
 ) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.records import NEUTRAL, REFERENCE, Score
 from leaderboard.drawing import facets
+from leaderboard.hybrids import hybrid_positions
 from leaderboard.indices import (
     choice_model,
     discrimination,
@@ -105,6 +106,9 @@ def style(
                 shares = shares_of(rows_apart, traditions, apart, resamples, confidence=confidence)
                 at = replace(blank, metric="share_apart", method=_method(shares, resamples))
                 found += _all_shares(shares, at, f"{kind}:")
+            if not slice_.startswith("diagnosticity="):
+                between = stream(rng, "hybrids", study, slice_, aspect)
+                found += hybrid_positions(seen, traditions, between, resamples, blank)
             scores += say_simulated(found) if is_simulated(rows) else found
     return scores
 

@@ -30,8 +30,8 @@ MAKERS = ("human", "model", CANNOT_TELL)
 TRACE_STRENGTHS = ("", "none", "slight", "clear", "equal")
 
 _CARRIED = (
-    "study", "suite", "language", "genre", "seed", "rater_group", "home", "stratum",
-    "diagnosticity", "work",
+    "study", "suite", "language", "genre", "seed", "rater_group", "room_language", "home",
+    "stratum", "diagnosticity", "work",
 )  # fmt: skip
 """Optional text columns of every table; the default is the empty text."""
 

@@ -44,6 +44,7 @@ def rich_scores(
             made("called_human", 0.3, model=model),
             made("d_prime", 1.0, model=model),
             made("school_gap", 0.4, criterion=criteria[0], model=model, group="painters:critics"),
+            made("room_language_gap", 0.3, criterion=criteria[0], model=model, group="zh:en"),
             replace(made("device_seconds", 1.5, model=model), source="run"),
             replace(made("failure_share", 0.01, 0.01, model=model), source="run"),
         ]
@@ -77,6 +78,7 @@ def _of_raters(blank: Score, criteria: Sequence[str]) -> list[Score]:
             replace(at, metric="icc_2_k", value=0.9),
             replace(at, metric="missing_share", value=0.25),
             replace(at, metric="dif", group="painters:critics", value=0.3, low=0.1, high=0.5),
+            replace(at, metric="room_language_dif", group="zh:en", value=0.2, low=0.0, high=0.4),
             *(replace(at, metric="marginal", group=str(v), value=0.2) for v in (10, 9, 1)),
             replace(at, metric="rating_vote_fit", value=0.0004),
         ]
@@ -121,6 +123,15 @@ def _of_manner(blank: Score, models: Sequence[str], traditions: Sequence[str]) -
         for model in (models[0], REFERENCE)
         for label in labels
     ]
+    mixed = replace(manner, metric="hybrid_position", model=REFERENCE, group=traditions[1])
+    scores += (
+        [
+            replace(mixed, value=0.4, low=0.2, high=0.6),
+            replace(mixed, group=traditions[2], value=-0.2, low=-0.3, high=-0.1),
+        ]
+        if len(traditions) > 2
+        else []
+    )
     scores += [
         replace(manner, metric="discrimination", group=other, value=0.8, low=0.7, high=0.9)
         for other in traditions[1:]

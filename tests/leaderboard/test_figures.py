@@ -26,7 +26,7 @@ from tests.leaderboard.rich import rich_scores
 NAMES = [
     "scores", "weightings", "strengths", "ratings-and-votes", "attributions", "triangle",
     "excess-leak", "leak-differences", "language-gap", "agreement", "raters", "schools",
-    "human-or-model", "costs",
+    "room-languages", "human-or-model", "costs",
 ]  # fmt: skip
 
 
@@ -146,6 +146,11 @@ def test_tables_tell_agreement_and_the_use_of_the_scales_in_the_order_of_values(
     assert "AC2" not in brush
     apart = tables["Between the traditions"]
     assert apart.rows[0].cells[1] == "hybrid"
+    told = [row.cells[1:3] for row in tables["Do mixed works stand between?"].rows]
+    assert told == [
+        ["0.40 [0.20, 0.60]", "between"],
+        ["−0.20 [−0.30, −0.10]", "beyond, by the whole interval"],
+    ]
     assert "81%" not in tables["Are the scales different things?"].note
     assert "80%" in tables["Are the scales different things?"].note
 

@@ -9,7 +9,7 @@ import pytest
 from bench.records import REFERENCE, Score
 from leaderboard.probe_ppi import combine
 from leaderboard.probes import check_probes
-from leaderboard.share_intervals import difference_interval
+from leaderboard.share_intervals import difference_of_bounds
 from leaderboard.style import style
 from leaderboard.tables import check_attributions
 
@@ -153,10 +153,8 @@ def test_references_of_one_rater_are_for_that_rater_alone() -> None:
 
 
 def test_errors_that_go_together_make_a_difference_the_surer() -> None:
-    first, second = (0.4, 0.002), (0.2, 0.002)
-    apart = difference_interval(first, second, 2.0)
-    alike = difference_interval(first, second, 2.0, correlation=0.9)
+    first, second = (0.4, 0.3, 0.5), (0.2, 0.1, 0.3)
+    apart = difference_of_bounds(first, second)
+    alike = difference_of_bounds(first, second, 0.9)
     assert apart[0] < alike[0] < 0.2 < alike[1] < apart[1]
-    one = difference_interval((0.4, 0.002), (0.4, 0.002), 2.0, correlation=1.0)
-    assert one[0] > -0.01
-    assert one[1] < 0.01
+    assert difference_of_bounds(first, first, 1.0) == pytest.approx((0.0, 0.0))

@@ -137,6 +137,55 @@ def test_each_pair_of_schools_says_whose_raters_are_drawn() -> None:
     }
 
 
+def test_raters_of_two_room_languages_are_compared_apart_from_schools() -> None:
+    frame = two_schools(1.0)
+    frame["room_language"] = frame["rater_group"].map({"design": "en", "history": "zh"})
+    frame["rater_group"] = np.where(frame["rater"].isin(["r0", "r4"]), "design", "history")
+    scores = list(schools(frame, Score(), np.random.default_rng(0), 300))
+    assert {(s.metric, s.group) for s in scores} == {
+        ("school_gap", "design:history"), ("dif", "design:history"),
+        ("room_language_gap", "en:zh"), ("room_language_dif", "en:zh"),
+    }  # fmt: skip
+    brush = {s.metric: s for s in scores if s.criterion == "brush" and s.model in {"", "west"}}
+    assert brush["room_language_dif"].high < 0
+    assert brush["room_language_gap"].high < 0
+    assert "each language by itself" in brush["room_language_gap"].method
+    # to schools alone the other column makes no difference
+    alone = frame.assign(room_language="zh")
+    own = list(schools(alone, Score(), np.random.default_rng(0), 300))
+    assert own == [s for s in scores if s.metric in {"school_gap", "dif"}]
+
+
+def test_a_rater_who_changed_the_language_is_in_neither_and_the_method_says_so() -> None:
+    frame = two_schools(1.0)
+    frame = frame.assign(room_language=frame["rater_group"], rater_group="")
+    plain = {s.metric for s in schools(frame, Score(), np.random.default_rng(0), 50)}
+    assert plain == {"room_language_gap", "room_language_dif"}
+    some = (frame["rater"] == "r0") & (frame["criterion"] == "form")
+    frame.loc[some, "room_language"] = "history"
+    scores = list(schools(frame, Score(), np.random.default_rng(0), 50))
+    assert {s.n_raters for s in scores} == {7}
+    assert all("without 1 rater of both" in s.method for s in scores)
+
+
+def test_a_language_of_one_rater_says_so() -> None:
+    frame = two_schools(0.0).assign(rater_group="")
+    frame["room_language"] = np.where(frame["rater"] == "r0", "en", "zh")
+    scores = list(schools(frame, Score(), np.random.default_rng(0), 50))
+    reasons = {s.reason for s in scores if s.metric == "room_language_dif"}
+    assert reasons == {"a language of fewer than two raters"}
+    assert (
+        list(schools(frame.assign(room_language="zh"), Score(), np.random.default_rng(0), 9)) == []
+    )
+
+
+def test_a_room_language_is_read_as_text_and_may_be_lacking() -> None:
+    frame = World(scenes=2).ratings(np.random.default_rng(0))
+    assert set(check_ratings(frame.drop(columns="room_language"), "t")["room_language"]) == {""}
+    odd = frame.assign(room_language=pd.Series([None, *["en"] * (len(frame) - 1)], dtype="object"))
+    assert check_ratings(odd, "t")["room_language"].tolist()[:2] == ["", "en"]
+
+
 def test_scales_that_nobody_answered_together_say_so() -> None:
     frame = ratings(0.7)
     apart = frame[(frame["rater"].astype(int) % 2 == 0) == (frame["criterion"] == "brush")]

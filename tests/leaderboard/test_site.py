@@ -239,7 +239,7 @@ def test_every_text_is_used() -> None:
         "not-applicable",
     }
     families = (
-        "as_ranks_", "by_", "fact_", "fault_", "flag_", "gate_", "index_", "judge_", "protocol_", "video_",
+        "as_ranks_", "by_", "hybrids_", "fact_", "fault_", "flag_", "gate_", "index_", "judge_", "protocol_", "video_",
     )  # fmt: skip
     for key in words_in("en").texts:
         assert (
@@ -343,9 +343,11 @@ def test_many_models_fold_their_differences(tmp_path: Path) -> None:
 
 def test_reasons_that_carry_a_limit_are_told_in_chinese() -> None:
     words = words_in("zh")
+    partings = (schools.BY_SCHOOL, schools.BY_LANGUAGE)
     for reason in (
         f"under {LEAST_REFERENCES} references per class",
         f"under {schools._FEWEST_JUDGEMENTS} judgements of common items",
+        *(getattr(one, why) for one in partings for why in ("not_rated", "too_few")),
         NEVER,
         NOTHING_VARIES,
         TOO_FEW_SCENES,
