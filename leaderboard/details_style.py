@@ -109,7 +109,7 @@ def hybrids(board: Board, words: Words) -> Table:
         rows.append(Line([*cells, f"{score.n_items}, {score.n_raters}"]))
     heads = [words.say(key) for key in ("towards", "hybrids_position", "hybrids_stand")]
     heads.append(words.say("foils_counts"))
-    return Table(words.say("hybrids_title"), words.say("hybrids_note"), heads, rows, wraps=True)
+    return Table(words.say("hybrids_title"), words.say("hybrids_note"), heads, rows)
 
 
 def foils(board: Board, words: Words) -> Table:
