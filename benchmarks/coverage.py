@@ -62,6 +62,13 @@ FOUND = {
     for design in (Design(8, 100, 0.4), Design(20, 24, 0.4, model_scene=0.1))
 }
 """What a rater finds in one output, in their rating and in their vote."""
+TWELVE = {
+    f"12 models, {_name(design)}": replace(
+        design, quality=tuple(3.6 - 1 / 11 * k for k in range(12)), votes=6
+    )
+    for design in (Design(8, 30, 0.4), Design(12, 100, 0.4))
+}
+"""More contrasts of two readings than raters or, nearly, scenes can tell the covariance of."""
 OF_EQUAL = [name for name in SMALL if "seeds" not in name]
 """For seeds that are always the same ones the models are not equal."""
 RESAMPLES, SIZE = 300, 400
@@ -80,7 +87,7 @@ def main() -> None:
     jobs.append((first, SMALL[first], of_votes))
     jobs += [(name, SMALL[name], of_levels) for name in (first, "24 × 48, 6 raters per item")]
     jobs += [(name, SMALL[name], of_equal_votes) for name in (first, "24 × 48, 6 raters per item")]
-    jobs += [(name, design, of_joint) for name, design in FOUND.items()]
+    jobs += [(name, design, of_joint) for name, design in {**TWELVE, **FOUND}.items()]
     for of in (of_joint, of_scales, of_equal, of_equal_votes):
         jobs += [(_name(design), design, of) for design in USUAL[1::2]]
     jobs += [(_name(design), design, of_style) for design in USUAL]

@@ -1,103 +1,143 @@
-"""Fit one quality to ratings and votes, given the covariance of both; see `joint`."""
+"""Bring ratings and votes together with one weight for all models; see `joint`.
+
+No covariance is inverted: with a dozen models it has more entries than scenes and raters can tell,
+and weights fitted to its noise make an estimate worse than the ratings alone, with an interval that
+does not know it. The two numbers that are chosen, κ and the share of the votes, come from traces.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import null_space
-from scipy.optimize import minimize_scalar
 from scipy.stats import f
 
 from leaderboard.contrasts import Contrasts
 from leaderboard.drawing import Array
-from leaderboard.variance import expansion
-
-_MANY = 1e9
-"""Degrees of freedom that are as good as none too few."""
+from leaderboard.joint_influences import Moves
+from leaderboard.variance import Between, scales, two_way
 
 
 class Readings(NamedTuple):
-    """Draws of both, (models, 1 + resamples), for the models that both have."""
+    """Of the models that both tables have, each (models,)."""
 
     models: list[str]
     rated: Array
     strength: Array
 
 
-class Spread(NamedTuple):
-    """Covariance of the contrasts of both readings, (2 (models − 1),) squared, and its freedom."""
-
-    covariance: Array
-    freedom: float
-
-
 class Fusion(NamedTuple):
-    """Quality on the scale of the ratings, (models, 1 + resamples), and votes less ratings.
+    """Quality on the scale of the ratings, and votes less ratings, both as rows of models."""
 
-    The gaps have the votes brought to the spread of the ratings, whatever κ: where both disagree
-    there is no κ to speak of.
-    """
-
-    quality: Array
+    quality: Contrasts
     gaps: Contrasts
     p: float
+    """That all gaps are 0."""
     kappa: float
+    voted: float
+    """The share of the votes in the quality, 0 to 1."""
 
 
-def fuse(readings: Readings, spread: Spread, confidence: float) -> Fusion:
-    """Fit ψ and κ; each resample moves them by one step of Gauss and Newton."""
-    n, covariance = len(readings.models), spread.covariance
-    contrast = null_space(np.ones((1, n))).T
-    level = readings.rated.mean(axis=0)
-    rated, strength = contrast @ readings.rated, contrast @ readings.strength
-    both = np.concatenate([rated, strength])
-    own, theirs, cross = (
-        covariance[: n - 1, : n - 1], covariance[n - 1 :, n - 1 :], covariance[: n - 1, n - 1 :]
-    )  # fmt: skip
-
-    def left_over(log_kappa: float) -> float:
-        kappa = np.exp(log_kappa)
-        away = strength[:, 0] - kappa * rated[:, 0]
-        apart = theirs - kappa * (cross + cross.T) + kappa**2 * own
-        return float(away @ np.linalg.solve(apart, away))
-
-    usual = np.log(np.linalg.norm(strength[:, 0]) / np.linalg.norm(rated[:, 0]))
-    found = minimize_scalar(left_over, bounds=(usual - 3, usual + 3), method="bounded")
-    kappa = float(np.exp(found.x))
-    precision = np.linalg.inv(covariance)
-    stacked = np.concatenate([np.eye(n - 1), kappa * np.eye(n - 1)])
-    quality = np.linalg.solve(stacked.T @ precision @ stacked, stacked.T @ precision @ both[:, 0])
-    slope = np.concatenate([np.zeros(n - 1), quality])
-    jacobian = np.concatenate([stacked, slope[:, None]], axis=1)
-    step = np.linalg.solve(jacobian.T @ precision @ jacobian, jacobian.T @ precision)
-    qualities = _moved(contrast.T @ step[:-1], both, spread, confidence)
-    qualities.draws[:] += (contrast.T @ quality - qualities.draws[:, 0])[:, None] + level
-    minus = contrast.T @ _brought_together(rated[:, 0], strength[:, 0])
-    freedom = min(spread.freedom, _MANY)
-    test, others = n - 2, max(freedom - n + 3, 1.0)
-    p = float(f.sf(found.fun * others / (test * freedom), test, others))
-    gaps = _moved(minus, both, spread, confidence)
-    gap = contrast.T @ (strength[:, 0] * float(np.exp(-usual)) - rated[:, 0])
-    gaps.draws[:] += (gap - gaps.draws[:, 0])[:, None]
-    return Fusion(qualities.draws, gaps, p, kappa)
+LEAST_SIGNAL = 0.25
+"""Share of the models' spread that is taken to be theirs at least, however much noise there is."""
 
 
-def _brought_together(rated: Array, strength: Array) -> Array:
-    """Return the slope of s |r| / |s| − r by r and s, (n − 1, 2 (n − 1)): a common spread moves too."""
-    ratio = np.linalg.norm(rated) / max(float(np.linalg.norm(strength)), 1e-9)
-    same = np.eye(len(rated))
-    by_rated = ratio * np.outer(strength, rated) / max(float(rated @ rated), 1e-18) - same
-    by_strength = same - np.outer(strength, strength) / max(float(strength @ strength), 1e-18)
-    return np.concatenate([by_rated, ratio * by_strength], axis=1)
+def fuse(readings: Readings, moves: Moves, drawn: Array, confidence: float) -> Fusion:
+    """Return both together, on the scale of the ratings.
+
+    κ = √((|s|² − tr V_s) / (|r|² − tr V_r)), r and s the two readings less their means: the spread
+    of the models without what noise adds to it. The votes' share w minimises the trace of the
+    covariance of (1 − w) r + w s / κ. What every unit moves the result by, κ included, gives its
+    variance; w is where that is flat, so that it adds nothing of first order.
+
+    Args:
+        readings: the two.
+        moves: what units move them by.
+        drawn: what resamples move them by, (2 models, resamples).
+        confidence: of the intervals that will be read off.
+    """
+    n = len(readings.models)
+    centre, none = np.eye(n) - 1 / n, np.zeros((n, n))
+    rated, strength = centre @ readings.rated, centre @ readings.strength
+    noise = _traces(moves, centre)
+    spread = np.array([rated @ rated, strength @ strength])
+    apart_of_noise = spread - np.diag(noise)
+    signal = np.maximum(apart_of_noise, LEAST_SIGNAL * spread)
+    kappa = float(np.sqrt(signal[1] / signal[0]))
+    of_rated, of_votes, both = noise[0, 0], noise[1, 1] / kappa**2, noise[0, 1] / kappa
+    apart = of_rated + of_votes - 2 * both
+    voted = float(np.clip((of_rated - both) / apart, 0, 1)) if apart > 0 else 0.0
+    brought = strength / kappa
+    moved_by = np.where(signal > apart_of_noise, spread, signal)
+    by_kappa = np.concatenate([-rated / moved_by[0], strength / moved_by[1]])
+    """The slope of ln κ."""
+    of_brought = np.concatenate([none, centre / kappa], axis=1) - np.outer(brought, by_kappa)
+    own = np.concatenate([np.eye(n), none], axis=1)
+    to_gap = of_brought - centre @ own
+    gap = brought - rated
+    between = moves.between(own + voted * to_gap, voted), moves.between(to_gap, 0.5)
+    quality = _scaled(
+        readings.rated + voted * gap, (own + voted * to_gap) @ drawn, between[0], confidence
+    )
+    gaps = _scaled(gap, to_gap @ drawn, between[1], confidence)
+    return Fusion(quality, gaps, _p_of_all(gap, to_gap, moves), kappa, voted)
 
 
-def _moved(of: Array, both: Array, spread: Spread, confidence: float) -> Contrasts:
-    """Return linear combinations of both readings with their draws scaled to the covariance."""
-    draws = of @ both
-    away = draws[:, 1:] - draws[:, :1]
-    error = np.sqrt(np.einsum("np,pq,nq->n", of, spread.covariance, of))
-    drawn = np.maximum(np.sqrt((away**2).mean(axis=1)), 1e-300)
-    wide = error * float(expansion(np.array(spread.freedom), confidence))
-    draws[:, 1:] = draws[:, :1] + away * (wide / drawn)[:, None]
-    return Contrasts(draws, error, np.full(len(draws), spread.freedom))
+def _traces(moves: Moves, centre: Array) -> Array:
+    """Return traces of the covariances of both readings' contrasts, (2, 2)."""
+    scenes, raters, judgements = (
+        np.einsum("anu,bnu->ab", part, part)
+        for part in ((centre @ part.reshape(2, len(centre), -1)) for part in moves[:3])
+    )
+    n_scenes = float((moves.scene_share > 0).any(axis=0).sum())
+    return np.asarray(scenes * n_scenes / (n_scenes - 1) + _positive(raters - judgements))
+
+
+def _positive(matrix: Array) -> Array:
+    """Return a symmetric matrix without what is negative in it."""
+    values, vectors = np.linalg.eigh(matrix)
+    kept: Array = (vectors * np.maximum(values, 0)) @ vectors.T
+    return kept
+
+
+def _scaled(value: Array, away: Array, between: Between, confidence: float) -> Contrasts:
+    """Return values with deviations scaled to their variances, each as a quantity of its own."""
+    wanted, freedom = two_way(between, pooled=True)
+    size = (away**2).mean(axis=1) if away.size else np.zeros(len(value))
+    away = away * scales(wanted, freedom, size, confidence)[:, None]
+    draws = np.concatenate([value[:, None], value[:, None] + away], axis=1)
+    return Contrasts(draws, np.sqrt(wanted), freedom * np.ones(len(value)))
+
+
+def _p_of_all(gap: Array, of: Array, moves: Moves) -> float:
+    """Return the p of "all gaps are 0": their sum of squares over its mean, as F.
+
+    With Box's degrees of freedom (Brunner, Dette and Munk 1997), (tr V)² / tr V², and those of tr V
+    beneath. tr V² is taken without what estimating V adds to it (Srivastava 2005).
+    """
+    scenes, raters, judgements = ((of @ part) for part in moves[:3])
+    between = moves.between(of, 0.5)
+    n_scenes, n_raters = float(between.n_scenes[0]), float(between.n_raters[0])
+    of_scenes = scenes @ scenes.T * n_scenes / (n_scenes - 1)
+    of_raters, of_judgements = raters @ raters.T, judgements @ judgements.T
+    # as numbers: of a matrix of few raters and many models much would be negative
+    net = of_raters - of_judgements
+    mean = float(np.trace(of_scenes)) + max(float(np.trace(net)), 0.0)
+    squares = [_square(of_scenes, n_scenes - 1), _square(of_raters, n_raters - 1)]
+    square = sum(squares) + float(np.sum(of_judgements * (of_judgements - 2 * of_raters)))
+    square += 2 * float(np.sum(of_scenes * net))
+    uncertain = squares[0] / (n_scenes - 1)
+    uncertain += squares[1] / max(n_raters - 1, 1.0) if of_raters.any() else 0.0
+    most = len(gap) - 2
+    above = float(np.clip(mean**2 / max(square, 1e-300), 1, most))
+    beneath = max(mean**2 / max(uncertain, 1e-300), 1.0)
+    return float(f.sf(gap @ gap / mean, above, beneath))
+
+
+def _square(covariance: Array, freedom: float) -> float:
+    """Return tr Σ² of an estimate of Σ with so many degrees of freedom, without bias."""
+    total, square = float(np.trace(covariance)) ** 2, float(np.sum(covariance**2))
+    if freedom <= 1:
+        return square
+    unbiased = (square - total / freedom) * freedom**2 / ((freedom - 1) * (freedom + 2))
+    return max(unbiased, total / (len(covariance) - 1))

@@ -114,6 +114,7 @@ def draw(
     return Weights(raters, clusters, draw_seeds(rng, gathered.seed, resamples), confidence)
 
 
-def facets(gathered: Gathered) -> str:
-    """Say what is drawn; see `drawing.facets`."""
-    return drawing.facets(int(gathered.seed.max(initial=-1)) + 1, len(gathered.raters))
+def facets(gathered: Gathered, rows: slice | Whole = slice(None)) -> str:
+    """Say what is drawn of some of the rows, those of a criterion say; see `drawing.facets`."""
+    n_raters = len(np.unique(gathered.rater[rows]))
+    return drawing.facets(int(gathered.seed.max(initial=-1)) + 1, n_raters)

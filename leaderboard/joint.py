@@ -1,9 +1,9 @@
 """One estimate of quality from ratings and votes of the same outputs, and where the two disagree.
 
 The mean P.910 quality ψ of a model and its Davidson strength θ are taken as two readings of one
-thing, θ = κ ψ up to a constant. With the covariance of both, clustered by scenes, raters and what a
-rater says of a scene, ψ and κ are fitted by generalised least squares; what is left over is the
-disagreement, T² with models − 2 degrees of freedom over those of the covariance (Hotelling's, as F).
+thing, θ = κ ψ up to a constant. The joint score is their weighted mean, the same weight for all
+models, and what is left between them are the gaps (`fusion`). Its variance is that of what scenes,
+raters and judgements move it by, in both tables together (`joint_influences`).
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ import pandas as pd
 
 from bench.records import REFERENCE, Score
 from leaderboard.contrasts import NOTHING_VARIES, simultaneous_intervals
-from leaderboard.drawing import SCALED, Array, Weights, draw_raters, draw_weights
+from leaderboard.drawing import LEAST_RATERS, SCALED, Array, draw_weights, facets
 from leaderboard.fusion import Fusion, Readings, fuse
-from leaderboard.gathering import gather
-from leaderboard.joint_covariance import Rated, covariance_of_both
+from leaderboard.gathering import draw, gather
+from leaderboard.joint_influences import Rated, moves_of_both
 from leaderboard.percentiles import with_interval
-from leaderboard.quality import means_of
+from leaderboard.quality import Means, means_of
 from leaderboard.ranking import BOTH_BAD, Fitted, fit_votes
 from leaderboard.selection import distinct, first_time, is_simulated, parts, say_simulated, stream
-from leaderboard.vote_draws import Draws
+from leaderboard.vote_draws import draw_votes
 from leaderboard.votes import Votes, votes_of
 from leaderboard.weighting import weights_among
 
-METHOD = "P.910 quality and Davidson strength as readings of one quality, generalised least squares"
+METHOD = "P.910 quality and Davidson strength as readings of one quality, one weight for all models"
 FEWEST = 3
 """Models; two always agree up to κ."""
 
 _ALIKE = 1e-9
 """Of differences: what is none."""
+
+_TOO_FEW = "no resamples: fewer than two scenes"
 
 DISAGREE = 0.01
 """Level of the test of agreement under which there is no one quality to give."""
@@ -105,84 +107,80 @@ def _joined(
     weights: Mapping[str, float],
 ) -> Iterator[Score]:
     gathered = gather(rows)
-    raters = _drawn_raters([*gathered.raters, *votes.raters], rng, resamples)
-    scenes = _drawn_scenes([*gathered.clusters, *votes.scenes], rng, resamples)
-    drawn = Weights(
-        raters[: len(gathered.raters)],
-        scenes[: len(gathered.clusters)],
-        np.ones((len(gathered.items), 1 + resamples)),
-        blank.confidence,
-    )
-    draws = Draws(
-        scenes[len(gathered.clusters) :], None, raters[len(gathered.raters) :], blank.confidence
-    )
-    means = list(means_of(rows, gathered, drawn))
+    # what units move is needed alone, not the resamples of either table
+    few = draw(gathered, rng, 2, blank.confidence)
+    means = list(means_of(rows, gathered, few))
     among = weights_among([part.criterion for part in means], weights)
     means = [part for part in means if among[part.criterion] > 0]
     share = np.array([among[part.criterion] for part in means])
-    rated = np.einsum("c,cmb->mb", share, np.stack([m.of_model for m in means]))
+    value = share @ np.stack([m.of_model[:, 0] for m in means])
     decided = votes.only(votes.winner != BOTH_BAD)
-    fit = fit_votes(decided, draws)
+    fit = fit_votes(decided, draw_votes(decided, rng, 2, blank.confidence))
     blank = replace(blank, n_raters=len({*gathered.raters, *votes.raters}))
     blank = replace(blank, n_items=len(gathered.items), n_values=len(rows) + len(votes.left))
-    readings, reason = _readings(means[0].models, rated, votes.models, fit)
+    readings, reason = _readings(means[0].models, value, votes.models, fit)
     if reason:
         yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=reason)
         return
-    spread = covariance_of_both(readings.models, Rated(means, share, gathered), decided, fit)
-    if isinstance(spread, str):
-        yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=spread)
+    moves = moves_of_both(readings.models, Rated(means, share, gathered), decided, fit)
+    if moves is None:
+        yield replace(blank, metric="rating_vote_fit", method=METHOD, reason=_TOO_FEW)
         return
-    yield from _scores(readings, fuse(readings, spread, blank.confidence), blank, resamples)
+    drawn = moves.draw(*(_weights(rng, part, resamples) for part in (moves.scenes, moves.raters)))
+    fusion = fuse(readings, moves, drawn, blank.confidence)
+    over = _over(means, decided.n_raters)
+    method = f"{METHOD}; percentile bootstrap ({resamples}) over {over}, seeds not drawn"
+    yield from _scores(readings, fusion, replace(blank, method=method))
 
 
-def _drawn_raters(names: Sequence[str], rng: np.random.Generator, resamples: int) -> Array:
-    """Return weights of raters by name: one that both tables have is drawn once for both."""
-    units, which = np.unique(names, return_inverse=True)
-    return draw_raters(rng, len(units), resamples)[which]
+def _weights(rng: np.random.Generator, moved: Array, resamples: int) -> Array:
+    """Return how often units are drawn, (units, resamples), from those that move anything."""
+    weights = np.ones((moved.shape[1], resamples))
+    there = np.flatnonzero(moved.any(axis=0))
+    weights[there] = draw_weights(rng, np.zeros(len(there), dtype=np.int64), resamples)[:, 1:]
+    return weights
 
 
-def _drawn_scenes(names: Sequence[str], rng: np.random.Generator, resamples: int) -> Array:
-    """Return weights of scenes, and of references among themselves, likewise."""
-    units, which = np.unique(names, return_inverse=True)
-    stratum = np.array([str(name).startswith(f"{REFERENCE}\n") for name in units])
-    return draw_weights(rng, stratum.astype(np.int64), resamples)[which]
+def _over(means: Sequence[Means], voters: int) -> str:
+    """Say what is drawn: each criterion and the votes draw raters if they have enough."""
+    few = [
+        f"the ratings on {part.criterion}" if len(means) > 1 else "the ratings"
+        for part in means
+        if len(part.raters) < LEAST_RATERS
+    ]
+    few += ["the votes"] * (voters < LEAST_RATERS)
+    if len(few) in {0, len(means) + 1}:
+        return facets(0, voters)
+    return f"scenes, raters; for these raters alone in {' and '.join(few)}; {SCALED}"
 
 
 def _readings(
     rated_models: Sequence[str], rated: Array, voted_models: Sequence[str], fit: Fitted
 ) -> tuple[Readings, str]:
-    """Return the draws of the models that both tables have, or why there is nothing to join."""
+    """Return both readings of the models that both tables have, or why there is nothing to join."""
     both = [name for name in rated_models if name in voted_models]
-    both = [name for name in both if np.isfinite(rated[list(rated_models).index(name), 0])]
-    nothing = Readings(both, np.empty((0, 0)), np.empty((0, 0)))
+    both = [name for name in both if np.isfinite(rated[list(rated_models).index(name)])]
+    nothing = Readings(both, np.empty(0), np.empty(0))
     if fit.reason:
         return nothing, fit.reason
     if fit.one_sided:
         return nothing, f"the votes bound no strengths: {fit.one_sided}"
     if len(both) < FEWEST:
         return nothing, "needs three models that were rated and compared"
-    strength = np.concatenate([fit.point.strength, fit.drawn.strength]).T
     found = Readings(
         both,
         rated[[list(rated_models).index(name) for name in both]],
-        strength[[list(voted_models).index(name) for name in both]],
+        fit.point.strength[0, [list(voted_models).index(name) for name in both]],
     )
     for word, reading in (("ratings", found.rated), ("votes", found.strength)):
-        if np.ptp(reading[:, 0]) < _ALIKE:
+        if np.ptp(reading) < _ALIKE:
             return nothing, f"the {word} put all models alike: there is no scale to join"
-    both_draws = np.concatenate([found.rated[:, 1:], found.strength[:, 1:]])
-    whole = np.isfinite(both_draws).all(axis=0).ravel()
-    if 2 * whole.sum() < len(whole) or whole.sum() < 2 * len(both):
-        return nothing, "no resamples: fewer than two scenes"
-    keep = np.concatenate([[True], whole])
-    return Readings(both, found.rated[:, keep], found.strength[:, keep]), ""
+    return found, ""
 
 
-def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) -> Iterator[Score]:
-    method = f"{METHOD}; percentile bootstrap ({resamples}) over scenes and raters, seeds not drawn"
-    method += f"; {SCALED}"
-    blank = replace(blank, method=method)
+def _scores(readings: Readings, fusion: Fusion, blank: Score) -> Iterator[Score]:
+    method = blank.method
+    share = f"votes weigh {100 * fusion.voted:.0f} %; {method}"
     low, high = simultaneous_intervals(fusion.gaps, confidence=blank.confidence)
     for place, model in enumerate(readings.models):
         if model == REFERENCE:
@@ -191,7 +189,8 @@ def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) ->
         if fusion.p < DISAGREE:
             yield replace(at, metric="joint_score", reason="ratings and votes disagree")
         else:
-            yield with_interval(replace(at, metric="joint_score"), fusion.quality[place])
+            score = replace(at, metric="joint_score", method=share)
+            yield with_interval(score, fusion.quality.draws[place])
         there = np.isfinite(low[place])
         yield replace(
             at,
@@ -202,6 +201,6 @@ def _scores(readings: Readings, fusion: Fusion, blank: Score, resamples: int) ->
             method=f"votes at the spread of the ratings, less ratings; simultaneous; {method}",
             reason="" if there else NOTHING_VARIES,
         )
-    said = f"p of agreement, T² with {len(readings.models) - 2} degrees of freedom; {method}"
+    said = f"p that all gaps are 0, F with Box's degrees of freedom; {method}"
     fit = replace(blank, metric="rating_vote_fit", value=fusion.p, method=said)
     yield replace(fit, reason="no interval: a p value")

@@ -72,7 +72,8 @@ def score_gaps(
             chosen = np.flatnonzero((rows["criterion"] == criterion).to_numpy())
             means, _, _ = corrected_means(gathered, chosen, values[chosen], cells, drawn)
             blank = Score(study=study, slice=slice_, criterion=criterion, confidence=confidence)
-            said = f"paired by prompt; percentile bootstrap ({resamples}) over {facets(gathered)}"
+            over = facets(gathered, chosen)
+            said = f"paired by prompt; percentile bootstrap ({resamples}) over {over}"
             gaps = np.stack([gap[0].draws for gap in means.differences(_halves(pairs))])
             found = list(_gaps(pairs, gaps, replace(blank, method=said), rows.iloc[chosen]))
             scores += say_simulated(found) if is_simulated(rows) else found

@@ -17,10 +17,10 @@ from leaderboard.drawing import LEAST_RATERS, Array, Weights, Whole
 from leaderboard.gathering import Gathered, draw, facets, gather
 from leaderboard.percentiles import with_interval
 from leaderboard.ranks import rank_scores, simultaneous_ranks
-from leaderboard.resampling import CellMeans, cell_means
+from leaderboard.resampling import CellMeans, cell_means, weighted_sum
 from leaderboard.selection import codes
 from leaderboard.severity import Severity, fit_severity
-from leaderboard.variance import Influences, expansion
+from leaderboard.variance import expansion
 from leaderboard.weighting import OVERALL, weights_among
 
 MEAN_SCORE = "mean_score"
@@ -35,15 +35,29 @@ class Means(NamedTuple):
 
     criterion: str
     models: list[str]
-    of_model: Array
-    of_pair: Pairs
-    """The difference of two models on the prompts of both."""
-    influences: Influences | None
-    """Of scenes, raters and judgements on the models' means, in the same order."""
+    of_cell: CellMeans
+    """Of the models' prompts, in the same order, then of those that two models share."""
+    level: Array
+    """Of the panel drawn, which moves all models alike, (1 + resamples,)."""
+    paired: Mapping[tuple[str, str], tuple[int, int]]
+    """The cells of two models on the prompts of both."""
     method: str
     severity: Severity
     rows: Whole
     """Which rows of the table the criterion has."""
+    raters: Whole
+    """Codes of its raters, in the order of `severity`."""
+
+    @property
+    def of_model(self) -> Array:
+        """The models' means."""
+        return self.of_cell.means[: len(self.models), 0] + self.level
+
+    @property
+    def of_pair(self) -> Pairs:
+        """The difference of two models on the prompts of both."""
+        gaps = self.of_cell.differences(list(self.paired.values()))
+        return {pair: gap[0] for pair, gap in zip(self.paired, gaps, strict=True)}
 
 
 def mean_scores(
@@ -97,19 +111,17 @@ def means_of(rows: pd.DataFrame, gathered: Gathered, drawn: Weights) -> Iterator
     for code, criterion in enumerate(criteria):
         chosen = np.flatnonzero(which == code)
         means, level, fit = corrected_means(gathered, chosen, values[chosen], every, drawn)
-        of_model = means.means[: len(cells), 0] + level
-        gaps = means.differences(list(paired.values()))
-        of_pair = {pair: gap[0] for pair, gap in zip(paired, gaps, strict=True)}
         said = f"{_severity(fit)}; percentile bootstrap ({resamples}) over "
         yield Means(
             criterion=str(criterion),
             models=list(cells),
-            of_model=of_model,
-            of_pair=of_pair,
-            influences=means.influences,
-            method=said + facets(gathered),
+            of_cell=means,
+            level=level,
+            paired=paired,
+            method=said + facets(gathered, chosen),
             severity=fit,
             rows=chosen,
+            raters=np.unique(gathered.rater[chosen]),
         )
 
 
@@ -138,6 +150,8 @@ def corrected_means(
     judgements = judgements._replace(fitted=fit.connected)
     means = cell_means(judgements, drawn)
     raters = drawn.raters[there]
+    if len(there) < LEAST_RATERS:
+        raters = np.ones_like(raters)
     level = np.full(raters.shape[1], np.nan)
     np.divide(fit.bias @ raters, raters.sum(axis=0), out=level, where=raters.any(axis=0))
     return means, level * level_scale(len(there), drawn.confidence), fit
@@ -165,10 +179,9 @@ def _of_criterion(means: Means, rows: pd.DataFrame, blank: Score) -> Iterator[Sc
         if model in counted:
             score = replace(blank, metric=MEAN_SCORE, model=model)
             yield with_interval(_counted(score, counted), draws)
-    yield from _differences(means.models, means.of_pair, counted, blank)
-    yield from _ranks(
-        means.models, means.of_model, means.of_pair, counted, replace(blank, group=MEAN_SCORE)
-    )
+    of_model, of_pair = means.of_model, means.of_pair
+    yield from _differences(means.models, of_pair, counted, blank)
+    yield from _ranks(means.models, of_model, of_pair, counted, replace(blank, group=MEAN_SCORE))
 
 
 def _differences(
@@ -198,12 +211,12 @@ def _overall(
     among = weights_among([means.criterion for means in found], weights)
     found = [means for means in found if among[means.criterion] > 0]
     given = np.array([among[means.criterion] for means in found])
-    draws = np.einsum("c,cmb->mb", given, np.stack([means.of_model for means in found]))
-    pairs = {
-        pair: _weighted([means.of_pair[pair] for means in found], given, blank.confidence)
-        for pair in found[0].of_pair
-        if all(pair in means.of_pair for means in found)
-    }
+    models = found[0].models
+    mean = found[0]._replace(
+        of_cell=weighted_sum([means.of_cell for means in found], given),
+        level=given @ np.stack([means.level for means in found]),
+    )
+    draws, pairs = mean.of_model, mean.of_pair
     told = (
         "equal weights"
         if np.ptp(given) < 1e-12
@@ -212,8 +225,7 @@ def _overall(
             f"{means.criterion} {share:.3g}" for share, means in zip(given, found, strict=True)
         )
     )
-    blank = replace(blank, method=f"mean of {len(found)} criteria, {told}; {found[0].method}")
-    models = found[0].models
+    blank = replace(blank, method=f"mean of {len(found)} criteria, {told}; {_of_all(found)}")
     counted = _counts(rows)
     for model, drawn in zip(models, draws, strict=True):
         score = _counted(replace(blank, metric=OVERALL, model=model), counted)
@@ -230,14 +242,13 @@ def _overall(
     yield from _ranks(models, draws, pairs, counted, replace(blank, group=OVERALL))
 
 
-def _weighted(gaps: Sequence[Contrast], weights: Array, confidence: float) -> Contrast:
-    """Return the weighted sum of one difference on several criteria, judged by the same raters."""
-    draws = weights @ np.stack([gap.draws for gap in gaps])
-    freedom = min(gap.freedom for gap in gaps)
-    known = np.isfinite(draws[1:])
-    spread = float(np.mean((draws[1:][known] - draws[0]) ** 2)) if known.any() else np.nan
-    wide = float(expansion(np.array(freedom), confidence))
-    return Contrast(draws, spread**0.5 / wide, freedom)
+def _of_all(found: Sequence[Means]) -> str:
+    """Say how several criteria were computed, and on which of them no rater is drawn."""
+    few = [means.criterion for means in found if len(means.raters) < LEAST_RATERS]
+    if not few or len(few) == len(found):
+        return found[0].method
+    drawn = next(means for means in found if len(means.raters) >= LEAST_RATERS)
+    return f"{drawn.method}; for these raters alone on {', '.join(few)}"
 
 
 def _ranks(

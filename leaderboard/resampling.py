@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from leaderboard.contrasts import Contrast
-from leaderboard.drawing import Array, Weights, Whole
-from leaderboard.variance import Influences, Linear, influences, scales, two_way
+from leaderboard.drawing import LEAST_RATERS, Array, Weights, Whole
+from leaderboard.variance import Influences, Linear, influences, scales, summed, two_way
 
 Flags = NDArray[np.bool_]
 
@@ -134,10 +134,30 @@ class CellMeans(NamedTuple):
         ]
 
 
+def weighted_sum(parts: Sequence[CellMeans], weights: Array) -> CellMeans:
+    """Return weighted sums of the same cells' means on several scales, each scaled as one quantity.
+
+    Args:
+        parts: from the same resamples.
+        weights: of each, (parts,).
+    """
+    unscaled = np.einsum("p,pcnb->cnb", weights, np.stack([part.unscaled for part in parts]))
+    found = [part.influences for part in parts if part.influences is not None]
+    mass, confidence = parts[0].mass, parts[0].confidence
+    if len(found) < len(parts):
+        return CellMeans(unscaled, mass, unscaled, None, confidence)
+    return _scaled(unscaled, mass, summed(found, weights), confidence)
+
+
 def cell_means(judgements: Judgements, drawn: Weights) -> CellMeans:
-    """Average raters, items and prompts under each column of weights."""
+    """Average raters, items and prompts under each column of weights.
+
+    Where fewer than `LEAST_RATERS` gave these judgements none of them is drawn.
+    """
     raters, clusters, items, confidence = drawn
     item, rater = judgements.item, judgements.rater
+    if len(np.unique(rater)) < LEAST_RATERS:
+        raters = np.ones_like(raters)
     n_items, n_channels = len(judgements.prompt_of_item), judgements.n_channels
     n_prompts, n_raters = len(judgements.cluster_of_prompt), len(raters)
     rows = item * n_channels + judgements.channel
@@ -176,7 +196,11 @@ def cell_means(judgements: Judgements, drawn: Weights) -> CellMeans:
     linear = _linear(judgements, means[:, :, 0], (sums, seen, members, cells))
     found = influences(linear)
     if (raters[np.unique(rater)] == 1).all():  # none is drawn, so none may widen
-        found = found._replace(raters=np.zeros_like(found.raters))
+        found = found.without_raters()
+    return _scaled(means, mass, found, confidence)
+
+
+def _scaled(means: Array, mass: Array, found: Influences, confidence: float) -> CellMeans:
     away = means[:, :, 1:] - means[:, :, :1]
     scaled = means.copy()
     factor = scales(*two_way(found.between()), _variance(away), confidence)

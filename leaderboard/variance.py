@@ -73,6 +73,12 @@ class Influences(NamedTuple):
     items: Matrix
     """What the items of a seed and scene move, (cells × channels, clusters × seeds), sparse."""
 
+    def without_raters(self) -> Influences:
+        """Return the same where raters are not drawn: they and their judgements move nothing."""
+        return self._replace(
+            raters=np.zeros_like(self.raters), judgements=sparse.csr_array(self.judgements.shape)
+        )
+
     def between(self) -> Between:
         """Return the variances of every mean."""
         share = self.share
@@ -153,6 +159,24 @@ def _positive(matrix: Array) -> Array:
     values, vectors = np.linalg.eigh(matrix)
     result: Array = (vectors * np.maximum(values, 0.0)) @ vectors.T
     return result
+
+
+def summed(parts: Sequence[Influences], weights: Array) -> Influences:
+    """Return what moves weighted sums of the same cells' means on several scales.
+
+    Scales whose raters are not drawn have no part in how many raters there are.
+    """
+    pairs = list(zip(weights, parts, strict=True))
+    drawn = [(weight, part) for weight, part in pairs if part.raters.any()] or pairs
+    return Influences(
+        scenes=sum(weight * part.scenes for weight, part in pairs),
+        raters=sum(weight * part.raters for weight, part in pairs),
+        share=sum(w * part.share for w, part in drawn) / sum(w for w, _ in drawn),
+        judgements=sparse.csr_array(sum(weight * part.judgements for weight, part in pairs)),
+        seen=np.any([part.seen for _, part in pairs], axis=0),
+        seeds=sum(weight * part.seeds for weight, part in pairs),
+        items=sparse.csr_array(sum(weight * part.items for weight, part in pairs)),
+    )
 
 
 def _squares(moved: Matrix, n_units: int) -> Array:

@@ -33,6 +33,7 @@ EQUAL = (3.2, 3.2, 3.2)
 LEVELS = (0.8, 0.99)
 """Other levels than the usual one."""
 MODELS = ("a", "b", "c")
+NAMES = tuple("abcdefghijkl")
 TIE = 0.6
 PULL = 2.0
 """Log odds of a vote per point of quality."""
@@ -72,6 +73,8 @@ class Design:
     quality: tuple[float, ...] = QUALITY
     rater_output: float = 0.0
     """Spread of what a rater finds in one output, in their rating and in their vote alike."""
+    votes: int = 1
+    """Of each rater on each scene, where there are more than three models."""
 
 
 def single(design: Design, rng: np.random.Generator) -> Array:
@@ -88,19 +91,19 @@ def rated(design: Design, rng: np.random.Generator) -> Array:
     Variances as in the pilot of the facts: model × prompt .25, model × rater .05, residual .64,
     the raters unequally consistent.
     """
-    return judged(design, _outputs(design, rng), rng)
+    return judged(design, draw_outputs(design, rng), rng)
 
 
-def _outputs(design: Design, rng: np.random.Generator) -> Array:
+def draw_outputs(design: Design, rng: np.random.Generator) -> Array:
     """Return the qualities of the outputs, (models, scenes, seeds)."""
     seeds = max(design.seeds, 1)
-    shape = (len(MODELS), design.scenes, seeds)
+    shape = (len(design.quality), design.scenes, seeds)
     quality = np.array(design.quality)[:, None, None] + rng.normal(0, 0.3, (1, design.scenes, 1))
     quality = quality + rng.normal(0, design.model_scene, (*shape[:2], 1))
     if design.seeds:
         fixed = design.seeds < LEAST_SEEDS
         drawn = np.random.default_rng(7) if fixed else rng
-        quality = quality + drawn.normal(0, design.seed_spread, (len(MODELS), 1, seeds))
+        quality = quality + drawn.normal(0, design.seed_spread, (len(quality), 1, seeds))
         quality = quality + rng.normal(0, 0.3, shape)
     elif design.seed_spread:  # the truth of many seeds: one for each output
         quality = quality + rng.normal(0, (design.seed_spread**2 + 0.3**2) ** 0.5, shape)
@@ -113,7 +116,7 @@ def judged(
     """Return the ratings of some outputs, `found` being what each rater finds in each."""
     shape = (*outputs.shape, design.raters)
     bias = rng.normal(0, design.severity, design.raters)
-    taste = rng.normal(0, design.taste, (len(MODELS), 1, 1, design.raters))
+    taste = rng.normal(0, design.taste, (len(outputs), 1, 1, design.raters))
     spread = rng.uniform(0.5, 1.05, design.raters)
     meant = outputs[..., None] + bias + taste + found
     if design.rater_scene:
@@ -135,7 +138,7 @@ def voted(
     outputs: Array | None = None,
     found: Array | None = None,
 ) -> Votes:
-    """Return one vote of every rater on every scene, between two of three models.
+    """Return one vote of every rater on every scene, or some, between two of the models.
 
     Args:
         design: the design.
@@ -143,15 +146,16 @@ def voted(
         outputs: qualities of the outputs, (models, scenes, 1); drawn where not given.
         found: what each rater finds in each, (models, scenes, 1, raters).
     """
-    n = design.raters * design.scenes
-    scene, rater = (part.ravel() for part in np.indices((design.scenes, design.raters)))
-    left = rng.integers(0, 3, n)
-    right = (left + rng.integers(1, 3, n)) % 3
+    n, models = design.raters * design.scenes * design.votes, len(design.quality)
+    shape = (design.scenes, design.raters, design.votes)
+    scene, rater, _ = (part.ravel() for part in np.indices(shape))
+    left = rng.integers(0, models, n)
+    right = (left + rng.integers(1, models, n)) % models
     if outputs is None:
-        output = PULL * np.array(design.quality) + rng.normal(0, 0.5, (design.scenes, 3))
+        output = PULL * np.array(design.quality) + rng.normal(0, 0.5, (design.scenes, models))
     else:
         output = PULL * outputs[:, :, 0].T
-    taste = rng.normal(0, design.severity, (design.raters, 3))
+    taste = rng.normal(0, design.severity, (design.raters, models))
     ahead = output[scene, left] - output[scene, right] + taste[rater, left] - taste[rater, right]
     if found is not None:
         ahead += PULL * (found[left, scene, 0, rater] - found[right, scene, 0, rater])
@@ -160,7 +164,7 @@ def voted(
     winner = np.where(drawn < win, 0, np.where(drawn < win + 1 / win, 1, 2))
     none = np.zeros(design.scenes, dtype=np.int64)
     return Votes(
-        left, right, winner, scene, rater, list(MODELS), np.arange(design.scenes), none, [""],
+        left, right, winner, scene, rater, list(NAMES[:models]), np.arange(design.scenes), none, [""],
         [str(code) for code in range(design.raters)], np.full(n, -1),
         [f"\n{code}" for code in range(design.scenes)],
     )  # fmt: skip
@@ -212,7 +216,7 @@ def table_of_ratings(values: Array, criterion: str = "c", school: str = "") -> p
 @cache
 def _blank_ratings(shape: tuple[int, ...], criterion: str, school: str) -> pd.DataFrame:
     model, scene, seed, rater = (part.ravel() for part in np.indices(shape))
-    names = np.array(MODELS)[model]
+    names = np.array(NAMES)[model]
     item = np.char.add(np.char.add(names, scene.astype(str)), np.char.add("-", seed.astype(str)))
     frame = pd.DataFrame(
         {
@@ -241,6 +245,8 @@ def table_of_votes(votes: Votes) -> pd.DataFrame:
             "winner": np.array(["left", "right", "tie"])[votes.winner],
         }
     )
+    # a rater who meets two models on one scene again votes once
+    frame = frame.drop_duplicates(["rater", "prompt", "left", "right"])
     return check_votes(frame, "planted")
 
 
@@ -404,7 +410,7 @@ def of_schools(design: Design, rng: np.random.Generator, resamples: int) -> Foun
 
 def of_joint(design: Design, rng: np.random.Generator, resamples: int) -> Found:
     """Return a joint score, gaps of votes and ratings, and how often their p is under .5 and .05."""
-    outputs = _outputs(design, rng)
+    outputs = draw_outputs(design, rng)
     own = rng.normal(0, design.rater_output, (*outputs.shape, design.raters))
     scores = joint(
         table_of_ratings(judged(design, outputs, rng, own)),
@@ -414,7 +420,9 @@ def of_joint(design: Design, rng: np.random.Generator, resamples: int) -> Found:
     )
     # where p < .01 there is none
     given = [s for s in scores if np.isfinite(s.value)]
-    found = _found(given, {("joint_score", "a", ""): "joint score"})
+    last = NAMES[len(design.quality) - 1]
+    wanted = {"a": "joint score", last: "joint score of the last"}
+    found = _found(given, {("joint_score", model, ""): name for model, name in wanted.items()})
     for s in scores:
         if s.metric == "rating_vote_gap":
             found[f"gaps of votes and ratings:{s.model}"] = (0.0, s.low, s.high)

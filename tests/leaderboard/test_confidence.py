@@ -57,7 +57,7 @@ def of_style(confidence: float) -> list[Score]:
 
 def of_both(confidence: float) -> list[Score]:
     rng = np.random.default_rng(4)
-    small = replace(FOUR, taste=0.3, severity=0.3)
+    small = replace(FOUR, taste=0.6, severity=0.6)
     ratings, votes = table_of_ratings(rated(small, rng)), table_of_votes(voted(small, rng))
     votes = votes.assign(criterion="c")
     return joint(ratings, votes, rng=np.random.default_rng(0), confidence=confidence)
