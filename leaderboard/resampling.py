@@ -96,7 +96,7 @@ class CellMeans(NamedTuple):
         away = of(np.where(drawn[:, None], estimate, draws)) - value
         variance, freedom = 0.0, np.inf
         if (~drawn).any() and np.abs(slopes[~drawn]).any():
-            moved = self.influences.summed(cells[~drawn], channels[~drawn], slopes[~drawn])
+            moved = self.influences.weighted(cells[~drawn], channels[~drawn], slopes[~drawn])
             (wanted,), (known,) = two_way(moved.between())
             away *= scales(wanted, known, _variance(away[None, 1:]), self.confidence)
             variance, freedom = float(wanted[0]), float(known[0])
@@ -197,7 +197,7 @@ def cell_means(judgements: Judgements, drawn: Weights) -> CellMeans:
     found = influences(linear)
     if (raters[np.unique(rater)] == 1).all():  # none is drawn, so none may widen
         found = found.without_raters()
-    return _scaled(means, mass, found, confidence)
+    return _scaled(means, mass, found, confidence)._replace(extremes=_extremes(linear))
 
 
 def _scaled(means: Array, mass: Array, found: Influences, confidence: float) -> CellMeans:
@@ -205,7 +205,7 @@ def _scaled(means: Array, mass: Array, found: Influences, confidence: float) -> 
     scaled = means.copy()
     factor = scales(*two_way(found.between()), _variance(away), confidence)
     scaled[:, :, 1:] = means[:, :, :1] + away * factor[:, :, None]
-    return CellMeans(scaled, mass, means, found, confidence, extremes=_extremes(linear))
+    return CellMeans(scaled, mass, means, found, confidence)
 
 
 def _extremes(linear: Linear) -> Array:

@@ -117,7 +117,7 @@ class Influences(NamedTuple):
             self.items[one] - self.items[other],
         )
 
-    def summed(self, cells: Whole, channels: Whole, weights: Array) -> Influences:
+    def weighted(self, cells: Whole, channels: Whole, weights: Array) -> Influences:
         """Return what moves one weighted sum of means, each given by its cell and channel."""
         n_channels = self.raters.shape[1]
         rows = cells * n_channels + channels

@@ -14,7 +14,7 @@ from leaderboard.gate import _leak, gate, half_width
 from leaderboard.ppi import ppi, with_normal
 from leaderboard.probe_ppi import combine
 from leaderboard.probes import bootstrap_mean, check_probes, diversity_scores, probe_scores
-from leaderboard.share_intervals import difference_interval, share_interval
+from leaderboard.share_intervals import difference_of_bounds, share_interval
 from leaderboard.tables import check_attributions
 
 TRADITIONS = ["chinese", "japanese", "western"]
@@ -225,8 +225,9 @@ def test_a_shares_interval_is_wilsons_where_outputs_are_independent() -> None:
 def test_the_interval_of_a_difference_is_newcombes() -> None:
     # his table II, contrast (a): 56/70 − 48/80
     first, second = (56 / 70, 56 / 70 * 14 / 70 / 70), (48 / 80, 48 / 80 * 32 / 80 / 80)
-    low, high = difference_interval(first, second, float(norm.ppf(0.975)))
-    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    reach = float(norm.ppf(0.975))
+    one, other = ((share[0], *share_interval(*share, reach)) for share in (first, second))
+    assert difference_of_bounds(one, other) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_the_rectifier_tells_whether_the_probe_sees_models_with_different_eyes() -> None:
