@@ -107,7 +107,7 @@ def check(
     from bench.generate import generate
     from bench.models import load_models
     from bench.probing.names import DIVERSITY, PROBES
-    from bench.probing.run import probe
+    from bench.probing.run import Probing, probe
     from bench.probing.texts import probe_labels
     from bench.suites import load_suite
     from leaderboard.gate import gate, half_width
@@ -141,7 +141,7 @@ def check(
     made = generate(request, run)
     if made.failed:
         raise WorkError(f"{made.failed} outputs could not be made, see {run / 'failures.jsonl'}")
-    seen = probe(run, network=network, references=references)
+    seen = probe(run, Probing(network=network, references=references))
     diversity = run / DIVERSITY
     verdicts = gate(
         read_probes(run / PROBES),

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from bench.arguments import Command, adder
-from bench.commands import runs, scores, studies, suites
+from bench.commands import making, probes, runs, scores, studies, suites
 from bench.errors import PinluError
 
-GROUPS = (suites, runs, studies, scores)
+GROUPS = (suites, runs, making, probes, studies, scores)
 COMMANDS: dict[str, Command] = {
     name: command for group in GROUPS for name, command in group.COMMANDS.items()
 }

@@ -59,7 +59,7 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     the known training shares, and where the page lies.
     """
     from bench.probing.embeddings import ATELIER
-    from bench.probing.run import probe
+    from bench.probing.run import Probing, probe
     from bench.reporting import report_labels, write_report
     from bench.scoring import costs_of, probes_of, score_studies
     from leaderboard.tabulate import headline
@@ -77,7 +77,7 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     _say("5/5  scoring: names are joined here, and only here")
     scores = score_studies([study], seed=SEED)
     scores += costs_of(run, scores)
-    probe(run, network=ATELIER, references=references)
+    probe(run, Probing(network=ATELIER, references=references))
     scores += probes_of(run, seed=SEED)
     page = write_report(scores, [study], out / "report", [run])
     print(f"\n{headline(scores, labels=report_labels([study]))}\n\n{compare_with_truth(scores)}\n")

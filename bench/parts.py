@@ -2,7 +2,8 @@
 
 A worker alone writes its part, and whoever holds the run reads all of them into `metadata.jsonl` and
 `failures.jsonl`: nobody needs a lock but the one on the run. A row is of one kind: `here` (host and
-process), `begun` (a batch's index), `output`, `failure`, `said` (a line for people), `speed`, or `ended`.
+process), `begun` (a piece's index), `output`, `reply` (of a judge), `seen` (a file), `failure`, `said` (a
+line for people), `speed`, or `ended`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from bench import manifest
 from bench.files import append_rows, cut_torn_line, read_rows
+from bench.judging.names import REPLIES
 from bench.records import Answer, Output
 from bench.speed import write_speed
 
@@ -54,6 +56,14 @@ class Part:
     def outputs(self, outputs: Iterable[Output | Answer]) -> None:
         """Enter a batch's outputs in one write."""
         append_rows(self.path, ({"output": asdict(output)} for output in outputs))
+
+    def replies(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Enter what a judge said."""
+        append_rows(self.path, ({"reply": row} for row in rows))
+
+    def seen(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Enter what was seen of files: the keys alone, the rest is in the caches."""
+        append_rows(self.path, ({"seen": row} for row in rows))
 
     def failures(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Enter jobs that failed, each with its error."""
@@ -123,11 +133,17 @@ def gather(run: Path) -> None:
     left = list(_left(run))
     if not left:
         return
-    entered = {row["key"] for row in manifest.read_outputs(run)}
-    book = Book(run, entered)
+    book = Book(run, {row["key"] for row in manifest.read_outputs(run)})
+    cut_torn_line(run / REPLIES)
+    replied = {row["key"] for row in read_rows(run / REPLIES)}
     for path in left:
         cut_torn_line(path)
-        book.enter(row for row in read_rows(path) if "output" in row)
+        rows = list(read_rows(path))
+        book.enter(row for row in rows if "output" in row)
+        replies = {row["reply"]["key"]: row["reply"] for row in rows if "reply" in row}
+        if new := [reply for key, reply in replies.items() if key not in replied]:
+            append_rows(run / REPLIES, new)
+        replied |= replies.keys()
         path.unlink()
 
 

@@ -1,6 +1,7 @@
-"""What driving several workers costs: time over Ray, and memory with very many batches.
+"""What driving several workers costs: time over Ray, memory with very many batches; and what it bears.
 
     python benchmarks/cluster.py [--batches 500] [--many 100000] [--without-ray]
+    python benchmarks/cluster.py --chaos 6 [--batches 500]
 
 *Overhead.* 500 batches of 50 ms each (a stand-in that sleeps, in the place of a model; pictures of
 16 × 16 pixels are encoded, written, hashed and entered by the real code) go over two Ray actors. The
@@ -11,6 +12,10 @@ begun to the last row written.
 *Memory.* 100,000 batches of one picture each are driven to the end with a crew that answers at once
 and enters made-up rows in real parts: the peak memory of the driver, torch's libraries included.
 
+*Chaos.* Three Ray nodes of one worker each make 500 batches of a tiny real model. Every six seconds a worker
+at work is killed (SIGKILL); when a third is made a node is taken away with its worker, at two thirds the driver is
+killed and started again. What was set aside by chance another call tries again. Held against a run by one process: every output there, once, the same pixels.
+
 The last line is JSON.
 """
 
@@ -19,29 +24,35 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 import yaml
 
 from bench import manifest, parts
 from bench.crew.crews import News
 from bench.crew.driving import drive
+from bench.crew.pictures import Pictures
 from bench.crew.worker import Worker, answer
 from bench.engine import Made, Picture
-from bench.generate import what_is_due
+from bench.generate import generate, what_is_due
 from bench.request import Request
 from bench.run import planned_run, run_on_disk, settle
 from tests import tiny
+from tests.bench.crew.crews import begun, pids_of
 
 SLEEP = 0.05
 
@@ -75,9 +86,9 @@ class SleepingWork:
 
 
 def with_sleeping_work() -> None:
-    import bench.crew.worker  # noqa: PLC0415 - in whichever process this is called
+    import bench.crew.pictures  # noqa: PLC0415 - in whichever process this is called
 
-    bench.crew.worker.ModelWork = SleepingWork  # type: ignore[assignment,misc]
+    bench.crew.pictures.ModelWork = SleepingWork  # type: ignore[assignment,misc]
 
 
 class SleepingActor:
@@ -116,7 +127,7 @@ class InstantCrew:
 
     def made_up(self, model: str, wanted: Any) -> dict[str, Any]:
         del model
-        self.run = self.run or self.worker._run  # noqa: SLF001
+        self.run = self.run or self.worker.desk._run  # type: ignore[union-attr] # noqa: SLF001
         rows = []
         for index in wanted:
             for job in self.run.batches[index].jobs:
@@ -174,7 +185,7 @@ def over_ray(request: Request, run: Path) -> float:
         give(self, worker, method, arguments, title)
 
     ray_actors.RayCrew.ask = noted  # type: ignore[method-assign]
-    drive(request, run, partial(ray_actors.RayCrew, "local", 2, 0.0))
+    drive(Pictures(request), run, partial(ray_actors.RayCrew, "local", 2, 0.0))
     return seconds_of(run, first[0])
 
 
@@ -212,11 +223,80 @@ def by_plain_processes(request: Request, run: Path) -> float:
 def half(run: Path, number: str) -> None:
     with_sleeping_work()
     worker = Worker(f"plain-{number}")
-    worker.begin(run, "")
+    model = run_on_disk(run, frozenset()).batches[0].model
+    worker.begin(Pictures(Request("", (), (), ())), run, "")
     print("ready", flush=True)
     indices = json.loads(sys.stdin.readline())
-    model = run_on_disk(run, frozenset()).batches[0].model
     worker.work(model, dict.fromkeys(indices))
+
+
+def chaos(place: Path, batches: int, every: float) -> dict[str, Any]:
+    """Make a run while workers, a node and the driver die; return what was seen."""
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - Ray is an extra
+
+    small = {"num_inference_steps": 4, "height": 32, "width": 32}
+    request = replace(request_for(place, batches), arguments=small)
+    alone, run = place / "alone", place / "chaos"
+    generate(request, alone)
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(3):
+        nodes.add_node(num_cpus=1, num_gpus=0)
+    command = [sys.executable, "-m", "bench", "generate", "--suite", request.suite]
+    command += ["--models", request.models[0], "--languages", "zh", "--batch-size", "1"]
+    command += ["--seeds", f"0-{len(request.seeds) - 1}", "--out", str(run), "--engine", "ray"]
+    command += ["--address", nodes.address]
+    command += [f"--set={name}={value}" for name, value in small.items()]
+
+    def driver() -> subprocess.Popen[bytes]:
+        log = (place / "driver.log").open("ab")
+        return subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+
+    def made() -> int:
+        path = run / manifest.METADATA
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    began, killed, node_gone, driver_killed = time.monotonic(), 0, False, False
+    process, rng = driver(), random.Random(0)  # noqa: S311 - whom to kill is no secret
+    while process.poll() is None:
+        time.sleep(every)
+        # at work, not loading: a model that costs three workers while they load it is set aside
+        there = {
+            name: pid
+            for name, pid in pids_of(run).items()
+            if psutil.pid_exists(pid) and begun(run, name)
+        }
+        if there:
+            with suppress(psutil.Error):
+                psutil.Process(there[rng.choice(sorted(there))]).kill()
+                killed += 1
+        if made() > batches / 3 and not node_gone:
+            nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
+            node_gone = True
+        if made() > 2 * batches / 3 and not driver_killed:
+            process.kill()
+            process.wait()
+            process, driver_killed = driver(), True
+    aside, calls = len(manifest.read_failures(run)), 2
+    while process.returncode == 1 and calls < 5:  # what died twice by chance is tried again
+        process, calls = driver(), calls + 1
+        process.wait()
+    seconds = time.monotonic() - began
+    nodes.shutdown()
+    rows = [manifest.read_outputs(one) for one in (alone, run)]  # raises where a key is there twice
+    pixels = [{row["key"]: row["pixel_sha256"] for row in some} for some in rows]
+    return {
+        "batches": batches,
+        "workers_killed": killed,
+        "node_removed": node_gone,
+        "driver_killed": driver_killed,
+        "set_aside": aside,
+        "calls": calls,
+        "status": process.returncode,
+        "outputs": len(rows[1]),
+        "identical": pixels[0] == pixels[1],
+        "faults": len(manifest.verify(run)),
+        "seconds": round(seconds, 1),
+    }
 
 
 def main() -> None:
@@ -224,13 +304,19 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=500)
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--without-ray", action="store_true")
+    parser.add_argument("--chaos", type=float, metavar="SECONDS", help="between two kills")
     options = parser.parse_args()
     found: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count()}
+    if options.chaos:
+        with tempfile.TemporaryDirectory() as place:
+            found["chaos"] = chaos(Path(place), options.batches, options.chaos)
+        print(json.dumps(found))
+        return
     with tempfile.TemporaryDirectory() as place:
         if options.many:
             request = request_for(Path(place), options.many)
             began = time.perf_counter()
-            done = drive(request, Path(place) / "many", InstantCrew)
+            done = drive(Pictures(request), Path(place) / "many", InstantCrew)
             taken = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             found["many"] = {"batches": done.made, "seconds": taken, "gibibytes": peak}

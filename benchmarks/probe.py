@@ -26,7 +26,7 @@ from bench.importing import import_outputs
 from bench.media import encode_png
 from bench.probing.embeddings import ATELIER, Network, load_network
 from bench.probing.items import Item, read_picture
-from bench.probing.run import probe
+from bench.probing.run import Probing, probe
 from bench.records import ModelSpec
 from tests.bench.probing.material import suite, tiny_network
 
@@ -49,7 +49,7 @@ def main() -> None:
         run = _run(folder, arguments.pictures, arguments.side)
         load_network(name)
         held = _peak_megabytes()
-        done = probe(run, network=name, batch_size=BATCH)
+        done = probe(run, Probing(network=name, batch_size=BATCH))
         peak = _peak_megabytes()
         seconds = float("nan")
         if not arguments.no_baseline:

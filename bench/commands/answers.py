@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import names, positive
+from bench.commands.engines import refuse_beside_server
 from bench.errors import RequestError
 
 if TYPE_CHECKING:
@@ -54,11 +55,8 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
         raise RequestError(
             "what is the model to look at? give --works, a folder that pinlu references add made"
         )
-    if options.json:
-        raise RequestError("--json shows how pictures and clips stand: leave it out for answers")
     server = server_of(options)
-    if server and (options.devices or options.workers):
-        raise RequestError("a server has its own workers: leave out --devices and --workers")
+    refuse_beside_server(options)
     asking = Asking(options.works, options.questions, server, options.price)
     if options.dry_run:
         run = planned_answers(request, asking, folder)
@@ -69,9 +67,9 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
         return 0
     workers = None if server else workers_of(options)
     if workers:
-        from bench.understanding.shares import answer_by_workers
+        from bench.understanding.by_workers import answer_by_workers
 
-        done = answer_by_workers(request, asking, folder, workers, allow_mixed=options.allow_mixed)
+        done = answer_by_workers(workers, request, asking, folder, allow_mixed=options.allow_mixed)
     else:
         done = answer(request, asking, folder, allow_mixed=options.allow_mixed)
     flagged = "".join(f", {count} {flag}" for flag, count in sorted(done.flags.items()))
@@ -80,7 +78,8 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
     print(
         f"{folder}: {done.made} answered, {done.there_before} there before, {done.failed} failed"
         f"{flagged}, of {done.planned} planned, {done.tokens} tokens out{padding}{cost}, "
-        f"in {done.seconds:.0f} s"
+        f"in {done.seconds:.0f} s",
+        file=sys.stderr if options.json else sys.stdout,
     )
     if done.failed:
         lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"

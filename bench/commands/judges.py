@@ -8,9 +8,10 @@ from typing import Any
 
 from bench.arguments import names, positive, whole
 from bench.commands.answers import price, server_of
+from bench.commands.engines import refuse_beside_server
 from bench.errors import RequestError
 
-_OF_NETWORKS = ("network", "references", "texts", "revision", "workers")
+_OF_NETWORKS = ("network", "references", "texts", "revision", "threads")
 
 
 def add_judge_options(group: Any) -> None:
@@ -32,7 +33,6 @@ def add_judge_options(group: Any) -> None:
         type=whole,
         help="at most so many pairs of each two models, both ways round (all)",
     )
-    add("--engine", choices=["local", "openai"], help="who runs it (local)")
     add("--base-url", metavar="URL", help="with --engine openai: where the server answers")
     add("--concurrency", type=positive, default=8, help="requests under way at once (8)")
     add("--timeout", type=positive, default=120, help="seconds that a request may take (120)")
@@ -41,6 +41,8 @@ def add_judge_options(group: Any) -> None:
 
 def judge_command(options: argparse.Namespace) -> int:
     """Have a model judge a run."""
+    from bench.crew.engines import workers_of
+    from bench.judging.by_workers import judge_by_workers
     from bench.judging.names import REPLIES, REPORT, TABLE
     from bench.judging.run import BATCH_SIZE, Judging, judge
     from bench.plan import parse_seeds
@@ -63,17 +65,24 @@ def judge_command(options: argparse.Namespace) -> int:
         price=options.price,
         batch_size=options.batch_size or BATCH_SIZE,
     )
+    refuse_beside_server(options)
+    by = None if asked.server else workers_of(options)
     with worked_in(options.run, whole=True) as run:
-        done = judge(run, asked)
+        if by is None:
+            done = judge(run, asked)
+        else:
+            done = judge_by_workers(by, run, asked, allow_mixed=options.allow_mixed)
     flags = "".join(f", {count} {flag}" for flag, count in sorted(done.flags.items()))
     cost = f", cost {done.cost:.4f}" if options.price else ""
     how = f"sampled at {done.temperature:g}" if done.temperature else "greedy"
+    out = sys.stderr if options.json else sys.stdout
     print(
         f"{options.run}: {done.judge} ({how}): {done.made} replies, {done.there_before} there before, "
         f"{done.failed} failed, {done.unread} not read whole{flags}, of {done.planned}, "
-        f"{done.tokens} tokens out{cost}, in {done.seconds:.0f} s"
+        f"{done.tokens} tokens out{cost}, in {done.seconds:.0f} s",
+        file=out,
     )
-    print(f"  written: {REPLIES}, {TABLE}, {REPORT}")
+    print(f"  written: {REPLIES}, {TABLE}, {REPORT}", file=out)
     for fault in done.faults:
         print(fault, file=sys.stderr)
     return 1 if done.faults else 0
@@ -86,7 +95,7 @@ def refuse_judges_options(options: argparse.Namespace) -> None:
         "seeds": options.seeds,
         "set": options.set,
         "pairs": options.pairs is not None,
-        "engine": options.engine,
+        "engine openai": options.engine == "openai",
         "base-url": options.base_url,
         "price": options.price,
     }

@@ -1,4 +1,4 @@
-"""The commands of a run: the demo, models, generate, import, profile, probe, verify."""
+"""The commands around a run: the demo, models, the release gate, verify."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.arguments import Adder, Command, counts, names, positive, switches
-from bench.commands.answers import (
-    add_answer_options,
-    answer_command,
-    asks_for_answers,
-    import_command,
-)
-from bench.commands.judges import add_judge_options, judge_command, refuse_judges_options
+from bench.arguments import Adder, Command, names, positive
 from bench.errors import RequestError
-
-if TYPE_CHECKING:
-    from bench.request import Request
 
 
 def add(command: Adder, commands: Any) -> None:
@@ -42,124 +32,9 @@ def add(command: Adder, commands: Any) -> None:
     models.add_argument(
         "--out", type=Path, default=Path("models"), help="where add writes the spec (models)"
     )
-    _add_generate(command("generate", "make a run's outputs; run it again to resume"))
-    _add_import(command("import", "take in outputs made elsewhere, by closed models"))
-    _add_profile(command("profile", "measure a model on this device, and keep what suits it best"))
     _add_check(command("check", "a release gate: a model against a baseline, exit 1 on a loss"))
-    _add_probe(command("probe", "look at a run's outputs by networks: style, diversity, faults"))
     verify = command("verify", "check every file of a run against its hashes")
     verify.add_argument("run", metavar="RUN", help="the run folder, or its URL")
-
-
-def _add_generate(generate: argparse.ArgumentParser) -> None:
-    add = generate.add_argument
-    add("run_yaml", nargs="?", metavar="RUN.yaml", help="a run's YAML, or its name in configs/runs")
-    add("--suite", help="a suite by name or path")
-    add("--models", type=names, help="ids, specs, checkpoint folders or hub ids, by comma")
-    add("--languages", type=names, help="languages of the prompts, as in zh,en")
-    add("--seeds", help="as in 0-3 (both ends included) or 0,2 (default 0)")
-    add("--targets", type=names, help="only prompts of these traditions (default: all)")
-    add("--scenes", type=names, help="only these scenes, by comma (default: all)")
-    add("--limit", type=positive, help="only the first N prompts")
-    add("--batch-size", type=positive, dest="batch_size", help="jobs per batch, fixed by the run")
-    add(
-        "--video-master",
-        dest="video_master",
-        choices=["ffv1"],
-        help="keep a lossless file beside each clip, in masters/",
-    )
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of the call")
-    add(
-        "--speedup",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="what changes pictures to be faster: cache=first_block, threshold=0.1, weights=fp8",
-    )
-    add("--out", help="the run folder, or its URL: s3://BUCKET/RUN, hf://…")
-    add("--dry-run", action="store_true", help="say what would be made, write nothing")
-    add("--allow-mixed", action="store_true", help="resume under other versions or devices")
-    add("--json", action="store_true", help="show the state of all workers as JSON lines")
-    _add_engine(generate.add_argument_group("engine", "who makes the outputs"))
-    add_answer_options(generate)
-
-
-def _add_engine(group: Any) -> None:
-    add = group.add_argument
-    add(
-        "--engine",
-        choices=["local", "ray", "slurm", "openai"],
-        default="local",
-        help="local: this process, or with --devices or --workers one process for each (local); "
-        "openai: a server, for suites of understanding",
-    )
-    add(
-        "--devices",
-        type=names,
-        help="local: GPUs by number, as in 0,1,2,3; 0+1,2+3 gives each worker two; or cpu,cpu",
-    )
-    add("--workers", type=positive, help="at most so many workers; locally so many without a GPU")
-    add("--address", help="ray: HOST:PORT of a cluster's head (RAY_ADDRESS, else this host alone)")
-    add(
-        "--gpus-per-worker",
-        type=float,
-        dest="gpus",
-        help="ray: GPUs of each worker; 0 for CPU slots (1 where the cluster has any)",
-    )
-
-
-def _add_import(importing: argparse.ArgumentParser) -> None:
-    add = importing.add_argument
-    add("folder", type=Path, metavar="DIR", help="files scene--target--language--seed.ext")
-    add("--model", required=True, metavar="ID", help="what the model is to be called")
-    add("--run", type=Path, required=True, help="the run folder; a new one wants --suite")
-    add("--suite", help="the suite by whose prompts the outputs were made")
-    add(
-        "--csv",
-        type=Path,
-        metavar="FILE",
-        help="table of the files: file,prompt,language,seed; of answers about the works in DIR: "
-        "work,question,language,seed,answer",
-    )
-    add("--revision", default="imported", help="the model's version or date (imported)")
-    add("--origin", default="", help="who made the model, where")
-    add("--licence", default="", help="on what terms the outputs may be shown")
-
-
-def _add_profile(profile: argparse.ArgumentParser) -> None:
-    profile.add_argument("model", metavar="MODEL", help="as for generate")
-    profile.add_argument(
-        "--batch-sizes", type=counts, dest="batch_sizes", help="as in 1,2,4,8 (by the device)"
-    )
-    profile.add_argument(
-        "--compile",
-        type=switches,
-        dest="compiled",
-        help="off, on or off,on (off on a CPU, both on a GPU)",
-    )
-    profile.add_argument("--steps", type=positive, help="steps to measure (at most 10)")
-    profile.add_argument("--json", action="store_true", help="end with one line of JSON")
-
-
-def _add_probe(probe: argparse.ArgumentParser) -> None:
-    add = probe.add_argument
-    add("run", metavar="RUN", help="the run folder, or its URL")
-    add(
-        "--network",
-        metavar="NAME",
-        help="what sees: a CLIP-like checkpoint's folder or hub id, atelier-probe, or none",
-    )
-    add("--revision", help="of a network on the hub (its newest)")
-    add("--references", type=Path, help="folder of reference works with a metadata.jsonl")
-    add("--texts", type=Path, metavar="FILE", help="a probe.yaml in the place of the suite's")
-    add(
-        "--batch-size",
-        type=positive,
-        dest="batch_size",
-        help="pictures per forward pass (32; of a judge 8)",
-    )
-    add("--workers", type=positive, help="threads that read and decode (one per core)")
-    add_judge_options(probe.add_argument_group("judge", "a model that judges in a network's place"))
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:
@@ -217,129 +92,6 @@ def _models(options: argparse.Namespace) -> int:
                 said += f"; {error}"
         print("\n".join([said, *more] if options.action == "show" else [said]))
     return 1 if faults else 0
-
-
-def _generate(options: argparse.Namespace) -> int:
-    from bench.remote import worked_in
-    from bench.request import request_from
-
-    request, out = request_from(options)
-    with worked_in(out, write=not options.dry_run) as folder:
-        return _generated(options, request, folder, out)
-
-
-def _generated(options: argparse.Namespace, request: Request, folder: Path, name: str) -> int:
-    """Generate into a folder that people know by its `name`."""
-    if asks_for_answers(request.suite):
-        return answer_command(options, request, folder)
-    if options.engine == "openai" or options.base_url or options.works:
-        raise RequestError(
-            "--engine openai, --base-url and --works are for suites of understanding: pictures and "
-            "clips are made here"
-        )
-    from bench.crew.engines import engine_of
-    from bench.run import planned_run
-    from bench.speed import speed_line
-
-    if options.dry_run:
-        run = planned_run(request, folder)
-        jobs = sum(len(batch.jobs) for batch in run.batches)
-        sizes = sorted({tuning.batch_size for tuning in run.tunings.values()})
-        print(
-            f"{jobs} jobs of {len(run.models)} models in {len(run.batches)} batches of "
-            f"{', '.join(map(str, sizes))}; nothing was written"
-        )
-        return 0
-    engine = engine_of(options)
-    done = engine(request, folder, allow_mixed=options.allow_mixed)
-    out = sys.stderr if options.json else sys.stdout
-    print(
-        f"{name}: {done.made} made, {done.there_before} there before, {done.failed} failed, "
-        f"{done.suspect} suspect, {done.cut} cut, of {done.planned} planned, "
-        f"in {done.seconds:.0f} s",
-        file=out,
-    )
-    for row in done.speed:
-        print(speed_line(row), file=out)
-    if done.failed:
-        lost = "1 job" if done.failed == 1 else f"{done.failed} jobs"
-        print(f"pinlu: {lost} failed, see {name}/failures.jsonl", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _import(options: argparse.Namespace) -> int:
-    from bench.importing import import_outputs
-    from bench.records import ModelSpec
-
-    spec = ModelSpec(
-        options.model, "", options.revision, origin=options.origin, licence=options.licence
-    )
-    asked = options.suite or str(options.run / "suite.yaml")
-    if (options.suite or Path(asked).is_file()) and asks_for_answers(asked):
-        return import_command(options, spec)
-    done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
-    for sentence in done.refused:
-        print(f"refused: {sentence}", file=sys.stderr)
-    if done.refused:
-        print(
-            f"pinlu: {len(done.refused)} refused, nothing was entered: put it right, run again",
-            file=sys.stderr,
-        )
-        return 2
-    left_out = f", {len(done.unlisted)} not in the table" if done.unlisted else ""
-    suspect = sum(output.status == "suspect" for output in done.entered)
-    print(
-        f"{options.run}: {len(done.entered)} entered, {done.there_before} there before, "
-        f"{suspect} suspect{left_out}"
-    )
-    return 0
-
-
-def _profile(options: argparse.Namespace) -> int:
-    import json
-    from dataclasses import asdict
-
-    from bench.pipelines import has_gpu
-    from bench.profiling import profile, settled_spec, table
-    from bench.tuning import store
-
-    usual = ((1, 2, 4, 8, 16), (False, True)) if has_gpu() else ((1, 2, 4, 8), (False,))
-    spec = settled_spec(options.model)
-    found = profile(
-        spec, options.batch_sizes or usual[0], options.compiled or usual[1], options.steps
-    )
-    path = store(spec, found.device, found.options)
-    print(table(found))
-    print(f"kept in {path}: runs planned from now on go by it, --batch-size wins")
-    if options.json:
-        print(json.dumps(asdict(found)))
-    return 0
-
-
-def _probe(options: argparse.Namespace) -> int:
-    if options.judge:
-        return judge_command(options)
-    refuse_judges_options(options)
-    from bench.probing.run import probe
-    from bench.probing.words import told
-    from bench.remote import worked_in
-
-    with worked_in(options.run, whole=True) as run:
-        done = probe(
-            run,
-            network=options.network,
-            revision=options.revision,
-            references=options.references,
-            texts=options.texts,
-            languages=options.languages,
-            batch_size=options.batch_size or 32,
-            workers=options.workers,
-        )
-    for fault in done.faults:
-        print(fault, file=sys.stderr)
-    print("\n".join(told(options.run, done)))
-    return 1 if done.faults else 0
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -419,10 +171,6 @@ def _again(faults: Sequence[str], models: Sequence[Mapping[str, Any]]) -> str:
 COMMANDS: dict[str, Command] = {
     "demo": _demo,
     "models": _models,
-    "generate": _generate,
-    "import": _import,
-    "profile": _profile,
     "check": _check,
-    "probe": _probe,
     "verify": _verify,
 }

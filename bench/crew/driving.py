@@ -10,14 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from bench import errors, manifest, parts
-from bench.cards import write_run_card
 from bench.crew import slurm_tasks
+from bench.crew.crafts import Craft
 from bench.crew.crews import Crew, News
 from bench.crew.ledger import Ledger
 from bench.crew.scheduling import Share
@@ -25,9 +25,8 @@ from bench.crew.trust import distrust
 from bench.crew.view import View, share_line, view
 from bench.crew.worker import code_hash
 from bench.errors import PinluError, RequestError, WorkError
-from bench.generate import Summary, warnings_of_languages, what_is_due
-from bench.request import Request
-from bench.run import differs, run_on_disk, with_environment
+from bench.generate import Summary
+from bench.run import differs
 
 HUNG = 600.0
 """Seconds without a sign of life after which a worker may count as hung; see `patience`."""
@@ -40,26 +39,28 @@ DEATHS_IN_A_ROW = 5
 class _Hand:
     """A worker as whoever drives sees it."""
 
-    state: Literal["probed", "waiting", "settling", "beginning", "trusted"]
+    state: Literal["probed", "waiting", "settling", "beginning", "trusted", "finishing"]
     reader: parts.Reader
     heard: float
     host: str = "?"
+    models: tuple[str, str] = ("", "")
+    """Where its models lie: the host, and the hub's cache on it."""
     share: Share | None = None
     begun: list[int] = field(default_factory=list)
 
 
 def drive(
-    request: Request,
+    craft: Craft,
     folder: Path,
     crew_of: Callable[[Path], Crew],
     *,
     allow_mixed: bool = False,
     as_json: bool = False,
 ) -> Summary:
-    """Make every output that is not there yet, by a crew of workers.
+    """Have a crew of workers do whatever of a craft is not done yet.
 
     Args:
-        request: as for `bench.generate.generate`.
+        craft: what is to be made.
         folder: the run folder, which every worker must see under this path.
         crew_of: makes the crew; it is given the folder for its logs.
         allow_mixed: take workers whose device or versions are not the run's, and record it.
@@ -75,7 +76,7 @@ def drive(
             slurm_tasks.refuse_under_way(folder)
             parts.gather(folder)
             crew = crew_of(folder / manifest.STATE / "logs")
-            driver = _Driver(absolute(request), folder, crew, token, allow_mixed=allow_mixed)
+            driver = _Driver(craft, folder, crew, token, allow_mixed=allow_mixed)
             # what libraries print must not stand between the lines of JSON
             with _closed(driver), redirect_stdout(sys.stderr):
                 return driver.drive(json_to)
@@ -87,16 +88,16 @@ def drive(
 
 class _Driver:
     def __init__(
-        self, request: Request, folder: Path, crew: Crew, token: str, *, allow_mixed: bool
+        self, craft: Craft, folder: Path, crew: Crew, token: str, *, allow_mixed: bool
     ) -> None:
-        self.request, self.folder, self.crew, self.token = request, folder, crew, token
+        self.craft, self.folder, self.crew, self.token = craft, folder, crew, token
         self.allow_mixed = allow_mixed
         self.marker = folder / manifest.STATE / "marker"
         self.hands: dict[str, _Hand] = {}
         self.gone: list[parts.Reader] = []
         self.ledger: Ledger | None = None
         self.view: View | None = None
-        self.unsettled: dict[str, PinluError] = {}
+        self.unsettled: dict[tuple[str, str], PinluError] = {}
         self.unloadable: dict[str, str] = {}
         self.in_a_row = 0
         self.last_trouble = ""
@@ -104,23 +105,42 @@ class _Driver:
         self.code = code_hash()
 
     def drive(self, json_to: TextIO | None) -> Summary:
-        """Settle the run by the first worker that can, then work it off."""
+        """Settle the work by the first worker that can, then work it off."""
         began = time.monotonic()
         self.marker.write_text(self.token, encoding="utf-8")
         while self.ledger is None:
             self.turn()
-        ledger = self.ledger
-        unit = f"{ledger.run.suite.modality}s"
-        with view(unit, ledger.due.jobs, json_to) as self.view:
-            for warning in warnings_of_languages(ledger.run, ledger.due.batches):
-                self.say(warning)
-            while ledger.schedule.unfinished:
+        ledger, plan = self.ledger, self.ledger.plan
+        with view(plan.doing, plan.unit, ledger.jobs, json_to) as self.view:
+            ledger.begin()
+            while not self.is_over():
                 self.turn()
+                self.finish_by_one(ledger)
                 self.view.show(lambda: ledger.snapshot(self.places()))
             self.end()
             self.view.show(lambda: ledger.snapshot(self.places()), last=True)
-        write_run_card(self.folder)
-        return ledger.summary(time.monotonic() - began)
+        done = ledger.summary(time.monotonic() - began)
+        plan.after(done)
+        return done
+
+    def is_over(self) -> bool:
+        """Say whether all pieces are made, and what is left then is done too."""
+        ledger = self.ledger
+        if ledger is None or ledger.schedule.unfinished:
+            return False
+        return ledger.plan.last is None or ledger.plan.found is not None
+
+    def finish_by_one(self, ledger: Ledger) -> None:
+        """Have a worker do what is left when all pieces are made."""
+        if self.is_over() or ledger.schedule.unfinished or ledger.plan.last is None:
+            return
+        if any(hand.state == "finishing" for hand in self.hands.values()):
+            return
+        for name, hand in self.hands.items():
+            if hand.state == "trusted" and hand.share is None:
+                hand.state = "finishing"
+                self.ask(name, "finish", self.craft, self.folder, ledger.plan.last())
+                return
 
     def turn(self) -> None:
         """Hire where there is a place, hear what is new, give out what can be given."""
@@ -147,9 +167,11 @@ class _Driver:
             if "answer" in news.content:
                 self.answered(news.worker, hand, news.content["answer"])
             elif hand.state == "settling":
-                self.unsettled[hand.host] = _as_raised(news.content)
+                self.unsettled[hand.models] = _as_raised(news.content)
                 hand.state = "waiting"
                 self.settle_by_one()
+            elif hand.state == "finishing":
+                raise _as_raised(news.content)
             elif hand.state == "trusted":
                 self.lose(news.worker, news.content["error"])
                 self.crew.dismiss(news.worker, for_good=False)
@@ -160,6 +182,7 @@ class _Driver:
         """Go on with a worker that answered what it was asked last."""
         if hand.state == "probed":
             hand.host, hand.state = found["host"], "waiting"
+            hand.models = (found["host"], found["hub_cache"])
             if wrong := distrust(found, self.folder, self.token, self.code):
                 self.refuse(worker, wrong)
             elif self.ledger is None:
@@ -167,13 +190,15 @@ class _Driver:
             else:
                 self.begin(worker, hand)
         elif hand.state == "settling":
-            run = run_on_disk(self.folder, frozenset(found))
-            self.ledger = Ledger(run, what_is_due(run), self.say)
+            self.ledger = Ledger(self.craft.plan(self.folder, found), self.say)
             for name, one in self.hands.items():
                 if one.state in {"settling", "waiting"}:
                     self.begin(name, one)
         elif hand.state == "beginning":
             self.begun(worker, hand, found)
+        elif hand.state == "finishing":
+            hand.state = "trusted"
+            self.settled().plan.found = found
         elif hand.state == "trusted":
             self.shared(worker, hand, found)
 
@@ -186,10 +211,9 @@ class _Driver:
         if self.ledger is not None or "settling" in states:
             return
         for name, hand in self.hands.items():
-            if hand.state == "waiting" and hand.host not in self.unsettled:
+            if hand.state == "waiting" and hand.models not in self.unsettled:
                 hand.state = "settling"
-                asked = (self.request, self.folder, self.allow_mixed)
-                self.ask(name, "settle", *asked)
+                self.ask(name, "settle", self.craft, self.folder, self.allow_mixed)
                 return
         if self.unsettled and "probed" not in states and not self.crew.coming():
             raise next(iter(self.unsettled.values()))
@@ -197,17 +221,17 @@ class _Driver:
     def begin(self, worker: str, hand: _Hand) -> None:
         """Have a worker read the settled run."""
         hand.state = "beginning"
-        self.ask(worker, "begin", self.folder, self.token)
+        self.ask(worker, "begin", self.craft, self.folder, self.token)
 
     def begun(self, worker: str, hand: _Hand, environment: Mapping[str, Any]) -> None:
         """Trust a worker whose environment is the run's, or one that may be mixed in."""
         ledger = self.settled()
-        content = ledger.run.content
-        if environment not in [content["environment"], *content["mixed"]] and not self.allow_mixed:
-            said = differs(self.folder, content["environment"], environment)
-            self.refuse(worker, f"{hand.host}: {said}")
+        known = ledger.plan.environments
+        if environment not in known and not self.allow_mixed:
+            self.refuse(worker, f"{hand.host}: {differs(self.folder, known[0], environment)}")
             return
-        ledger.run = with_environment(ledger.run, environment)
+        if environment not in known:
+            ledger.plan.mix(environment)
         hand.state = "trusted"
         ledger.schedule.add(worker)
 
@@ -314,7 +338,12 @@ class _Driver:
                 self.lose(name, f"no sign of life for {now - hand.heard:.0f} s")
 
     def patience(self, hand: _Hand) -> float:
-        """Return how long a worker may say nothing: 20 times what its batch should take."""
+        """Return how long a worker may say nothing: 20 times what its batch should take.
+
+        Who settles or finishes a work may read every picture of it: nobody knows how long that takes.
+        """
+        if hand.state in {"settling", "finishing"}:
+            return float("inf")
         if hand.share is None or self.ledger is None:
             return HUNG
         expected = self.ledger.schedule.seconds_of(hand.share.batches[0])
@@ -323,15 +352,14 @@ class _Driver:
     def stop_without_workers(self) -> None:
         """Stop where nobody is left to work; set aside what nobody can load."""
         ledger = self.ledger
-        if self.crew.coming() or (ledger is not None and not ledger.schedule.unfinished):
+        if self.crew.coming() or self.is_over():
             return
         if not self.hands:
             why = self.last_trouble or "none could be started"
             raise WorkError(f"no worker is left ({why}); what was finished is kept, run again")
         idle = all(hand.state == "trusted" and hand.share is None for hand in self.hands.values())
         if ledger is not None and idle:
-            batches = ledger.run.batches
-            for model, lost in groupby(ledger.schedule.stranded(), lambda at: batches[at].model):
+            for model, lost in groupby(ledger.schedule.stranded(), ledger.model_of):
                 ledger.set_aside(lost, self.unloadable.get(model, "no worker can load its model"))
 
     def end(self) -> None:
@@ -378,17 +406,6 @@ def _closed(driver: _Driver) -> Iterator[None]:
         driver.read([*driver.gone, *(hand.reader for hand in driver.hands.values())])
         parts.gather(driver.folder)
         driver.marker.unlink(missing_ok=True)
-
-
-def absolute(request: Request) -> Request:
-    """Return a request whose paths hold from any folder."""
-
-    def resolved(name: str) -> str:
-        return str(Path(name).resolve()) if Path(name).exists() else name
-
-    return replace(
-        request, suite=resolved(request.suite), models=tuple(map(resolved, request.models))
-    )
 
 
 def _as_raised(content: Mapping[str, Any]) -> PinluError:

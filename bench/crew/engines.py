@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from bench.crew.crews import Crew
-from bench.crew.shares import Hands
+from bench.crew.pictures import By
 from bench.errors import RequestError
-from bench.generate import Summary
 from bench.request import SlurmOptions
 
-Engine = Callable[..., Summary]
-"""Called like `bench.generate.generate`: request, folder, allow_mixed."""
 
-
-By = Callable[[Path, str], AbstractContextManager[Hands]]
-"""Gives workers for a folder and the token of who holds it."""
-
-
-def engine_of(options: argparse.Namespace) -> Engine:
-    """Return the engine that the command line means.
+def workers_of(options: argparse.Namespace) -> By | None:
+    """Return the workers that the command line means; None: this process.
 
     Raises:
         RequestError: options that do not go together.
@@ -35,27 +26,10 @@ def engine_of(options: argparse.Namespace) -> Engine:
         return partial(drive_by_slurm, options=_slurm(options), as_json=options.json)
     crew = _crew(options)
     if crew is None:
-        from bench.generate import generate
-
-        return generate
+        return None
     from bench.crew.driving import drive
 
     return partial(drive, crew_of=crew, as_json=options.json)
-
-
-def workers_of(options: argparse.Namespace) -> By | None:
-    """Return the workers that the command line means for work in shares; None: this process.
-
-    Raises:
-        RequestError: options that do not go together.
-    """
-    from bench.crew.shares import by_crew, by_slurm
-
-    _check(options)
-    if options.engine == "slurm":
-        return partial(by_slurm, _slurm(options))
-    crew = _crew(options)
-    return partial(by_crew, crew) if crew else None
 
 
 def _check(options: argparse.Namespace) -> None:

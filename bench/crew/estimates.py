@@ -6,21 +6,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from bench.crew.scheduling import Estimate, Task
+from bench.crew.scheduling import Estimate
 from bench.files import read_rows
-from bench.records import Batch, ModelSpec
+from bench.records import ModelSpec
 from bench.run import Run
 from bench.speed import SPEED
 from bench.tuning import stored
 
 READING = 500e6
 """Bytes of weights a second: what a shared file system gives one of several readers."""
-
-
-def task_of(batch: Batch, spec: ModelSpec) -> Task:
-    """Return a batch as the scheduler takes it: the more frames, the longer."""
-    usual = spec.frames or 1
-    return Task(batch.index, batch.model, (batch.frames or usual) / usual)
 
 
 def estimates_of(run: Run) -> Mapping[str, Estimate]:

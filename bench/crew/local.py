@@ -22,6 +22,9 @@ _PR_SET_PDEATHSIG = 1
 FAREWELL = 5.0
 """Seconds that a worker has to end by itself once it is asked nothing more."""
 
+IDLE_THREADS = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+"""Workers share the cores: threads that wait for others sleep, or all would crawl. No pixel changes."""
+
 Process = subprocess.Popen[bytes]
 
 
@@ -51,6 +54,8 @@ class LocalCrew:
         command = [sys.executable, "-P", "-m", "bench.crew.local", name]
         # before torch is asked for anything it sees this one device, or none
         device = {"CUDA_VISIBLE_DEVICES": "" if place == "cpu" else _as_visible(place)}
+        if place == "cpu":
+            device |= IDLE_THREADS
         with theirs, (self._logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own module
                 [*command, str(theirs.fileno()), str(os.getpid())],

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.crew.crews import News
+from bench.crew.local import IDLE_THREADS
 from bench.errors import RequestError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that Pinlu runs
@@ -148,6 +149,7 @@ class _Actor:
     def __init__(self, name: str, on_gpu: bool) -> None:
         if not on_gpu:  # before torch is asked for anything
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
+            os.environ.update(IDLE_THREADS)
         from bench.crew.worker import Worker  # noqa: PLC0415
         from bench.pipelines import has_gpu  # noqa: PLC0415 - on a node this is what may fail
 

@@ -259,6 +259,10 @@ class Schedule:
         state = self._workers[worker]
         return state.model, list(state.in_hand)
 
+    def models(self) -> list[str]:
+        """Return the models of which there was anything to do."""
+        return list(self._models)
+
     def workers_on(self, model: str) -> int:
         """Return how many workers are at work on a model."""
         return self._models[model].workers

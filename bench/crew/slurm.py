@@ -19,23 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from bench import errors, manifest, parts
-from bench.cards import write_run_card
 from bench.crew import slurm_tasks
-from bench.crew.driving import absolute
-from bench.crew.estimates import estimates_of, task_of
-from bench.crew.ledger import Ledger
+from bench.crew.crafts import Craft
+from bench.crew.ledger import Ledger, task_of
 from bench.crew.scheduling import DEATHS, Estimate, Schedule, Share, Task
 from bench.crew.slurm_jobs import executor_of, is_over, job_of, result_of
 from bench.crew.slurm_tasks import SlurmTask
-from bench.crew.slurm_work import Work, settle
+from bench.crew.slurm_work import Work, call
 from bench.crew.view import State, View, view
 from bench.crew.worker import code_hash
-from bench.errors import PinluError, RequestError, WorkError
+from bench.errors import ConflictError, PinluError, RequestError, WorkError
 from bench.files import read_rows
-from bench.generate import Summary, what_is_due
+from bench.generate import Summary
 from bench.parts import Wanted
-from bench.request import Request, SlurmOptions
-from bench.run import Run, run_on_disk, with_environment
+from bench.request import SlurmOptions
 
 POLLED_EVERY = 2.0
 """Seconds between two looks at the tasks' parts."""
@@ -45,28 +42,29 @@ ROUNDS = 3
 
 
 def drive_by_slurm(
-    request: Request,
+    craft: Craft,
     folder: Path,
     options: SlurmOptions,
     *,
     allow_mixed: bool = False,
     as_json: bool = False,
 ) -> Summary:
-    """Make every output that is not there yet by Slurm tasks, and show how they stand until then.
+    """Have Slurm tasks do whatever of a craft is not done yet, and show how they stand until then.
 
     Raises:
         RequestError, ConflictError, WorkError: as `bench.generate.generate`; a RequestError where
             there is no Slurm; a WorkError where tasks end again and again with nothing made.
     """
-    folder, request = folder.resolve(), absolute(request)
+    folder = folder.resolve()
     was_there = folder.exists()
     began = time.monotonic()
     try:
         with manifest.opened(folder):
-            driver = _Driver(folder, options, allow_mixed=allow_mixed, as_json=as_json)
-            ledger = driver.drive(request)
-            write_run_card(folder)
-            return ledger.summary(time.monotonic() - began)
+            driver = _Driver(craft, folder, options, allow_mixed=allow_mixed, as_json=as_json)
+            ledger = driver.drive()
+            done = ledger.summary(time.monotonic() - began)
+            ledger.plan.after(done)
+            return done
     except RequestError:
         if not was_there and not (folder / "run.yaml").exists():
             shutil.rmtree(folder)  # nothing was begun
@@ -75,71 +73,87 @@ def drive_by_slurm(
 
 class _Driver:
     def __init__(
-        self, folder: Path, options: SlurmOptions, *, allow_mixed: bool, as_json: bool
+        self,
+        craft: Craft,
+        folder: Path,
+        options: SlurmOptions,
+        *,
+        allow_mixed: bool,
+        as_json: bool,
     ) -> None:
-        self.folder, self.options = folder, options
+        self.craft, self.folder, self.options = craft, folder, options
         self.allow_mixed, self.as_json = allow_mixed, as_json
         self.executor = executor_of(folder / manifest.STATE / "slurm", options)
         self.submitted = slurm_tasks.read(folder)
         self.jobs: dict[str, Any] = {}
         self.trouble = ""
 
-    def drive(self, request: Request) -> Ledger:
+    def drive(self) -> Ledger:
         """Wait for what is under way, then submit what is missing, until nothing is."""
-        if self.submitted.tasks:
+        gone_on = bool(self.submitted.tasks)
+        if gone_on:
+            if self.submitted.craft != type(self.craft).__name__:
+                raise ConflictError(slurm_tasks.at_work(self.folder, self.submitted.tasks))
             _say(f"{len(self.submitted.tasks)} tasks were submitted before")
-            self.follow(self.ledger(run_on_disk(self.folder, frozenset(self.submitted.asked))), [])
-        if self.submitted.request != repr(request) or not (self.folder / "run.yaml").exists():
-            self.settle(request)
-        run = run_on_disk(self.folder, frozenset(self.submitted.asked))
+            self.follow(self.ledger(), [])
         parts.gather(self.folder)
-        ledger, rounds = self.ledger(run), 0
-        while left := [batch.index for batch in ledger.due.batches if ledger.lacks(batch.index)]:
+        if not gone_on or self.submitted.request != repr(self.craft):
+            self.settle()
+        ledger, rounds = self.ledger(), 0
+        ledger.begin()
+        while ledger.left():
             made = ledger.state.done
-            self.follow(ledger, self.cut(ledger, left))
+            self.follow(ledger, self.cut(ledger))
             rounds = rounds + 1 if ledger.state.done == made else 0
             if rounds == ROUNDS:
                 raise WorkError(
                     f"{rounds} times tasks ended with nothing made ({self.trouble}); what was "
                     "finished is kept, run again"
                 )
+        if ledger.plan.last is not None:
+            ledger.plan.found = self.call("finish", ledger.plan.last())
         self.submitted.deaths.clear()
         slurm_tasks.write(self.folder, self.submitted)
         return ledger
 
-    def ledger(self, run: Run) -> Ledger:
+    def ledger(self) -> Ledger:
         """Return the ledger of what is due, touching nothing of what is under way."""
         under_way = {index for task in self.submitted.tasks for index in task.wanted}
-        return Ledger(run, what_is_due(run, under_way), _say)
+        return Ledger(self.craft.plan(self.folder, self.submitted.settled, under_way), _say)
 
-    def settle(self, request: Request) -> None:
-        """Have a task settle the run, on a device like those that will make the pixels."""
-        _say("a task settles the run on a computing node")
+    def settle(self) -> None:
+        """Have a task settle the work, on a device like those that will do it."""
+        _say("a task settles the work on a computing node")
         slurm_tasks.write(
             self.folder, self.submitted
         )  # by this file a node knows that it is shared
-        here = (code_hash(), self.options.gpus, self.allow_mixed)
-        job = self.executor.submit(settle, self.folder, request, *here)
-        while not is_over(job):
-            time.sleep(POLLED_EVERY / 4)
-        found = result_of(job)
+        self.submitted.settled = self.call("settle", self.allow_mixed)
+        self.submitted.craft, self.submitted.request = type(self.craft).__name__, repr(self.craft)
+        slurm_tasks.write(self.folder, self.submitted)
+
+    def call(self, method: str, told: Sequence[Any] | bool) -> Any:
+        """Have a task settle or finish the work; one that dies is submitted once more."""
+        here = (code_hash(), self.options.gpus)
+        for _ in range(DEATHS):
+            job = self.executor.submit(call, method, self.craft, self.folder, told, *here)
+            while not is_over(job):
+                time.sleep(POLLED_EVERY / 4)
+            found = result_of(job)
+            if "died" not in found:
+                break
         if "error" in found:
             kind = getattr(errors, found.get("kind", ""), WorkError)
             error: PinluError = kind(found["error"])
             raise error
-        self.submitted.request, self.submitted.asked = repr(request), found["answer"]
-        slurm_tasks.write(self.folder, self.submitted)
+        return found["answer"]
 
-    def cut(self, ledger: Ledger, left: Sequence[int]) -> list[tuple[str, Wanted]]:
-        """Cut what is left into tasks: model and batches; a batch whose task died stands alone."""
-        run, deaths = ledger.run, self.submitted.deaths
-        tasks = [
-            task_of(run.batches[index], run.models[run.batches[index].model]) for index in left
-        ]
+    def cut(self, ledger: Ledger) -> list[tuple[str, Wanted]]:
+        """Cut what is left into tasks: model and pieces; one whose task died stands alone."""
+        deaths, tasks = self.submitted.deaths, [task_of(piece) for piece in ledger.left()]
         seconds = 60 * self.options.minutes * 0.8
         shares = cut(
             [task for task in tasks if task.index not in deaths],
-            estimates_of(run),
+            ledger.plan.estimates(),
             workers=self.options.jobs,
             seconds=seconds,
         )
@@ -150,7 +164,7 @@ class _Driver:
         """Submit tasks as one array, and keep on disk that they were."""
         names = [f"slurm-{uuid.uuid4().hex[:8]}" for _ in shares]
         calls = [
-            (self.folder, name, model, wanted, code_hash(), self.allow_mixed)
+            (self.craft, self.folder, name, model, wanted, code_hash(), self.allow_mixed)
             for name, (model, wanted) in zip(names, shares, strict=True)
         ]
         jobs = self.executor.map_array(Work(), *zip(*calls, strict=True))
@@ -163,8 +177,8 @@ class _Driver:
         """Submit shares, enter what the tasks make, and show how they stand until all are over."""
         at_once = self.options.jobs if self.options.cluster == "local" else len(shares)
         readers: dict[str, parts.Reader] = {}
-        unit = f"{ledger.run.suite.modality}s"
-        with view(unit, ledger.due.jobs, sys.stdout if self.as_json else None) as shown:
+        plan, out = ledger.plan, sys.stdout if self.as_json else None
+        with view(plan.doing, plan.unit, ledger.jobs, out) as shown:
             try:
                 while shares or self.submitted.tasks:
                     while shares and len(self.submitted.tasks) < at_once:
@@ -203,8 +217,8 @@ class _Driver:
             (found[kind] for kind in ("error", "stopped", "cannot_load") if kind in found), ""
         )
         ledger.cut += found.get("cut", 0)
-        if "environment" in found:
-            ledger.run = with_environment(ledger.run, found["environment"])
+        if "environment" in found and found["environment"] not in ledger.plan.environments:
+            ledger.plan.mix(found["environment"])
         left = [index for index in task.wanted if ledger.lacks(index)]
         if not why or not left:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,10 +27,11 @@ class SlurmTask:
 
 @dataclass(slots=True)
 class Submitted:
-    """What was submitted: the request as text, the models it asks, tasks, and deaths by batch."""
+    """What was submitted: its craft, the request as text, as what it was settled, tasks, deaths by piece."""
 
+    craft: str = ""
     request: str = ""
-    asked: list[str] = field(default_factory=list)
+    settled: Any = None
     tasks: list[SlurmTask] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
 
@@ -56,16 +57,22 @@ def refuse_under_way(run: Path) -> None:
     Raises:
         ConflictError: names the jobs, and what to do.
     """
-    jobs = [
-        task.job
+    tasks = [
+        task
         for task in read(run).tasks
         if not any("ended" in row for row in read_rows(folder_of(run) / f"{task.name}.jsonl"))
     ]
-    if jobs:
-        raise ConflictError(
-            f"Slurm jobs {', '.join(jobs[:5])}{' …' if len(jobs) > 5 else ''} may be at work on "
-            f"{run}: run again with --engine slurm to see their state, or scancel them and do so"
-        )
+    if tasks:
+        raise ConflictError(at_work(run, tasks))
+
+
+def at_work(run: Path, tasks: Sequence[SlurmTask]) -> str:
+    """Say which jobs may be at work on a run, and what to do."""
+    jobs = ", ".join(task.job for task in tasks[:5]) + (" …" if len(tasks) > 5 else "")
+    return (
+        f"Slurm jobs {jobs} may be at work on {run}: run the command that submitted them again, with "
+        "--engine slurm, to see their state, or scancel them and do so"
+    )
 
 
 def _path(run: Path) -> Path:

@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import manifest, parts
+from bench.crew.crafts import Craft, keys_there
 from bench.crew.worker import Worker, answer, code_hash
-from bench.files import read_rows
 from bench.parts import Wanted
 from bench.pipelines import has_gpu
-from bench.request import Request
-from bench.run import differs, run_on_disk
+from bench.run import differs
 
 
 class Work:
     """What a task does. Submitit calls it, and puts it back into the queue when time runs out."""
 
     def __call__(  # noqa: PLR0917 - submitit maps positions
-        self, folder: Path, name: str, model: str, wanted: Wanted, code: str, allow_mixed: bool
+        self,
+        craft: Craft,
+        folder: Path,
+        name: str,
+        model: str,
+        wanted: Wanted,
+        code: str,
+        allow_mixed: bool,
     ) -> dict[str, Any]:
         """Make what is wanted and not in the task's part yet: it may have been queued before."""
         if wrong := _wrong_here(folder, code):
             return {"error": wrong}
         worker = Worker(name)
-        begun = answer(worker, "begin", (folder, ""))
-        if "error" in begun:
+        begun = answer(worker, "begin", (craft, folder, ""))
+        if "error" in begun or worker.desk is None:
             return begun
-        run = run_on_disk(folder, frozenset())
-        known = [run.content["environment"], *run.content["mixed"]]
+        known = worker.desk.known
         if begun["answer"] not in known and not allow_mixed:
-            said = differs(folder, run.content["environment"], begun["answer"])
+            said = differs(folder, known[0], begun["answer"])
             return {"error": f"{socket.gethostname()}: {said}"}
-        path = parts.folder_of(folder) / f"{name}.jsonl"
-        there = {row["output"]["key"] for row in read_rows(path) if "output" in row}
+        there = set(keys_there(parts.folder_of(folder) / f"{name}.jsonl"))
         left = {
-            index: [
-                key
-                for key in keys or [job.key for job in run.batches[index].jobs]
-                if key not in there
-            ]
+            index: [key for key in keys or worker.desk.keys(index) if key not in there]
             for index, keys in wanted.items()
         }
         wanted = {index: keys for index, keys in left.items() if keys}
@@ -56,10 +57,10 @@ class Work:
         return DelayedSubmission(self, *arguments)
 
 
-def settle(
-    folder: Path, request: Request, code: str, gpus: int, allow_mixed: bool
+def call(  # noqa: PLR0917 - as above
+    method: str, craft: Craft, folder: Path, told: Sequence[Any] | bool, code: str, gpus: int
 ) -> dict[str, Any]:
-    """Settle a run in a task; return the ids of the models asked, or the error."""
+    """Settle or finish a work in a task; return the `answer`, or the error."""
     if gpus and not has_gpu():
         said = f"a GPU was asked for, but torch sees none on {socket.gethostname()}"
         return {
@@ -68,7 +69,7 @@ def settle(
         }
     if wrong := _wrong_here(folder, code):
         return {"error": wrong, "kind": "WorkError"}
-    return answer(Worker("settle"), "settle", (request, folder, allow_mixed))
+    return answer(Worker(method), method, (craft, folder, told))
 
 
 def _wrong_here(folder: Path, code: str) -> str:

@@ -49,10 +49,12 @@ class State:
 class View:
     """Shows states as they come; call `show` as often as convenient."""
 
-    def __init__(self, unit: str, total: int, json_to: TextIO | None, stack: ExitStack) -> None:
+    def __init__(
+        self, doing: str, unit: str, total: int, json_to: TextIO | None, stack: ExitStack
+    ) -> None:
         """Show a work of `total` outputs."""
         self._json = json_to
-        self._bar = None if json_to else stack.enter_context(progress("generate", unit, total))
+        self._bar = None if json_to else stack.enter_context(progress(doing, unit, total))
         self._done = 0
         self._said: set[str] = set()
         self._shown = float("-inf")
@@ -86,10 +88,10 @@ class View:
 
 
 @contextmanager
-def view(unit: str, total: int, json_to: TextIO | None) -> Iterator[View]:
+def view(doing: str, unit: str, total: int, json_to: TextIO | None) -> Iterator[View]:
     """Give a view, of JSON lines where it is told whither; its bar is put away at the end."""
     with ExitStack() as stack:
-        yield View(unit, total, json_to, stack)
+        yield View(doing, unit, total, json_to, stack)
 
 
 def _note(state: State) -> str:

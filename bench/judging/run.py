@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from PIL import Image
 
-from bench import manifest
+from bench import manifest, parts
+from bench.crew import slurm_tasks
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, read_rows, write_whole, written_whole
 from bench.judging.names import REPLIES, REPORT, TABLE, read_report
@@ -27,7 +28,7 @@ from bench.probing.items import Item, hold_to_hash, items_of_run, read_picture
 from bench.progress import Progress, progress
 from bench.records import ModelSpec, Rubric
 from bench.rubrics import load_rubric
-from bench.suites import load_suite
+from bench.suites import Suite, load_suite
 from bench.understanding.asking import environment_here, settled_models
 from bench.understanding.served import Server
 from bench.understanding.working import Text, work_off
@@ -77,19 +78,24 @@ class JudgeSummary:
     faults: list[str] = field(default_factory=list)
 
 
-def judge(run: Path, asked: Judging) -> JudgeSummary:
-    """Have a model judge every picture of a run that it has not judged yet, and pairs of them.
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A judge that is ready, and what it is to judge: `entry` is what `judge.json` says of it."""
 
-    Args:
-        run: the run folder, of pictures.
-        asked: by whom, and how.
+    suite: Suite
+    outputs: Sequence[Item]
+    rubric: Rubric
+    spec: ModelSpec
+    entry: Mapping[str, Any]
+    report: dict[str, Any]
+
+
+def judge_of(run: Path, asked: Judging) -> Seat:
+    """Find out who is to judge what.
 
     Raises:
         RequestError: no such model, rubric or language; the run holds no pictures.
-        ConflictError: the judge has judged this run by another rubric, revision or decoding.
-        WorkError: the disk is full; what was judged is kept.
     """
-    began = time.monotonic()
     content = manifest.read_run(run)
     if content["modality"] != "image":
         raise RequestError(f"judges look at pictures, and {run} holds {content['modality']}")
@@ -119,56 +125,114 @@ def judge(run: Path, asked: Judging) -> JudgeSummary:
         "rubric_hash": rubric.hash,
         "scales": {scale.id: dict(scale.label) for scale in rubric.scales},
     }
-    decides = {key: entry[key] for key in ("judge", "revision", "pipeline", "dtype", "arguments")}
-    how = How(rubric, asked.languages, asked.seeds, asked.pairs, decides)
+    return Seat(suite, outputs, rubric, spec, entry, report)
+
+
+def take_seat(run: Path, there: Seat, asked: Judging) -> tuple[list[Item], list[Judged], list[str]]:
+    """Enter a judge into the run; the caller holds it.
+
+    Returns:
+        The outputs whose files are whole, the questions about them, and a sentence for each other.
+
+    Raises:
+        ConflictError: it has judged this run by another rubric, revision or decoding.
+    """
+    _settle(run, there.report, there.entry)
+    whole, lost = _whole(there.outputs)
+    decides = ("judge", "revision", "pipeline", "dtype", "arguments")
+    how = How(
+        there.rubric,
+        asked.languages,
+        asked.seeds,
+        asked.pairs,
+        {key: there.entry[key] for key in decides},
+    )
+    return whole, questions_of(whole, there.suite, how), lost
+
+
+def in_parts(questions: Sequence[Judged]) -> list[list[Judged]]:
+    """Return the questions on scales and those about pairs: no batch holds both."""
+    scales = [job for job in questions if job.kind == SCALES]
+    return [scales, [job for job in questions if job.kind != SCALES]]
+
+
+def judge(run: Path, asked: Judging) -> JudgeSummary:
+    """Have a model judge every picture of a run that it has not judged yet, and pairs of them.
+
+    Args:
+        run: the run folder, of pictures.
+        asked: by whom, and how.
+
+    Raises:
+        RequestError: no such model, rubric or language; the run holds no pictures.
+        ConflictError: the judge has judged this run by another rubric, revision or decoding.
+        WorkError: the disk is full; what was judged is kept.
+    """
+    began = time.monotonic()
+    seat = judge_of(run, asked)
     environment = None if asked.server else environment_here()
     with manifest.opened(run):
+        slurm_tasks.refuse_under_way(run)
+        parts.gather(run)
         cut_torn_line(run / REPLIES)
-        _settle(run, report, entry)
-        outputs, lost = _whole(outputs)
-        questions = questions_of(outputs, suite, how)
+        outputs, questions, lost = take_seat(run, seat, asked)
         there = {str(row["key"]) for row in read_rows(run / REPLIES)}
         done = JudgeSummary(
-            name, float(spec.arguments["temperature"]), len(questions),
+            seat.spec.id, float(seat.spec.arguments["temperature"]), len(questions),
             sum(job.key in there for job in questions), faults=lost,
         )  # fmt: skip
         with progress("judge", "replies", len(questions) - done.there_before) as bar:
-            keeper = Keeper(run, asked, spec, rubric, there, done, bar)
+            keeper = Keeper(asked, seat.spec, seat.rubric, there, done, bar, run)
             paths = {item.sha256: item for item in outputs}
             worked = work_off(
-                spec,
-                [[job for job in questions if job.kind == SCALES],
-                 [job for job in questions if job.kind != SCALES]],
-                lambda picture: _shown(paths[picture]),
+                seat.spec,
+                in_parts(questions),
+                lambda picture: shown_to_judges(paths[picture]),
                 keeper,
                 server=asked.server,
                 batch_size=asked.batch_size,
-            )  # fmt: skip
+            )
         done.padding_share = worked.padding_share
-        done.faults += [
-            f"not judged, {count} of {len(questions)}: {error}"
-            for error, count in keeper.errors.most_common()
-        ]
-        report["judges"][name] |= {
-            "pairs": "all" if asked.pairs is None else asked.pairs,
-            "environment": environment and dict(environment),
-        }
-        _write(run, report, done, outputs)
+        write_judged(run, asked, done, outputs, environment=environment, errors=keeper.errors)
     done.seconds = time.monotonic() - began
     return done
 
 
+def count(done: JudgeSummary, row: Mapping[str, Any]) -> None:
+    """Count a reply."""
+    lacks = None in row["scores"].values() if row["kind"] == SCALES else not row["winner"]
+    done.made += 1
+    done.unread += lacks
+    done.flags.update(row["flags"])
+    done.tokens += row["tokens"] or 0
+    done.cost += row["cost"] or 0.0
+
+
+class Place(Protocol):
+    """Where replies are entered: a run's `judgements.jsonl`, or a worker's part."""
+
+    def replies(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Enter replies in one write."""
+
+    def failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Enter questions without a reply."""
+
+
 @dataclass
 class Keeper:
-    """Turns replies into rows of `judgements.jsonl`, and counts; `finished` have their row."""
+    """Turns replies into rows, and counts; `finished` have their row.
 
-    run: Path
+    They go into `judgements.jsonl` of the `run`, or into another `place`.
+    """
+
     asked: Judging
     spec: ModelSpec
     rubric: Rubric
     finished: set[str]
     done: JudgeSummary
     bar: Progress
+    run: Path
+    place: Place | None = None
     errors: Counter[str] = field(default_factory=Counter)
     """How many questions failed by each sentence."""
 
@@ -180,14 +244,18 @@ class Keeper:
             if job.key not in self.finished
         ]
         try:
-            append_rows(self.run / REPLIES, rows)
+            if self.place is None:
+                append_rows(self.run / REPLIES, rows)
+            else:
+                self.place.replies(rows)
         except OSError as error:
             raise WorkError(
                 f"stopped: cannot write into {self.run}: {error.strerror or error}; what was judged "
                 "is kept, run again"
             ) from error
-        self.finished |= {row["key"] for row in rows}
-        self.done.made += len(rows)
+        for row in rows:
+            self.finished.add(row["key"])
+            count(self.done, row)
         self.bar.advance(len(rows), self.spec.id)
 
     def fail(self, jobs: Sequence[Judged], error: str) -> None:
@@ -195,24 +263,20 @@ class Keeper:
         mine = [job for job in jobs if job.key not in self.finished]
         self.done.failed += len(mine)
         self.errors[error] += len(mine)
+        if self.place is not None:
+            self.place.failures([{"key": job.key, "error": error} for job in mine])
         if mine:
             self.bar.advance(len(mine), self.spec.id)
 
     def _row(self, job: Judged, text: Text) -> dict[str, Any]:
         if job.kind == SCALES:
             read = read_scales(text.text, self.rubric, job.criteria, cut=text.cut)
-            unread = bool(set(read.scores.values()) & {None})
         else:
             read = read_pair(text.text, cut=text.cut)
-            unread = not read.winner
         cost = None
         if self.asked.price and text.asked_tokens is not None and text.tokens is not None:
             into, out = self.asked.price
             cost = round((into * text.asked_tokens + out * text.tokens) / 1e6, 9)
-        self.done.unread += unread
-        self.done.flags.update(read.flags)
-        self.done.tokens += text.tokens or 0
-        self.done.cost += cost or 0.0
         return asdict(
             judgement(
                 job,
@@ -258,13 +322,24 @@ def _whole(outputs: Sequence[Item]) -> tuple[list[Item], list[str]]:
     return whole, lost
 
 
-def _shown(item: Item) -> Image.Image:
+def shown_to_judges(item: Item) -> Image.Image:
     """Return what a judge sees: pixels alone, at most as long as models are shown works."""
     return brought_down(Image.fromarray(read_picture(item)))
 
 
-def _write(run: Path, report: dict[str, Any], done: JudgeSummary, outputs: Sequence[Item]) -> None:
+def write_judged(
+    run: Path,
+    asked: Judging,
+    done: JudgeSummary,
+    outputs: Sequence[Item],
+    *,
+    environment: Mapping[str, Any] | None,
+    errors: Counter[str],
+) -> None:
     """Write the table of all judges, and what there is to say of this one."""
+    done.faults += [
+        f"not judged, {number} of {done.planned}: {error}" for error, number in errors.most_common()
+    ]
     rows = list(read_rows(run / REPLIES))
     table = table_of(rows, outputs)
     scratch = run / manifest.STATE / "tmp"
@@ -274,7 +349,10 @@ def _write(run: Path, report: dict[str, Any], done: JudgeSummary, outputs: Seque
         with written_whole(run / TABLE, scratch) as temporary:
             table.to_parquet(temporary, index=False)
     mine = [row for row in rows if row["judge"] == done.judge]
+    report = read_report(run)
     report["judges"][done.judge] |= {
+        "pairs": "all" if asked.pairs is None else asked.pairs,
+        "environment": environment and dict(environment),
         "temperature": done.temperature,
         "languages": sorted({row["language"] for row in mine}),
         "seeds": sorted({row["seed"] for row in mine}),

@@ -18,15 +18,23 @@ log = logging.getLogger(__name__)
 
 
 class Cache:
-    """Arrays by file hash, in a folder of whole parts; what one call wrote the next one finds."""
+    """Arrays by file hash, in a folder of whole parts; what one call wrote the next one finds.
 
-    def __init__(self, folder: Path) -> None:
-        """Read what is there; a part that cannot be read is put away, and its files looked at anew."""
-        self.folder = folder
+    Several may write into one folder at once if each has a `writer`'s name of its own.
+    """
+
+    def __init__(self, folder: Path, *, writer: str = "", read: bool = True) -> None:
+        """Read what is there; a part that cannot be read is put away, and its files looked at anew.
+
+        Only a `writer` may leave out to `read`: its parts are its own.
+        """
+        self.folder, self._writer = folder, f"{writer}." if writer else ""
         self.there: dict[str, npt.NDArray[Any]] = {}
         self._next = 0
-        for part in sorted(folder.glob("part-*.npz")):
-            self._next = int(part.stem.removeprefix("part-")) + 1
+        for part in sorted(folder.glob("part-*.npz")) if read else ():
+            number = part.stem.removeprefix("part-")
+            if number.isdecimal() and not self._writer:
+                self._next = int(number) + 1
             try:
                 with part.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     found = dict(zip(arrays["keys"].tolist(), arrays["values"], strict=True))
@@ -44,7 +52,9 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         for some in alike.values():
             with (
-                written_whole(self.folder / f"part-{self._next:05d}.npz") as unfinished,
+                written_whole(
+                    self.folder / f"part-{self._writer}{self._next:05d}.npz"
+                ) as unfinished,
                 unfinished.open("wb") as file,
             ):
                 np.savez(file, keys=np.array(list(some)), values=np.stack(list(some.values())))

@@ -177,13 +177,13 @@ def worked_ahead(
         try:
             while left or waiting:
                 while left and (
-                    len(waiting) < workers or pictures + _pictures(left[0]) <= _READ_AHEAD
+                    len(waiting) < workers or pictures + pictures_in(left[0]) <= _READ_AHEAD
                 ):
                     item = left.popleft()
-                    pictures += _pictures(item)
+                    pictures += pictures_in(item)
                     waiting.append((item, pool.submit(work, item)))
                 item, future = waiting.popleft()
-                pictures -= _pictures(item)
+                pictures -= pictures_in(item)
                 try:
                     yield item, future.result()
                 except WorkError as error:
@@ -193,7 +193,8 @@ def worked_ahead(
                 future.cancel()
 
 
-def _pictures(item: Item) -> int:
+def pictures_in(item: Item) -> int:
+    """Return for how many pictures an item counts."""
     return 1 if item.frames is None else _CLIP
 
 

@@ -1,16 +1,17 @@
 """Looking at files: what needs no network, what a network sees, each once and then from the cache.
 
-Workers read, check and prepare; the network runs in the caller's thread; what was seen is kept under
-the run's `.state/probe/` by the file's hash every few hundred files.
+Threads read, check and prepare; the network runs in the caller's thread; what was seen is kept under
+the run's `.state/probe/` by the file's hash, chunk by chunk.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,40 @@ from bench.media import Pixels
 from bench.probing import faults, video
 from bench.probing.cache import Cache, folder_name
 from bench.probing.embeddings import Embeddings, Network, Prepared
-from bench.probing.items import MASTER, Item, hold_to_hash, read_picture, worked_ahead
+from bench.probing.items import (
+    MASTER,
+    Item,
+    hold_to_hash,
+    pictures_in,
+    read_picture,
+    worked_ahead,
+)
 from bench.progress import progress
 
-_KEEP_EVERY = 256
-"""Files: what was seen of so many is written at once, and lost at most when a call is killed."""
+KEEP_EVERY = 64
+"""Pictures in a chunk, at least: what was seen of one is written at once, and lost at most when a
+call is killed. A clip counts as many."""
 _FACTS = "facts-1"
 """Its number goes up where `faults.features` or `video.measure` change."""
 
 
 @dataclass
 class _Seen:
-    """What workers hand over of one item: what needs no network, and what the network is to see."""
+    """What threads hand over of one item: what needs no network, and what the network is to see."""
 
     facts: npt.NDArray[Any] | None = None
     prepared: list[Prepared] = field(default_factory=list)
     file_hash: npt.NDArray[np.uint8] | None = None
     """Of a clip's master whose pixels were checked: the hash of its file, to know it by next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A file, and what is still to be seen of it: `facts` that need no network, and by the `network`."""
+
+    item: Item
+    facts: bool
+    network: bool
 
 
 @dataclass
@@ -58,50 +76,105 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class _Caches:
+class Caches:
+    """What is kept of files, by their hash."""
+
     facts: Cache
     masters: Cache
     """By the hash of a master's pixels that of its file, which is quicker to check."""
     embedded: Cache | None
 
+    def wishes(self, items: Sequence[Item]) -> list[Wish]:
+        """Return of each file what is not kept."""
+        embedded = None if self.embedded is None else self.embedded.there
+        return [
+            Wish(
+                item,
+                item.sha256 not in self.facts.there,
+                embedded is not None and item.sha256 not in embedded,
+            )
+            for item in items
+        ]
+
 
 def look(
-    run: Path, items: Sequence[Item], seer: Network | None, batch_size: int, workers: int
+    run: Path, items: Sequence[Item], seer: Network | None, batch_size: int, threads: int
 ) -> Looked:
     """Read every file once: what is cached is held to its hash, the rest is looked at and cached."""
-    caches = _caches(run, seer)
-    known = set(caches.facts.there)
-    if caches.embedded is not None:
-        known &= set(caches.embedded.there)
+    caches = caches_of(run, seer)
+    wishes = caches.wishes(items)
     looked = Looked(caches.facts.there, caches.embedded.there if caches.embedded else {})
-    looked.new = len({one.sha256 for one in items} - known)
+    looked.new = len({one.item.sha256 for one in wishes if one.facts or one.network})
     began = time.perf_counter()
-    work = functools.partial(_see_one, caches, seer)
-    fresh = _Fresh()
-
-    def embed() -> None:
-        if seer is not None and fresh.waiting:
-            start = time.perf_counter()
-            fresh.embedded.update(_embed(seer, fresh.waiting, batch_size))
-            looked.forward_seconds += time.perf_counter() - start
-            fresh.waiting.clear()
-
     with progress("probe", "files", len(items)) as bar:
-        for number, (item, seen) in enumerate(worked_ahead(work, items, workers), start=1):
-            if isinstance(seen, WorkError):
-                looked.faults.append(str(seen))
-                looked.lost.add(item.path)
-            else:
-                fresh.take(item, seen)
-            if number % _KEEP_EVERY == 0 or fresh.pictures() >= batch_size:
-                embed()
-            if number % _KEEP_EVERY == 0:
-                fresh.keep(caches)
-            bar.advance(1)
-        embed()
-        fresh.keep(caches)
+        for chunk in see(chunks(wishes, batch_size), caches, seer, batch_size, threads):
+            looked.faults += [said for _, said in chunk.faults]
+            looked.lost |= {item.path for item, _ in chunk.faults}
+            looked.forward_seconds += chunk.forward_seconds
+            bar.advance(chunk.files)
     looked.seconds = time.perf_counter() - began
     return looked
+
+
+def chunks(wishes: Sequence[Wish], batch_size: int) -> list[list[Wish]]:
+    """Cut files into the chunks that are looked at and kept whole, of whole batches.
+
+    The cut follows from the files alone and not from what is left of them: whoever looks at a chunk
+    gives the network the same batches.
+    """
+    most = batch_size * math.ceil(KEEP_EVERY / batch_size)
+    cut: list[list[Wish]] = [[]]
+    pictures = 0
+    for wish in wishes:
+        if cut[-1] and pictures + pictures_in(wish.item) > most:
+            cut.append([])
+            pictures = 0
+        cut[-1].append(wish)
+        pictures += pictures_in(wish.item)
+    return [chunk for chunk in cut if chunk]
+
+
+@dataclass
+class Chunk:
+    """What came of one chunk: how many files, which could not be looked at and why, what it took."""
+
+    files: int
+    faults: list[tuple[Item, str]] = field(default_factory=list)
+    forward_seconds: float = 0.0
+
+
+def see(
+    cut: Sequence[Sequence[Wish]],
+    caches: Caches,
+    seer: Network | None,
+    batch_size: int,
+    threads: int,
+    *,
+    begun: Callable[[int], None] = lambda _: None,
+) -> Iterator[Chunk]:
+    """Look at chunks one after another, reading ahead, and keep what was seen of each before it is told.
+
+    `begun` is told the place of each chunk before the first of its files is taken up.
+    """
+    wishes = {id(wish.item): wish for chunk in cut for wish in chunk}
+    items = [wish.item for wish in wishes.values()]
+    stream = worked_ahead(lambda item: _see_one(caches, seer, wishes[id(item)]), items, threads)
+    fresh = _Fresh()
+    for place, chunk in enumerate(cut):
+        begun(place)
+        found = Chunk(len(chunk))
+        for last, (item, seen) in enumerate(islice(stream, len(chunk)), start=1 - len(chunk)):
+            if isinstance(seen, WorkError):
+                found.faults.append((item, str(seen)))
+            else:
+                fresh.take(item, seen)
+            if seer is not None and fresh.waiting and (not last or fresh.pictures() >= batch_size):
+                start = time.perf_counter()
+                fresh.embedded.update(_embed(seer, fresh.waiting, batch_size))
+                found.forward_seconds += time.perf_counter() - start
+                fresh.waiting.clear()
+        fresh.keep(caches)
+        yield found
 
 
 @dataclass
@@ -124,7 +197,7 @@ class _Fresh:
     def pictures(self) -> int:
         return sum(len(prepared) for _, prepared in self.waiting)
 
-    def keep(self, caches: _Caches) -> None:
+    def keep(self, caches: Caches) -> None:
         for cache, found in (
             (caches.facts, self.facts),
             (caches.masters, self.masters),
@@ -135,13 +208,18 @@ class _Fresh:
                 found.clear()
 
 
-def _caches(run: Path, seer: Network | None) -> _Caches:
+def caches_of(run: Path, seer: Network | None, *, writer: str = "") -> Caches:
+    """Return what is kept for a network; a `writer` among several reads what it needs, and no more."""
     folder = run / manifest.STATE / "probe"
+
+    def cache(name: str, *, read: bool = not writer) -> Cache:
+        return Cache(folder / name, writer=writer, read=read)
+
     embedded = None
     if seer is not None:
         decides = (seer.name, seer.revision, seer.dtype, video.SEEN)
-        embedded = Cache(folder / f"network-{folder_name(*decides)}")
-    return _Caches(Cache(folder / _FACTS), Cache(folder / "masters-1"), embedded)
+        embedded = cache(f"network-{folder_name(*decides)}")
+    return Caches(cache(_FACTS), cache("masters-1", read=True), embedded)
 
 
 def _embed(
@@ -165,17 +243,16 @@ def _embed(
         yield item.sha256, whole
 
 
-def _see_one(caches: _Caches, seer: Network | None, item: Item) -> _Seen:
-    """Do a worker's part of one item; nothing but the hash where all is cached."""
-    wants_facts = item.sha256 not in caches.facts.there
-    wants_network = caches.embedded is not None and item.sha256 not in caches.embedded.there
-    if not (wants_facts or wants_network):
+def _see_one(caches: Caches, seer: Network | None, wish: Wish) -> _Seen:
+    """Do a thread's part of one item; nothing but the hash where all is cached."""
+    item = wish.item
+    if not (wish.facts or wish.network):
         return _hold_again(item, caches.masters.there.get(item.sha256))
     if item.frames is not None:
-        return _see_clip(item, seer if wants_network else None)
+        return _see_clip(item, seer if wish.network else None)
     pixels = read_picture(item)
-    seen = _Seen(faults.features(pixels) if wants_facts else None)
-    if wants_network and seer is not None:
+    seen = _Seen(faults.features(pixels) if wish.facts else None)
+    if wish.network and seer is not None:
         seen.prepared = [seer.prepare(Image.fromarray(pixels))]
     return seen
 

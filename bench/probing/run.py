@@ -17,13 +17,14 @@ from typing import Any
 from bench import manifest
 from bench.errors import RequestError
 from bench.files import write_whole, written_whole
+from bench.pipelines import settle_threads
 from bench.probing import tables
-from bench.probing.embeddings import ATELIER, load_network
-from bench.probing.items import items_of_references, items_of_run
-from bench.probing.looking import look
+from bench.probing.embeddings import ATELIER, Network, load_network
+from bench.probing.items import Item, items_of_references, items_of_run
+from bench.probing.looking import Looked, look
 from bench.probing.names import DIVERSITY, PROBES, REPORT
 from bench.probing.texts import find_probe_texts
-from bench.suites import load_suite
+from bench.suites import Suite, load_suite
 
 NO_NETWORK = "none"
 USUAL_NETWORK = "google/siglip2-base-patch16-224"
@@ -45,64 +46,89 @@ class Probed:
     report: Mapping[str, Any]
 
 
-def probe(
-    run: Path,
-    *,
-    network: str | None = None,
-    revision: str | None = None,
-    references: Path | None = None,
-    texts: Path | None = None,
-    languages: Sequence[str] = (),
-    batch_size: int = 32,
-    workers: int | None = None,
-) -> Probed:
-    """Look at what is new in a run and write its tables of probes.
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """What a run is looked at with.
 
-    Args:
-        run: the run folder.
-        network: what sees pictures (`embeddings.load_network`); `none` for faults alone; by default
-            atelier-probe where all models are the atelier's, else `USUAL_NETWORK`.
-        revision: of a network on the hub.
-        references: a folder of reference works with a `metadata.jsonl`.
-        texts: a `probe.yaml` in the place of the suite's own.
-        languages: of its texts, those that the network reads; all where none is named.
-        batch_size: pictures per forward pass.
-        workers: threads that read and decode; by default the number of cores.
+    `network` is what sees pictures (`embeddings.load_network`); `none` for faults alone; by default
+    atelier-probe where all models are the atelier's, else `USUAL_NETWORK`. `revision` is that of a
+    network on the hub. `references` is a folder of reference works with a `metadata.jsonl`, `texts` a
+    `probe.yaml` in the place of the suite's own; of its texts those in `languages` are read, all where
+    none is named. `batch_size` counts pictures per forward pass, `threads` those that read and decode,
+    by default as many as there are cores.
+    """
+
+    network: str | None = None
+    revision: str | None = None
+    references: Path | None = None
+    texts: Path | None = None
+    languages: tuple[str, ...] = ()
+    batch_size: int = 32
+    threads: int | None = None
+
+    def decoding_threads(self) -> int:
+        """Return how many threads read and decode."""
+        return self.threads or os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ToSee:
+    """What there is to look at in a run, and with what."""
+
+    suite: Suite
+    outputs: Sequence[Item]
+    works: Sequence[Item]
+    network: str
+    seer: Network | None
+    ensembles: Mapping[str, tuple[str, ...]] | None
+
+    @property
+    def items(self) -> list[Item]:
+        """The outputs and then the references."""
+        return [*self.outputs, *self.works]
+
+
+def to_see(run: Path, asked: Probing) -> ToSee:
+    """Find out what there is to look at, and load the network.
 
     Raises:
         RequestError: no run, no such network, no references where a folder is named.
     """
-    began = time.monotonic()
     content = manifest.read_run(run)
     if content["modality"] not in {"image", "video"}:
         raise RequestError(f"{run} holds neither images nor clips: there is nothing to look at")
     suite = load_suite(str(run / "suite.yaml"))
     outputs = items_of_run(run, suite)
-    works = items_of_references(references, suite) if references is not None else []
-    ensembles = find_probe_texts(suite, texts, languages)
-    name = network or usual_network(content)
-    seer = None if name == NO_NETWORK else load_network(name, revision)
+    works = items_of_references(asked.references, suite) if asked.references is not None else []
+    ensembles = find_probe_texts(suite, asked.texts, asked.languages)
+    name = asked.network or usual_network(content)
+    seer = None if name == NO_NETWORK else load_network(name, asked.revision)
     if seer is not None and seer.head and not set(suite.traditions) <= set(seer.traditions):
         raise RequestError(
             f"{seer.name} tells {', '.join(seer.traditions)} apart, not {', '.join(suite.traditions)}"
         )
+    return ToSee(suite, outputs, works, name, seer, ensembles)
+
+
+def probe(run: Path, asked: Probing) -> Probed:
+    """Look at what is new in a run and write its tables of probes.
+
+    Args:
+        run: the run folder.
+        asked: with what.
+
+    Raises:
+        RequestError: as `to_see`.
+    """
+    began = time.monotonic()
+    settle_threads(None)
+    there = to_see(run, asked)
     with manifest.opened(run):
-        looked = look(run, [*outputs, *works], seer, batch_size, workers or os.cpu_count() or 1)
-        found = tables.tables(
-            [one for one in outputs if one.path not in looked.lost],
-            [one for one in works if one.path not in looked.lost],
-            looked.facts,
-            looked.embedded,
-            network=seer,
-            suite=suite,
-            texts=ensembles,
-        )
-        read = list(languages) or "all"
-        report = {**found.report, "text_languages": read, "faults": list(looked.faults)}
-        _write(run, found, report)
+        looked = look(run, there.items, there.seer, asked.batch_size, asked.decoding_threads())
+        report = write_tables(run, asked, there, looked)
     return Probed(
-        outputs=len(outputs),
-        references=len(works),
+        outputs=len(there.outputs),
+        references=len(there.works),
         new=looked.new,
         faults=tuple(looked.faults),
         seconds=time.monotonic() - began,
@@ -110,6 +136,23 @@ def probe(
         looking_seconds=looked.seconds,
         report=report,
     )
+
+
+def write_tables(run: Path, asked: Probing, there: ToSee, looked: Looked) -> Mapping[str, Any]:
+    """Write the tables from what was seen, and return what the report says."""
+    found = tables.tables(
+        [one for one in there.outputs if one.path not in looked.lost],
+        [one for one in there.works if one.path not in looked.lost],
+        looked.facts,
+        looked.embedded,
+        network=there.seer,
+        suite=there.suite,
+        texts=there.ensembles,
+    )
+    read = list(asked.languages) or "all"
+    report = {**found.report, "text_languages": read, "faults": list(looked.faults)}
+    _write(run, found, report)
+    return report
 
 
 def usual_network(content: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bench import manifest, parts
 from bench.cards import write_run_card
+from bench.crew import slurm_tasks
 from bench.errors import RequestError, WorkError
 from bench.files import append_rows
 from bench.progress import Progress, progress
@@ -29,7 +30,7 @@ from bench.understanding.asking import (
 )
 from bench.understanding.flags import flags_of
 from bench.understanding.jobs import Asked
-from bench.understanding.working import Text, work_off
+from bench.understanding.working import Text, Worked, work_off
 from bench.understanding.works import Work, shown
 
 SPEED = "speed.jsonl"
@@ -76,6 +77,7 @@ def answer(
     environment = None if asking.server else environment_here()
     began = time.monotonic()
     with manifest.opened(folder):
+        slurm_tasks.refuse_under_way(folder)
         parts.gather(folder)
         run = settle_answers(run, environment, allow_mixed=allow_mixed)
         finished = {row["key"] for row in manifest.read_outputs(folder)}
@@ -217,12 +219,7 @@ class Writer:
 
 
 def answer_parts(
-    asking: Asking,
-    spec: ModelSpec,
-    asked: Sequence[Sequence[Asked]],
-    writer: Writer,
-    *,
-    share: tuple[int, int] = (0, 1),
+    asking: Asking, spec: ModelSpec, asked: Sequence[Sequence[Asked]], writer: Writer
 ) -> dict[str, Any]:
     """Work off one model's jobs, part by part; of works without a picture they fail.
 
@@ -231,15 +228,13 @@ def answer_parts(
         spec: the model.
         asked: its jobs, part by part.
         writer: keeps what comes.
-        share: which of how many shares of the batches.
 
     Returns:
         How fast that was, as `speed.jsonl` keeps it; empty where nothing was left to do.
     """
     works = writer.run.here
     for job in (job for jobs in asked for job in jobs if not job.picture):
-        if share[0] == 0:
-            writer.fail([job], works[job.work].fault)
+        writer.fail([job], works[job.work].fault)
     before = (writer.done.made, writer.done.tokens)
     worked = work_off(
         spec,
@@ -248,15 +243,19 @@ def answer_parts(
         writer,
         server=asking.server,
         batch_size=writer.run.content["batch_size"],
-        share=share,
     )
     writer.done.padding += worked.padding
-    tokens = writer.done.tokens - before[1]
     if not worked.seconds:
         return {}
+    answers, tokens = writer.done.made - before[0], writer.done.tokens - before[1]
+    return speed_of(spec.id, worked, answers, tokens)
+
+
+def speed_of(model: str, worked: Worked, answers: int, tokens: int) -> dict[str, Any]:
+    """Return a row of `speed.jsonl`: how fast a model gave so many answers of so many tokens."""
     return {
-        "model": spec.id,
-        "answers": writer.done.made - before[0],
+        "model": model,
+        "answers": answers,
         "tokens": tokens,
         "seconds": round(worked.seconds, 3),
         "load_seconds": round(worked.load_seconds, 3),

@@ -6,7 +6,7 @@ Imports torch through `bench.understanding.reader` where models run here.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +106,7 @@ def planned_answers(request: Request, asking: Asking, folder: Path) -> AskedRun:
     )
     entries = {entry["id"]: entry for entry in (existing or {}).get("models", ())}
     for name, spec in models.items():
-        entry = {**_entry(spec), "pipeline": classes[name]}
+        entry = {**entry_of(spec), "pipeline": classes[name]}
         _refuse_change(folder, entries.get(name), entry)
         entries[name] = {**entries.get(name, {}), **entry}
     part = AskedPart(
@@ -135,6 +135,22 @@ def planned_answers(request: Request, asking: Asking, folder: Path) -> AskedRun:
     content["planned"] = sum(bool(job.picture) for some in jobs.values() for job in some)
     here = {work.id: work for work in works}
     return AskedRun(folder, suite, list(every.values()), here, models, jobs, content)
+
+
+def asked_run_on_disk(folder: Path, asked: Iterable[Asked]) -> AskedRun:
+    """Return a run that was settled, from its folder alone, with the works that some jobs show."""
+    content = manifest.read_run(folder)
+    works = works_of(folder)
+    shown = {(job.work, job.picture) for job in asked}
+    return AskedRun(
+        folder,
+        load_suite(str(folder / "suite.yaml")),
+        works,
+        {work.id: work for work in works if (work.id, work.pixel_sha256) in shown},
+        {entry["id"]: spec_from(entry) for entry in content["models"]},
+        {},
+        content,
+    )
 
 
 def settle_answers(
@@ -266,10 +282,17 @@ def _jobs(
     return found
 
 
-def _entry(spec: ModelSpec) -> dict[str, Any]:
+def entry_of(spec: ModelSpec) -> dict[str, Any]:
+    """Return a spec as plain data."""
     content = asdict(spec)
     plain = {key: dict(value) for key, value in content.items() if isinstance(value, Mapping)}
     return {**content, **plain, "languages": list(spec.languages)}
+
+
+def spec_from(entry: Mapping[str, Any]) -> ModelSpec:
+    """Return the spec of what `entry_of` returned."""
+    own = {name: value for name, value in entry.items() if name != "pipeline"}
+    return ModelSpec(**{**own, "languages": tuple(entry["languages"])})
 
 
 def _refuse_change(folder: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:

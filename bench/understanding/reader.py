@@ -71,8 +71,12 @@ class Reader:
         spec: ModelSpec,
         arguments: Mapping[str, Any],
         picture: Picture,
+        *,
+        weights: bool = True,
     ) -> None:
         """Load model and processor; the model goes to the GPU where there is one.
+
+        Without `weights` nothing but lengths can be asked for.
 
         Raises:
             WorkError: whatever the checkpoint raised, in one sentence.
@@ -84,21 +88,29 @@ class Reader:
             self.processor = AutoProcessor.from_pretrained(
                 spec.source, revision=_on_hub(spec), **dict(arguments.get("processor", {}))
             )
-            self.model = AutoModelForImageTextToText.from_pretrained(
-                spec.source,
-                revision=_on_hub(spec),
-                dtype=getattr(torch, spec.dtype["default"]),
-                use_safetensors=None if spec.pickled_weights else True,
+            self.model: Any = self._model() if weights else None
+            self.config = (
+                self.model.config
+                if self.model is not None
+                else AutoConfig.from_pretrained(spec.source, revision=_on_hub(spec))
             )
         except Exception as error:
             raise WorkError(
                 f"model {spec.id} does not load: {pipelines.first_line(error)}"
             ) from error
-        self.model.to(self.device).eval()
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
         self.pad = _pad_of(self.tokenizer)
         self.processor.image_processor = self._looks = _Once(self.processor.image_processor)
         self._at_once: int | None = None
+
+    def _model(self) -> Any:
+        model = AutoModelForImageTextToText.from_pretrained(
+            self.spec.source,
+            revision=_on_hub(self.spec),
+            dtype=getattr(torch, self.spec.dtype["default"]),
+            use_safetensors=None if self.spec.pickled_weights else True,
+        )
+        return model.to(self.device).eval()
 
     def length(self, job: Question) -> int:
         """Return how many tokens go in for a job, those of the picture among them.
@@ -107,7 +119,7 @@ class Reader:
             WorkError: they leave no room for an answer in what the model reads at once.
         """
         length = int(self._inputs(job)["input_ids"].shape[1])
-        most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        most = getattr(self.config.get_text_config(), "max_position_embeddings", None)
         if most is not None and length + job.longest > most:
             raise WorkError(
                 f"{length} tokens of picture and question and {job.longest} of the answer are more than "

@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from PIL import Image
 
-from bench.errors import DeviceLostError, WorkError
+from bench.errors import DeviceLostError, LoadError, WorkError
 from bench.records import ModelSpec
 from bench.understanding.served import Server
+
+if TYPE_CHECKING:
+    from bench.understanding.reader import Reader
 
 MOST_PADDING = 0.15
 """Of a batch's tokens, the share that may be padding; a batch is closed before it is exceeded."""
@@ -101,7 +103,6 @@ def work_off(
     *,
     server: Server | None,
     batch_size: int,
-    share: tuple[int, int] = (0, 1),
 ) -> Worked:
     """Have one model answer whatever of the parts has no answer yet.
 
@@ -112,12 +113,11 @@ def work_off(
         keeper: takes each answer as soon as it is there.
         server: who runs the model; None: it is loaded here.
         batch_size: questions at once, where it is loaded here.
-        share: which of how many shares of the batches, where it is loaded here.
     """
     if all(job.key in keeper.finished for jobs in parts for job in jobs):
         return Worked()
     if server is None:
-        return _read_here(spec, parts, picture, keeper, batch_size=batch_size, share=share)
+        return _read_here(spec, parts, picture, keeper, batch_size=batch_size)
     from bench.understanding.asked_server import ask_server  # noqa: PLC0415 - only where asked
 
     ask_server(server, spec, [job for jobs in parts for job in jobs], picture, keeper)
@@ -131,55 +131,71 @@ def _read_here(
     keeper: Keeper[Asked],
     *,
     batch_size: int,
-    share: tuple[int, int],
 ) -> Worked:
-    """Load a model and have it answer its share of the batches; all shares together are all jobs."""
-    from bench.pipelines import first_line  # noqa: PLC0415 - torch
+    """Load a model and have it answer batch by batch."""
     from bench.understanding.reader import Reader  # noqa: PLC0415 - torch
 
     began = time.perf_counter()
     try:
         reader = Reader(spec, spec.arguments, picture)
     except WorkError as error:
-        every = [job for jobs in parts for job in jobs]
-        keeper.fail(every[share[0] :: share[1]], str(error))
+        keeper.fail([job for jobs in parts for job in jobs], str(error))
         return Worked()
     loaded = time.perf_counter()
     padding = asked = 0
     for jobs in parts:
-        lengths: dict[str, int] = {}
+        lengths, faults = lengths_of(reader, jobs)
         for job in jobs:
-            try:
-                lengths[job.key] = reader.length(job)
-            except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
-                if share[0] == 0:
-                    told = str(error) if isinstance(error, WorkError) else first_line(error)
-                    keeper.fail([job], told)
+            if job.key in faults:
+                keeper.fail([job], faults[job.key])
         there = [job for job in jobs if job.key in lengths]
-        batches = batches_by_length(there, lengths, batch_size)
-        for batch in islice(batches, share[0], None, share[1]):
+        for batch in batches_by_length(there, lengths, batch_size):
             if all(job.key in keeper.finished for job in batch):
                 continue
-            started = time.perf_counter()
-            try:
-                drawn = reader.answer(batch)
-            except DeviceLostError:
-                raise
-            except Exception as error:  # noqa: BLE001 - its sentence is entered for these jobs
-                told = str(error) if isinstance(error, WorkError) else first_line(error)
-                keeper.fail(batch, told)
-                continue
-            each = (time.perf_counter() - started) / len(batch)
-            padding += _padding([lengths[job.key] for job in batch])
-            asked += sum(lengths[job.key] for job in batch)
-            texts = [
-                Text(one.text, one.asked_tokens, one.tokens, one.cut, each, len(batch))
-                for one in drawn
-            ]
-            keeper.keep(batch, texts)
+            if read_batch(reader, batch, batch, keeper):
+                padding += padding_of([lengths[job.key] for job in batch])
+                asked += sum(lengths[job.key] for job in batch)
     seconds = time.perf_counter() - loaded
     reader.close()
     return Worked(seconds, loaded - began, padding, asked)
+
+
+def lengths_of(reader: Reader, jobs: Sequence[Asked]) -> tuple[dict[str, int], dict[str, str]]:
+    """Return by key how many tokens go in for each job, and why those cannot be asked that have none."""
+    lengths, faults = {}, {}
+    for job in jobs:
+        try:
+            lengths[job.key] = reader.length(job)
+        except Exception as error:  # noqa: BLE001 - its sentence is entered for this job
+            faults[job.key] = _sentence(error)
+    return lengths, faults
+
+
+def read_batch(
+    reader: Reader, batch: Sequence[Asked], wanted: Sequence[Asked], keeper: Keeper[Asked]
+) -> bool:
+    """Have a batch answered, keep what is wanted of it, and say whether it was."""
+    started = time.perf_counter()
+    try:
+        drawn = reader.answer(batch)
+    except (DeviceLostError, LoadError):
+        raise
+    except Exception as error:  # noqa: BLE001 - its sentence is entered for these jobs
+        keeper.fail(wanted, _sentence(error))
+        return False
+    each = (time.perf_counter() - started) / len(batch)
+    texts = {
+        job.key: Text(one.text, one.asked_tokens, one.tokens, one.cut, each, len(batch))
+        for job, one in zip(batch, drawn, strict=True)
+    }
+    keeper.keep(wanted, [texts[job.key] for job in wanted])
+    return True
+
+
+def _sentence(error: Exception) -> str:
+    from bench.pipelines import first_line  # noqa: PLC0415 - torch
+
+    return str(error) if isinstance(error, WorkError) else first_line(error)
 
 
 def batches_by_length(
@@ -197,7 +213,7 @@ def batches_by_length(
         if batch and (
             len(batch) == size
             or job.longest != batch[0].longest
-            or _padding(own) > MOST_PADDING * max(own) * len(own)
+            or padding_of(own) > MOST_PADDING * max(own) * len(own)
         ):
             yield batch
             batch = []
@@ -206,5 +222,6 @@ def batches_by_length(
         yield batch
 
 
-def _padding(lengths: Sequence[int]) -> int:
+def padding_of(lengths: Sequence[int]) -> int:
+    """Return how many tokens fill a batch up."""
     return max(lengths) * len(lengths) - sum(lengths)

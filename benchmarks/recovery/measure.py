@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 
 from bench.atelier import MANNERS
 from bench.atelier.mixture import expected_mixture
-from bench.probing.run import probe
+from bench.probing.run import Probing, probe
 from bench.records import REFERENCE, Score
 from benchmarks.recovery.coverage import coverage
 from benchmarks.recovery.figures import write_figures
@@ -99,7 +99,7 @@ def looked_at(name: str, out: Path) -> pd.DataFrame:
 
 def looked_at_run(run: Path, references: Path, by: str = PROBE) -> pd.DataFrame:
     """Probe a run; return the rows of style of one probe."""
-    probe(run, network="atelier-probe", references=references)
+    probe(run, Probing(network="atelier-probe", references=references))
     rows = check_probes(pd.read_parquet(run / "probes.parquet"), str(run))
     return rows[rows["probe"] == by].reset_index(drop=True)
 

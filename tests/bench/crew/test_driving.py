@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from bench.cli import main
 from bench.crew import driving
 from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
+from bench.crew.pictures import Pictures
 from bench.crew.trust import distrust
 from bench.crew.worker import Worker, code_hash
 from bench.errors import RequestError, WorkError
@@ -58,7 +60,7 @@ def test_workers_that_are_killed_change_nothing(
         run = tmp_path / f"run-{attempt}"
         capsys.readouterr()
         with meanwhile(killer(run, lambda batches: len(batches) >= 2, most=2)):
-            done = drive(whole[1], run, TWO, as_json=True)
+            done = drive(Pictures(whole[1]), run, TWO, as_json=True)
         assert (done.made, done.failed) == (64, 0)
         assert pixels_of(run) == pixels_of(whole[0])
         assert manifest.verify(run) == []
@@ -85,7 +87,7 @@ def test_a_batch_that_kills_its_workers_is_set_aside_and_the_rest_is_made(
     for attempt in range(3):  # on a busy machine the killer may come when the batch is made
         run = tmp_path / f"run-{attempt}"
         with meanwhile(killer(run, lambda batches: batches[-1:] == [4], most=9)):
-            done = drive(request, run, TWO)
+            done = drive(Pictures(request), run, TWO)
         if done.failed:
             break
     assert (done.made, done.failed) == (61, 3)
@@ -129,7 +131,7 @@ def test_a_full_disk_stops_one_worker_and_a_broken_model_fails_alone(
     for attempt in range(3):  # on a busy machine the disk may be full when all is made
         run = tmp_path / f"run-{attempt}"
         with meanwhile(partial(fill_a_disk, run)):
-            done = drive(request, run, TWO)
+            done = drive(Pictures(request), run, TWO)
         assert (done.made, done.failed) == (64, 32)
         assert {row["model"] for row in manifest.read_failures(run)} == {"broken-sd"}
         assert "does not load" in manifest.read_failures(run)[0]["error"]
@@ -161,7 +163,7 @@ def test_a_worker_that_hangs_is_ended_and_its_work_done_again(
                     return
 
     with meanwhile(hang):
-        drive(request, run, TWO)
+        drive(Pictures(request), run, TWO)
     assert pixels_of(run) == pixels_of(whole[0])
 
 
@@ -174,7 +176,7 @@ def test_another_version_of_the_code_is_refused_and_named(
         file.write("# another version\n")
     monkeypatch.setenv("PYTHONPATH", str(copy.parent))
     with pytest.raises(WorkError, match=r"another version of Pinlu's code .* on every node"):
-        drive(whole[1], tmp_path / "run", TWO)
+        drive(Pictures(whole[1]), tmp_path / "run", TWO)
 
 
 def test_what_a_probe_finds_wrong_is_named(tmp_path: Path) -> None:
@@ -191,12 +193,29 @@ def test_what_a_probe_finds_wrong_is_named(tmp_path: Path) -> None:
     assert f"{found['host']} has torch 2.0.0, here are" in distrust(other, *here)
 
 
+def test_a_checkpoint_that_is_not_here_or_another_is_left_to_others(
+    whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    request = replace(
+        whole[1], models=(str(shutil.copytree(whole[1].models[0], tmp_path / "own-sd")),)
+    )
+    craft, worker, run = Pictures(request), Worker("w"), tmp_path / "run"
+    with manifest.opened(run):
+        craft.settle(run, allow_mixed=False)
+        worker.begin(craft, run, "")
+        (tmp_path / "own-sd" / "model_index.json").write_text("{}", encoding="utf-8")
+        assert "holds another checkpoint" in worker.work("own-sd", {0: None})["cannot_load"]
+        (tmp_path / "own-sd").rename(tmp_path / "gone")
+        assert "own-sd is not there" in worker.work("own-sd", {0: None})["cannot_load"]
+    assert manifest.read_outputs(run) == []
+
+
 def test_wrong_requests_are_refused_by_the_worker_that_settles_and_leave_nothing(
     whole: tuple[Path, Request], tmp_path: Path
 ) -> None:
     request = asked(tmp_path, Path(whole[1].models[0]), languages=("fr",))
     with pytest.raises(RequestError, match="no text in 'fr'"):
-        drive(request, tmp_path / "run", partial(LocalCrew, ["cpu"]))
+        drive(Pictures(request), tmp_path / "run", partial(LocalCrew, ["cpu"]))
     assert not (tmp_path / "run").exists()
 
 

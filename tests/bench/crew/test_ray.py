@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -19,15 +22,18 @@ from ray.cluster_utils import Cluster
 
 from bench import manifest
 from bench.cli import main
-from bench.crew.driving import drive
+from bench.crew.driving import _Driver, drive
+from bench.crew.pictures import Pictures
 from bench.crew.ray_actors import RayCrew
-from bench.crew.shares import by_crew
 from bench.errors import RequestError
 from bench.generate import generate
+from bench.probing.by_workers import probe_by_workers
+from bench.probing.run import Probing, probe
 from bench.request import Request
 from bench.understanding.answering import answer
 from bench.understanding.asking import Asking
-from bench.understanding.shares import answer_by_workers
+from bench.understanding.by_workers import answer_by_workers
+from tests import tiny
 from tests.bench.crew.crews import (
     asked,
     begun,
@@ -38,6 +44,7 @@ from tests.bench.crew.crews import (
     start,
     wait_for,
 )
+from tests.bench.probing.material import painted_run, tiny_network
 from tests.bench.understanding.material import suite_of_questions, works_folder
 from tests.tiny_readers import make_reader
 
@@ -92,7 +99,7 @@ def test_killed_actors_and_a_removed_node_change_nothing(
                 dead.add(name)
 
     with meanwhile(chaos):
-        done = drive(request, run, partial(RayCrew, cluster.address, None, 0))
+        done = drive(Pictures(request), run, partial(RayCrew, cluster.address, None, 0))
     assert len(dead) == 2
     assert done.failed == 0
     assert pixels_of(run) == pixels_of(whole[0])
@@ -112,7 +119,7 @@ def test_the_driver_is_killed_and_the_next_goes_on(
     first.kill()
     first.communicate()
     assert psutil.wait_procs(actors, timeout=60)[1] == []
-    done = drive(request, run, partial(RayCrew, cluster.address, 2, None))
+    done = drive(Pictures(request), run, partial(RayCrew, cluster.address, 2, None))
     assert done.there_before > 0
     assert done.made + done.there_before == 32
     assert pixels_of(run) == pixels_of(whole[0])
@@ -125,8 +132,8 @@ def test_answers_by_actors_are_those_of_one_process(cluster: Cluster, tmp_path: 
     request = Request(str(suite), (str(llava),), ("zh",), (0,), batch_size=2)
     asking = Asking(works_folder(tmp_path / "works"))
     answer(request, asking, tmp_path / "one")
-    workers = partial(by_crew, partial(RayCrew, cluster.address, 2, None))
-    done = answer_by_workers(request, asking, tmp_path / "run", workers)
+    workers = partial(drive, crew_of=partial(RayCrew, cluster.address, 2, None))
+    done = answer_by_workers(workers, request, asking, tmp_path / "run")
     assert (done.made, done.failed) == (7, 0)
     texts = [
         {row["key"]: row["answer"] for row in manifest.read_outputs(tmp_path / run)}
@@ -136,11 +143,70 @@ def test_answers_by_actors_are_those_of_one_process(cluster: Cluster, tmp_path: 
     assert left_over(tmp_path / "run") == []
 
 
+def test_probes_by_actors_are_those_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    run = painted_run(tmp_path, {"one": {"chinese": "chinese", "none": "western"}}, seeds=10)
+    asked = Probing(str(tiny_network("clip", tmp_path / "tiny-clip")), batch_size=8)
+    whole = Path(shutil.copytree(run, tmp_path / "whole"))
+    probe(whole, asked)
+    workers = partial(drive, crew_of=partial(RayCrew, cluster.address, 2, None))
+    assert probe_by_workers(workers, run, asked).new == 80
+    tables = [pd.read_parquet(one / "probes.parquet") for one in (run, whole)]
+    # Ray gives its workers other threads for what is fitted; what the network sees is the same
+    pd.testing.assert_frame_equal(*tables)
+    assert left_over(run) == []
+
+
+def test_a_model_that_a_node_lacks_is_made_by_others_and_the_rest_goes_on(
+    whole: tuple[Path, Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One node has a model of the hub in its cache, the other has not; nobody reaches the hub."""
+    commit = "a" * 40
+    there, lacking, run = tmp_path / "there", tmp_path / "lacking", tmp_path / "run"
+    checkpoint = there / "models--owner--cached-sd"
+    tiny.save("stable-diffusion", checkpoint / "snapshots" / commit, seed=1)
+    (checkpoint / "refs").mkdir()
+    (checkpoint / "refs" / "main").write_text(commit)
+    lacking.mkdir()
+    request = replace(whole[1], models=("owner/cached-sd", *whole[1].models))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(there))
+    alone = start(request, tmp_path / "alone")
+    assert alone.communicate(timeout=300)
+    assert alone.returncode == 0
+    said: list[str] = []
+    say = _Driver.say
+    monkeypatch.setattr(_Driver, "say", lambda self, text: (said.append(text), say(self, text)))
+
+    def hold(stop: threading.Event) -> None:
+        """Have who has the model wait until the other was offered it."""
+        held: dict[str, psutil.Process] = {}
+        while not stop.wait(0.01) and not any("is left to other workers" in one for one in said):
+            for name, pid in pids_of(run).items():
+                if name not in held and max(begun(run, name), default=99) < 11:  # the first model's
+                    held[name] = psutil.Process(pid)
+                    held[name].suspend()
+        for process in held.values():
+            process.resume()
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        for cache in (lacking, there):
+            nodes.add_node(num_cpus=1, num_gpus=0, env_vars={"HF_HUB_CACHE": str(cache)})
+        with meanwhile(hold):
+            done = drive(Pictures(request), run, partial(RayCrew, nodes.address, None, 0))
+    finally:
+        nodes.shutdown()
+    assert any("cached-sd does not load" in one and "is left to other" in one for one in said)
+    assert (done.made, done.failed) == (64, 0)
+    assert pixels_of(run) == pixels_of(tmp_path / "alone")
+    assert {row["model"] for row in manifest.read_outputs(run)} == {"cached-sd", "tiny-sd"}
+
+
 def test_a_place_that_the_cluster_does_not_have_is_refused(
     cluster: Cluster, whole: tuple[Path, Request], tmp_path: Path
 ) -> None:
     with pytest.raises(RequestError, match="no place for a worker with 1 GPUs: it has 0 GPUs and"):
-        drive(whole[1], tmp_path / "run", partial(RayCrew, cluster.address, None, 1))
+        drive(Pictures(whole[1]), tmp_path / "run", partial(RayCrew, cluster.address, None, 1))
     assert not (tmp_path / "run").exists()
 
 

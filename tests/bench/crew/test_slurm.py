@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bench import manifest
 from bench.cli import main
 from bench.crew import slurm, slurm_tasks
+from bench.crew.pictures import Pictures
 from bench.crew.scheduling import Estimate, Task
 from bench.crew.slurm import drive_by_slurm
 from bench.errors import ConflictError, RequestError
@@ -70,13 +71,13 @@ def test_a_task_that_runs_out_of_time_and_one_that_is_killed_change_nothing(
                     struck.add(name)
 
     with meanwhile(chaos):
-        done = drive_by_slurm(request, run, LOCAL)
+        done = drive_by_slurm(Pictures(request), run, LOCAL)
     assert done.failed == 0
     assert pixels_of(run) == pixels_of(whole[0])
     assert manifest.verify(run) == []
     assert left_over(run) == []
     assert slurm_tasks.read(run).tasks == []
-    again = drive_by_slurm(request, run, LOCAL)
+    again = drive_by_slurm(Pictures(request), run, LOCAL)
     assert (again.made, again.there_before) == (0, 32)
 
 
@@ -100,7 +101,7 @@ def test_tasks_outlive_who_submitted_them_and_are_found_again(
         generate(request, run)
     for task in tasks:
         task.resume()
-    done = drive_by_slurm(request, run, LOCAL)
+    done = drive_by_slurm(Pictures(request), run, LOCAL)
     assert done.made + done.there_before == 32
     first.communicate()
     assert pixels_of(run) == pixels_of(whole[0])
@@ -111,7 +112,7 @@ def test_without_slurm_it_is_said(
     whole: tuple[Path, Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(RequestError, match=r"--engine slurm: .*srun"):
-        drive_by_slurm(whole[1], tmp_path / "run", SlurmOptions())
+        drive_by_slurm(Pictures(whole[1]), tmp_path / "run", SlurmOptions())
     assert not (tmp_path / "run").exists()
     command = ["generate", "--suite", "first-look", "--models", "atelier-west", "--languages", "zh"]
     assert (
@@ -132,7 +133,7 @@ def test_what_slurm_is_asked_stands_in_the_runs_yaml(tmp_path: Path) -> None:
 def test_what_was_submitted_is_kept_as_it_was(tmp_path: Path) -> None:
     (tmp_path / manifest.STATE).mkdir()
     task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {3: ["k"], 4: None})
-    submitted = slurm_tasks.Submitted("r", ["m"], [task], {3: 1})
+    submitted = slurm_tasks.Submitted("Pictures", "r", ["m"], [task], {3: 1})
     slurm_tasks.write(tmp_path, submitted)
     assert slurm_tasks.read(tmp_path) == submitted
     with pytest.raises(ConflictError, match="12_3"):

@@ -22,7 +22,7 @@ from bench.probing.diversity import vendi, vendi_of_samples
 from bench.probing.embeddings import load_network
 from bench.probing.items import Item, items_of_references, items_of_run, worked_ahead
 from bench.probing.looking import look
-from bench.probing.run import probe
+from bench.probing.run import Probing, probe
 from bench.probing.texts import read_probe_texts
 from bench.suites import load_suite
 from tests.bench.probing.material import noise, painted_run, references, suite, tiny_network
@@ -74,7 +74,7 @@ def test_the_report_says_what_each_probe_is_worth_on_references(made: tuple[Path
 def test_a_second_call_looks_at_nothing_and_gives_the_same(made: tuple[Path, Path]) -> None:
     run, works = made
     before = pd.read_parquet(run / "probes.parquet")
-    again = probe(run, network="atelier-probe", references=works)
+    again = probe(run, Probing(network="atelier-probe", references=works))
     assert again.new == 0
     assert again.forward_seconds == 0
     pd.testing.assert_frame_equal(pd.read_parquet(run / "probes.parquet"), before)
@@ -82,12 +82,12 @@ def test_a_second_call_looks_at_nothing_and_gives_the_same(made: tuple[Path, Pat
 
 def test_new_outputs_alone_are_looked_at(tmp_path: Path) -> None:
     run = painted_run(tmp_path, {"faithful": FAITHFUL})
-    assert probe(run, network="atelier-probe").new == 16
+    assert probe(run, Probing(network="atelier-probe")).new == 16
     more = painted_run(tmp_path / "more", {"other": DRIFTING})
     given = tmp_path / "more" / "made-other"
     assert more
     assert main(["import", str(given), "--model", "other", "--run", str(run)]) == 0
-    found = probe(run, network="atelier-probe")
+    found = probe(run, Probing(network="atelier-probe"))
     assert (found.outputs, found.new) == (32, 16)
 
 
@@ -112,7 +112,7 @@ def test_a_part_of_the_cache_that_cannot_be_read_is_looked_at_anew(
     before = pd.read_parquet(run / "probes.parquet")
     parts = sorted((run / ".state" / "probe").glob("network-*/part-*.npz"))
     parts[0].write_bytes(parts[0].read_bytes()[:200])
-    assert probe(run, network="atelier-probe", references=made[1]).new == len(
+    assert probe(run, Probing(network="atelier-probe", references=made[1])).new == len(
         {*before.loc[before["kind"] == "style", "output"]}
     )
     assert [one.getMessage() for one in caplog.records] == [
@@ -141,13 +141,13 @@ def test_a_call_killed_between_its_tables_is_gone_on_with_and_read_by_nobody(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            probe(run, network="atelier-probe")
+            probe(run, Probing(network="atelier-probe"))
     capsys.readouterr()
     assert main(["score", "--run", str(run)]) == 2
     told = capsys.readouterr().err
     assert "was broken off" in told
     assert len(told.strip().splitlines()) == 1
-    assert probe(run, network="atelier-probe", references=made[1]).new == 0
+    assert probe(run, Probing(network="atelier-probe", references=made[1])).new == 0
     assert [(run / name).read_bytes() for name in ("probes.parquet", "probe.json")] == whole
     assert main(["score", "--run", str(run)]) == 0
 
@@ -211,7 +211,7 @@ def test_clip_like_checkpoints_load_from_their_folder_and_tell_styles(
     works = references(tmp_path / "references", 6)
     network = tiny_network(kind, tmp_path / f"tiny-{kind}")
     texts = tmp_path / "suite" / "probe.yaml"
-    found = probe(run, network=str(network), references=works, texts=texts, batch_size=5)
+    found = probe(run, Probing(network=str(network), references=works, texts=texts, batch_size=5))
     assert not found.faults
     assert found.report["not_computed"] == {}
     table = pd.read_parquet(run / "probes.parquet")
@@ -322,7 +322,7 @@ def test_works_that_do_not_tell_traditions_apart_teach_no_head(
     (folder / "metadata.jsonl").unlink()
     append_rows(folder / "metadata.jsonl", [*rest, *shared])
     run = Path(shutil.copytree(made[0], tmp_path / "run"))
-    done = probe(run, network="atelier-probe", references=folder)
+    done = probe(run, Probing(network="atelier-probe", references=folder))
     assert "0 references of western" in done.report["not_computed"]["linear"]
     (told,) = (one for one in done.report["probes"] if one["probe"].startswith("trained"))
     assert told["references"] == len(rest)

@@ -18,7 +18,7 @@ from bench.importing import import_outputs
 from bench.media import pixel_hash
 from bench.probing import video
 from bench.probing.embeddings import load_network
-from bench.probing.run import probe
+from bench.probing.run import Probing, probe
 from bench.records import ModelSpec
 from tests.bench.probing.material import TRADITIONS, references
 from tests.bench.probing.planted_clips import FAULTS, clip, painted_clip
@@ -128,7 +128,7 @@ def test_clips_get_rows_and_scores_and_are_read_once(tmp_path: Path) -> None:
         "style_drift",
     ):
         assert rows[measure].notna().all(), measure
-    assert probe(run, network="atelier-probe").new == 0
+    assert probe(run, Probing(network="atelier-probe")).new == 0
 
 
 def test_a_master_gives_exact_frames_and_another_one_in_its_place_is_named(tmp_path: Path) -> None:
@@ -142,19 +142,21 @@ def test_a_master_gives_exact_frames_and_another_one_in_its_place_is_named(tmp_p
         write_ffv1(run / row["master"], made, 8)
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (run / "metadata.jsonl").write_text(text, encoding="utf-8")
-    assert not probe(run, network="none").faults
+    assert not probe(run, Probing(network="none")).faults
     table = pd.read_parquet(run / "probes.parquet")
     assert set(table["frames_from"]) == {"ffv1"}
     shutil.copyfile(run / rows[1]["master"], run / rows[0]["master"])
     told = f"changed or torn: the master of {rows[0]['file_name']} has other pixels"
-    assert probe(run, network="none").faults == (told,)  # it was seen before, and is cached
+    assert probe(run, Probing(network="none")).faults == (
+        told,
+    )  # it was seen before, and is cached
     shutil.rmtree(run / ".state" / "probe")
-    assert probe(run, network="none").faults == (told,)
+    assert probe(run, Probing(network="none")).faults == (told,)
     # the same pixels in another file are the same clip
     write_ffv1(run / rows[0]["master"], np.stack(clip("motion", 1, 0)[:8]), 9)
-    assert not probe(run, network="none").faults
+    assert not probe(run, Probing(network="none")).faults
     (run / rows[0]["master"]).unlink()
-    (fault,) = probe(run, network="none").faults
+    (fault,) = probe(run, Probing(network="none")).faults
     assert fault.startswith(f"missing: {rows[0]['file_name']}'s master")
 
 
@@ -166,7 +168,7 @@ def test_pictures_are_references_for_clips_and_both_are_kept(tmp_path: Path) -> 
     assert (linear["model"] == "reference").sum() == 18
     assert (linear["model"] == "mover").sum() == 4
     assert linear.loc[linear["model"] == "mover", "p_chinese"].notna().all()
-    assert probe(run, network="atelier-probe", references=works).new == 0
+    assert probe(run, Probing(network="atelier-probe", references=works)).new == 0
 
 
 def test_too_few_frames_have_no_measure_and_say_so(

@@ -1,0 +1,218 @@
+"""Probes by several workers: the tables of one process, whoever is killed and whoever goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.cli import main
+from bench.crew import slurm
+from bench.crew.crafts import read_pieces
+from bench.crew.driving import drive
+from bench.crew.local import LocalCrew
+from bench.crew.slurm import drive_by_slurm
+from bench.crew.worker import Worker
+from bench.errors import RequestError
+from bench.files import read_rows
+from bench.probing import looking
+from bench.probing.by_workers import PIECES, Probes, probe_by_workers
+from bench.probing.items import Item
+from bench.probing.looking import Wish, chunks
+from bench.probing.run import Probing, probe
+from bench.request import SlurmOptions
+from tests.bench.crew.crews import begun, killer, left_over, meanwhile
+from tests.bench.probing.material import noise, painted_run, references, tiny_network
+
+TWO = partial(drive, crew_of=partial(LocalCrew, ["cpu", "cpu"]))
+TABLES = ("probes.parquet", "diversity.parquet")
+
+Made = tuple[Path, Path, Probing]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A run that nobody has looked at, the same run probed by one process, and with what."""
+    folder = tmp_path_factory.mktemp("seen")
+    manners = {"one": {"chinese": "chinese", "none": "chinese"}}
+    manners["two"] = {"chinese": "western", "none": "western"}
+    run = painted_run(folder, manners, seeds=12)
+    rows = list(read_rows(run / "metadata.jsonl"))
+    (run / rows[3]["file_name"]).unlink()
+    noise(1).save(run / rows[70]["file_name"])
+    network = tiny_network("clip", folder / "tiny-clip")
+    asked = Probing(
+        str(network),
+        references=references(folder / "works"),
+        texts=folder / "suite" / "probe.yaml",
+        batch_size=5,
+    )
+    whole = Path(shutil.copytree(run, folder / "whole"))
+    assert probe(whole, asked).new == 216
+    return run, whole, asked
+
+
+def fresh(made: Made, place: Path) -> Path:
+    return Path(shutil.copytree(made[0], place))
+
+
+def same_tables(run: Path, whole: Path) -> None:
+    for name in TABLES:
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(run / name), pd.read_parquet(whole / name), check_exact=True
+        )
+    reports = [json.loads((one / "probe.json").read_text(encoding="utf-8")) for one in (run, whole)]
+    assert reports[0] == reports[1]
+
+
+def test_two_workers_write_the_tables_of_one_process(made: Made, tmp_path: Path) -> None:
+    run = fresh(made, tmp_path / "run")
+    done = probe_by_workers(TWO, run, made[2])
+    assert (done.outputs, done.references, done.new) == (192, 24, 216)
+    assert len(done.faults) == 2
+    assert 0 < done.forward_seconds < done.looking_seconds
+    same_tables(run, made[1])
+    assert left_over(run) == []
+    again = probe_by_workers(TWO, run, made[2])
+    assert again.new == 2  # the two that nobody can see
+    same_tables(run, made[1])
+    assert probe(run, made[2]).new == 2  # and one process finds all that they saw
+    same_tables(run, made[1])
+
+
+def test_a_worker_that_is_killed_changes_nothing(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for attempt in range(3):  # on a busy machine the killer may come when all is seen
+        run = fresh(made, tmp_path / f"run-{attempt}")
+        capsys.readouterr()
+        with meanwhile(killer(run, lambda chunks_: len(chunks_) >= 1, most=1)):
+            probe_by_workers(TWO, run, made[2])
+        same_tables(run, made[1])
+        if "is lost (killed by SIGKILL)" in (told := capsys.readouterr().err):
+            break
+    assert "is lost (killed by SIGKILL)" in told
+
+
+def test_a_chunk_that_kills_its_workers_is_left_out_and_named(made: Made, tmp_path: Path) -> None:
+    for attempt in range(3):  # as above
+        run = fresh(made, tmp_path / f"run-{attempt}")
+        with meanwhile(killer(run, lambda chunks_: chunks_[-1:] == [1], most=9)):
+            done = probe_by_workers(TWO, run, made[2])
+        if len(done.faults) > 2:
+            break
+    _, pieces = read_pieces(run, PIECES)
+    lost = sum("its workers die (killed by SIGKILL)" in one for one in done.faults)
+    assert lost == len(pieces[1]["jobs"])
+    assert probe(run, made[2]).new == lost + 1  # one of the lost files lies in that chunk
+    same_tables(run, made[1])
+
+
+def test_another_engine_goes_on_where_one_was_broken_off(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit", reason="submitit is an extra: pip install 'pinlu[slurm]'")
+    monkeypatch.setattr(slurm, "POLLED_EVERY", 0.1)
+    run = fresh(made, tmp_path / "run")
+    craft, worker = Probes(made[2]), Worker("first")
+    craft.settle(run, allow_mixed=False)
+    about, pieces = read_pieces(run, PIECES)
+    worker.begin(craft, run, "")
+    worker.work(about["network"], {0: None, 2: None})  # and then it was gone
+    assert begun(run, "first") == [0, 2]
+    options = SlurmOptions(cluster="local", jobs=2, gpus=0, minutes=30)
+    done = probe_by_workers(partial(drive_by_slurm, options=options), run, made[2])
+    seen = sum(len(pieces[index]["jobs"]) for index in (0, 2))
+    assert done.new == 216 - seen + 1  # one of the lost files lies in the first chunk
+    same_tables(run, made[1])
+    assert left_over(run) == []
+
+
+def test_faults_alone_want_no_network(made: Made, tmp_path: Path) -> None:
+    runs = [fresh(made, tmp_path / name) for name in ("one", "two")]
+    probe(runs[0], Probing("none"))
+    probe_by_workers(TWO, runs[1], Probing("none"))
+    tables = [pd.read_parquet(run / "probes.parquet") for run in runs]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_another_network_than_was_settled_is_not_taken(made: Made, tmp_path: Path) -> None:
+    run = fresh(made, tmp_path / "run")
+    network = Path(shutil.copytree(str(made[2].network), tmp_path / "tiny-clip"))
+    craft, worker = Probes(Probing(str(network))), Worker("w")
+    craft.settle(run, allow_mixed=False)
+    worker.begin(craft, run, "")
+    config = network / "config.json"
+    config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    found = worker.work(str(network), {0: None})
+    assert "is another network than was asked for" in found["cannot_load"]
+    shutil.rmtree(network)
+    assert "no probe network" in worker.work(str(network), {0: None})["cannot_load"]
+
+
+def test_chunks_follow_from_the_files_and_hold_whole_batches() -> None:
+    pictures = [Item(Path("x"), str(number)) for number in range(150)]
+    clips = [Item(Path("x"), f"c{number}", frames=24) for number in range(9)]
+
+    def cut(batch_size: int, *, seen: bool) -> list[int]:
+        wishes = [Wish(item, facts=not seen, network=False) for item in [*pictures, *clips]]
+        return list(map(len, chunks(wishes, batch_size)))
+
+    assert cut(32, seen=False) == [64, 64, 22 + 2, 4, 3]
+    assert cut(5, seen=False) == [65, 65, 20 + 2, 4, 3]
+    assert cut(5, seen=True) == cut(5, seen=False)
+    assert cut(200, seen=False)[0] == 150 + 3
+    assert chunks([], 32) == []
+
+
+def test_what_workers_keep_has_names_of_its_own(made: Made, tmp_path: Path) -> None:
+    run = fresh(made, tmp_path / "run")
+    for writer in ("a", "b"):
+        caches = looking.caches_of(run, None, writer=writer)
+        caches.facts.add({writer: pd.Series([1.0]).to_numpy()})
+    assert set(looking.caches_of(run, None).facts.there) == {"a", "b"}
+
+
+def test_the_command_line_takes_workers_for_probes(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fresh(made, tmp_path / "run")
+    asked = made[2]
+    command = ["probe", str(run), "--network", str(asked.network), "--batch-size", "5"]
+    command += ["--references", str(asked.references), "--texts", str(asked.texts)]
+    assert main([*command, "--workers", "2", "--threads", "1", "--json"]) == 1
+    said = capsys.readouterr()
+    last = json.loads(said.out.splitlines()[-1])
+    assert (last["event"], last["done"], last["failed"]) == ("last", 214, 2)
+    assert "2 files were lost or changed and left out" in said.err
+    same_tables(run, made[1])
+    assert main([*command, "--devices", "0,0"]) == 2
+    assert main([*command, "--run-yaml", "x.yaml"]) == 2
+    assert "wants --engine slurm" in capsys.readouterr().err
+    assert main([*command, "--engine", "openai"]) == 2
+
+
+def test_a_run_behind_a_url_is_probed_by_workers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINLU_STAGING", str(tmp_path / "staging"))
+    run = painted_run(tmp_path, {"one": {"chinese": "chinese", "none": "western"}})
+    whole = Path(shutil.copytree(run, tmp_path / "whole"))
+    probe(whole, Probing("none"))
+    assert main(["probe", f"file://{run}", "--network", "none", "--workers", "2"]) == 0
+    tables = [pd.read_parquet(one / "probes.parquet") for one in (run, whole)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_wrong_requests_leave_a_run_as_it_is(made: Made, tmp_path: Path) -> None:
+    run = fresh(made, tmp_path / "run")
+    with pytest.raises(RequestError, match="no probe network 'nothing'"):
+        probe_by_workers(TWO, run, Probing("nothing"))
+    assert not (run / "probes.parquet").exists()
+    with pytest.raises(RequestError, match=r"no run\.yaml"):
+        probe_by_workers(TWO, tmp_path / "no-run", Probing("none"))
+    assert not (tmp_path / "no-run").exists()
