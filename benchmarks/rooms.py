@@ -11,7 +11,8 @@ percentile is told twice: of all answers, and of those under way while nothing h
 which leaves out waiting for the server's return. `--postgresql` starts a PostgreSQL of its own for
 the study. At the end every acknowledged answer must be in the database once, and nothing else. The
 server's memory is told as it was before, after each minute, at most and at the end, and what of the
-processor's time server and clients took per answer, pictures included. The last line is JSON; the exit status is 1 where something was lost or doubled.
+processor's time server and clients took per answer, pictures included. The last line is JSON; the exit
+status is 1 where something was lost or doubled.
 
     python benchmarks/rooms.py --minutes 10
     python benchmarks/rooms.py --minutes 6 --kill 50

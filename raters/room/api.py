@@ -57,8 +57,7 @@ def api_routes(room: Room) -> APIRouter:
     rater_here = rater_needed(room)
     study = _set_up(room)
 
-    # who asks is looked up in the thread that answers, and what is JSON is not searched for what is
-    # none: FastAPI would take as long for either as all the rest takes
+    # who asks is looked up in the thread that answers, not in one of its own before it
 
     @router.get("/room/setup")
     def set_up(request: Request) -> JSONResponse:

@@ -45,7 +45,7 @@ export async function open(root) {
   const full = (yes) => (yes ? news.tell("told", "marks_full") : news.drop("told"));
   sheet = panel(part, room, { say, stacked, ...hand, full, save: saveReceipt });
   box = outbox(room.names.outbox, {
-    path: () => `/room/respond?ahead=${AHEAD}&known=${lastKnown(room.state)}`,
+    path: () => `/room/respond?ahead=${AHEAD}&known=${encodeURIComponent(lastKnown(room.state))}`,
     token: () => room.setup.token, renew, told: heard,
   });
   drawFrame(speak);
