@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from raters import tables as t
 from raters.design import further_block
@@ -113,11 +113,16 @@ def _last_phase(task: Task) -> Phase:
 
 
 def take_block(connection: Connection, protocol: Protocol, rng: np.random.Generator) -> int:
-    """Return the lowest planned block that nobody has, or the number of a further one just made."""
+    """Return the lowest block that nobody has, or the number of a further one just made.
+
+    A further block that was left by who never started is there already, and is taken as it is.
+    """
     taken = set(connection.scalars(select(t.rater.c.block)))
     number = next(number for number in count() if number not in taken)
     plan = protocol.plan
-    if number < plan.raters:
+    if number < plan.raters or connection.scalar(
+        select(exists().where(t.assignment.c.block == number))
+    ):
         return number
     stimuli, anchors = _stimuli(connection)
     items = _items(connection, stimuli, anchors)

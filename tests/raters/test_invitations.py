@@ -120,6 +120,20 @@ def test_a_link_revoked_before_it_was_used_leaves_its_block_to_another(study: Pa
     assert [one["total"] for one in status(study)["raters"]] == [0, 51, 51]
 
 
+def test_a_further_block_that_was_left_is_taken_as_it_is(study: Path) -> None:
+    planned = status(study)["planned"]
+    invite(study, planned + 2, base_url="")
+    left, other = (f"r{planned + number:03}" for number in (1, 2))
+    revoke(study, left, "declined")
+    invite(study, 2, base_url="")
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        blocks = {row.id: row.block for row in connection.execute(select(t.rater))}
+    assert blocks[left] is None
+    assert blocks[other] == planned + 1
+    assert [blocks[f"r{planned + number:03}"] for number in (3, 4)] == [planned, planned + 2]
+    assert [one["total"] for one in status(study)["raters"][planned:]] == [0, 51, 51, 51]
+
+
 def test_a_receipt_is_checked(study: Path) -> None:
     simulate(study, look=look, rng=np.random.default_rng(0), count=1)
     code = status(study)["raters"][0]["receipt"]
