@@ -66,11 +66,19 @@ def p95(seconds: list[float]) -> float:
 
 
 def by_minute(tally: Tally, began: float) -> list[float]:
-    """Return the percentile of the answers that were acknowledged in each minute."""
+    """Return the percentile of the answers that were acknowledged in each minute, NaN without any.
+
+    What ends after the last whole minute has an entry of its own.
+    """
     minutes: dict[int, list[float]] = {}
     for ended, seconds in zip(tally.ended, tally.seconds, strict=True):
         minutes.setdefault(int((ended - began) / 60), []).append(seconds)
-    return [p95(seconds) for _, seconds in sorted(minutes.items())]
+    return [p95(minutes.get(minute, [])) for minute in range(max(minutes, default=-1) + 1)]
+
+
+def per_answer(seconds: float, answers: int) -> float:
+    """Return milliseconds per answer, NaN where there is none."""
+    return round(1000 * seconds / answers, 2) if answers else float("nan")
 
 
 class Server:
@@ -78,6 +86,7 @@ class Server:
 
     def __init__(self, study: Path) -> None:
         self.study = study
+        self.before = 0.0  # seconds of processor time that killed processes had used
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -99,6 +108,7 @@ class Server:
             time.sleep(0.2)
 
     def kill(self) -> None:
+        self.before = self.busy()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -107,9 +117,9 @@ class Server:
         self.process.wait()
 
     def busy(self) -> float:
-        """Return the seconds of processor time that the server's process has used."""
+        """Return the seconds of processor time of the server, of its killed processes too."""
         used = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").split()[13:15]
-        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+        return self.before + sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
@@ -279,9 +289,9 @@ def main() -> int:
         "p95_ms": p95(many.seconds),
         "ratio": round(p95(many.seconds) / p95(few.seconds), 2),
         "p95_by_minute_ms": by_minute(many, began),
-        # with pictures and arrivals; of a server that was killed, since its last start
-        "server_ms_per_answer": round(1000 * busy / len(many.seconds), 2),
-        "clients_ms_per_answer": round(1000 * own / len(many.seconds), 2),
+        # with pictures, arrivals and, of a server that was killed, its starts
+        "server_ms_per_answer": per_answer(busy, len(many.seconds)),
+        "clients_ms_per_answer": per_answer(own, len(many.seconds)),
         "answers_at_once": len(many.at_once),
         "p95_at_once_ms": p95(many.at_once),
         "ratio_at_once": round(p95(many.at_once) / p95(few.seconds), 2),

@@ -1,7 +1,7 @@
 """A rater's page without a browser: it looks ahead, fetches pictures and sends as the room's own.
 
 What `room.js`, `media.js` and `outbox.js` do on the way of an answer, and nothing of what is seen:
-twenty steps are known ahead and told once, their pictures come three at a time, the page goes on at
+twenty steps are known ahead and told ahead once, their pictures come three at a time, the page goes on at
 once, and what was answered meanwhile goes into one request, again and again until it is acknowledged.
 """
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from benchmarks.rooms import Server, by_minute, per_answer
 from benchmarks.rooms_page import AHEAD, Tally, rate
 from raters import tables as t
 from raters.room import create_app
@@ -123,3 +127,31 @@ def test_what_was_sent_again_is_counted_also_where_the_server_then_refuses(study
     assert dict(tally.errors) == {"409 POST room": 1}
     assert not tally.acknowledged
     assert not stored(study)
+
+
+def test_a_killed_servers_time_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(server: Server) -> None:
+        server.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+    monkeypatch.setattr(Server, "start", start)
+    server = Server(tmp_path)
+    while server.busy() < 0.1:
+        pass
+    server.kill()
+    killed = server.before
+    assert killed >= 0.1
+    server.start()
+    try:
+        assert server.busy() >= killed
+    finally:
+        server.kill()
+
+
+def test_a_minute_without_answers_keeps_its_place_and_no_answer_divides_by_none() -> None:
+    tally = Tally(seconds=[0.1, 0.3], ended=[110.0, 250.0])
+    first, empty, last = by_minute(tally, 100.0)
+    assert (first, last) == (100.0, 300.0)
+    assert math.isnan(empty)
+    assert by_minute(Tally(), 0.0) == []
+    assert math.isnan(per_answer(1.0, 0))
+    assert per_answer(1.0, 4) == 250.0
