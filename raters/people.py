@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Label, Row, bindparam, func, insert, select, update
 
 from bench.errors import ConflictError, RequestError
 from raters import tables as t
@@ -17,6 +17,11 @@ from raters.tables import note, now, setting
 from raters.versions import check_frozen, freeze
 
 CLOSED = "this study is closed"
+
+
+def _meta(key: str) -> Label[Any]:
+    """A column of what stands under a key of the study as a whole, None where nothing does."""
+    return select(t.meta.c.value).where(t.meta.c.key == key).scalar_subquery().label(key)
 
 
 def hashed(secret: str) -> str:
@@ -94,11 +99,18 @@ def open_session(connection: Connection, rater: str) -> str:
     return secret
 
 
-_OF_SESSION = select(t.rater).join(t.session).where(t.session.c.secret_hash == bindparam("of"))
+_OF_SESSION = (
+    select(t.rater, _meta("protocol_hash"))
+    .join(t.session)
+    .where(t.session.c.secret_hash == bindparam("of"))
+)
 
 
 def rater_of_session(connection: Connection, secret: str) -> Row[Any] | None:
-    """Return the rater of a session, None for a false one; revoking and withdrawing end them."""
+    """Return the rater of a session, None for a false one; revoking and withdrawing end them.
+
+    With the row comes `protocol_hash`, None before the first rater has started.
+    """
     found = connection.execute(_OF_SESSION, {"of": hashed(secret)}).first()
     return found if found and not found.withdrawn_at else None
 
@@ -133,10 +145,7 @@ def refuse_closed(connection: Connection) -> None:
         raise ConflictError(CLOSED)
 
 
-_TAKING_PART = select(
-    t.rater,
-    select(t.meta.c.value).where(t.meta.c.key == "locked_at").scalar_subquery().label("locked_at"),
-).where(t.rater.c.id == bindparam("of"))
+_TAKING_PART = select(t.rater, _meta("locked_at")).where(t.rater.c.id == bindparam("of"))
 
 
 def taking_part(connection: Connection, rater: str) -> Row[Any]:

@@ -45,7 +45,11 @@ _STIMULI = select(t.stimulus).where(
 
 
 def planned(connection: Connection, block: int | None) -> Planned:
-    """Return what is planned for a block, nothing where there is none."""
+    """Return what is planned for a block, nothing where there is none.
+
+    It is kept from its first reading on: what is planned in a transaction must not be asked for
+    before its commit where the engine outlives a rollback.
+    """
     kept = _kept.setdefault(connection.engine, _Kept())
     if block is None:
         return Planned()
@@ -58,6 +62,6 @@ def planned(connection: Connection, block: int | None) -> Planned:
     )
     if found.assignments:  # else it may be planned later
         if len(kept.blocks) >= BLOCKS_MOST:
-            kept.blocks.clear()
+            kept.blocks.pop(next(iter(kept.blocks)), None)
         kept.blocks[block] = found
     return found

@@ -80,11 +80,12 @@ class Position:
 class Progress:
     """A rater's plan, all events in their order, and the phase and skip of each assignment's last.
 
-    It is read once for what happens in a transaction; `add` keeps it true.
+    It is read once for what happens in a transaction; `add` keeps it true. `closed` is None where
+    it was not looked at whether the study is: that serves counting alone.
     """
 
     rater: Row[Any]
-    closed: bool
+    closed: bool | None
     plan: Planned
     events: list[tuple[str, str, Phase, str | None]]
     last: dict[str, tuple[Phase, str | None]]
@@ -96,7 +97,7 @@ class Progress:
 
     def refuse_closed(self) -> None:
         """Refuse whatever comes after `lock`."""
-        if self.closed:
+        if self.closed is not False:
             raise ConflictError(CLOSED)
 
     def add(self, assignment: str, event_id: str, phase: Phase, skip: str | None) -> None:
@@ -130,7 +131,7 @@ class Progress:
 
 def progress(connection: Connection, rater: Row[Any]) -> tuple[int, int]:
     """Return how many assignments a rater has done, and of how many."""
-    own = _progress_of(connection, rater, closed=False)
+    own = _progress_of(connection, rater, closed=None)
     return len(own.assignments) - len(own.waiting), len(own.assignments)
 
 
@@ -240,7 +241,7 @@ def progress_of(connection: Connection, rater: str) -> Progress:
     return _progress_of(connection, row, closed=row.locked_at is not None)
 
 
-def _progress_of(connection: Connection, rater: Row[Any], *, closed: bool) -> Progress:
+def _progress_of(connection: Connection, rater: Row[Any], *, closed: bool | None) -> Progress:
     events = [tuple(row) for row in connection.execute(_EVENTS, {"of": rater.id})]
     last = {assignment: (phase, skip) for assignment, _, phase, skip in events}
     return Progress(rater, closed, planned(connection, rater.block), events, last)

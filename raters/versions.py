@@ -25,6 +25,13 @@ def freeze(connection: Connection, protocol: Protocol) -> None:
         note(connection, "frozen", protocol.hash)
 
 
+def frozen_as(connection: Connection, protocol_hash: str) -> Protocol | None:
+    """Return the version that has this hash, as it was recorded; None where there is none."""
+    v = t.protocol_version.c
+    content = connection.scalar(select(v.content).where(v.hash == protocol_hash))
+    return None if content is None else Protocol.model_validate(content)
+
+
 def check_frozen(connection: Connection, protocol: Protocol) -> None:
     """Refuse a protocol that is not the one under which raters take part."""
     frozen = setting(connection, "protocol_hash")

@@ -1,13 +1,13 @@
 """What the room's page asks for, its set-up and where the rater is, and what it sends."""
 
-# Annotations are evaluated here: FastAPI could not find those that name a local type otherwise.
+from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import Connection, Row
 from starlette.concurrency import run_in_threadpool
@@ -43,7 +43,14 @@ from raters.position import (
 )
 from raters.protocol import Protocol
 from raters.room.guard import limited_body
-from raters.room.session import Room, box_of, from_our_page, page_token, rater_needed
+from raters.room.session import (
+    Room,
+    as_rater,
+    box_of,
+    from_our_page,
+    page_token,
+    write_as_rater,
+)
 from raters.room.texts import catalogue, label
 from raters.store import AHEAD_MOST, Acknowledgement, take
 
@@ -52,20 +59,16 @@ def api_routes(room: Room) -> APIRouter:
     """Return the routes of set-up, state and responses; each knows the rater by the cookie."""
     router = APIRouter()
 
-    Rater = Annotated[Row[Any], Depends(rater_needed(room))]  # noqa: N806 - a type
-
-    rater_here = rater_needed(room)
-    study = _set_up(room)
-
     # who asks is looked up in the thread that answers, not in one of its own before it
 
     @router.get("/room/setup")
     def set_up(request: Request) -> JSONResponse:
-        return JSONResponse({**study, **_own(request, room, rater_here(request))})
+        with as_rater(request, room) as (_, rater):
+            return JSONResponse({**_set_up(room), **_own(request, room, rater)})
 
     @router.get("/room/state")
     def state(request: Request) -> JSONResponse:
-        return JSONResponse(_state(request, room, rater_here(request)))
+        return JSONResponse(_state(request, room))
 
     @router.post("/room/respond")
     async def take_answer(request: Request) -> JSONResponse:
@@ -73,24 +76,22 @@ def api_routes(room: Room) -> APIRouter:
         content = await _content(request, room)
         several = isinstance(content, dict) and set(content) == {"events"}
         answer = _respond_to_several if several else _respond
-        return JSONResponse(
-            await run_in_threadpool(lambda: answer(room, rater_here(request).id, content, page))
-        )
+        return JSONResponse(await run_in_threadpool(answer, request, room, content, page))
 
     @router.post("/room/language")
-    async def take_language(request: Request, rater: Rater) -> JSONResponse:
+    async def take_language(request: Request) -> JSONResponse:
         content = await _content(request, room)
         if not isinstance(content, dict) or not isinstance(content.get("language"), str):
             raise RequestError("say which language")
-        await run_in_threadpool(_speak, room, rater, content["language"])
+        await run_in_threadpool(_speak, request, room, content["language"])
         return JSONResponse({"language": content["language"]})
 
     @router.post("/room/code")
-    async def give_code(request: Request, rater: Rater) -> JSONResponse:
+    async def give_code(request: Request) -> JSONResponse:
         """Give a code by which this rater goes on in another browser, once."""
         await _content(request, room)
         code = await run_in_threadpool(
-            room.write, lambda connection: make_code(connection, rater.id)
+            write_as_rater, request, room, lambda connection, rater: make_code(connection, rater.id)
         )
         return JSONResponse({"code": code, "hours": CODE_HOURS})
 
@@ -169,13 +170,13 @@ def _ahead(request: Request) -> int:
     return min(int(told), AHEAD_MOST)
 
 
-def _state(request: Request, room: Room, rater: Row[Any]) -> dict[str, Any]:
+def _state(request: Request, room: Room) -> dict[str, Any]:
     at, ahead = request.query_params.get("at"), _ahead(request)
-    return _told(
-        room,
-        rater,
-        room.write(lambda connection: position(connection, rater.id, at=at, ahead=ahead)),
-    )
+
+    def find(connection: Connection, rater: Row[Any]) -> tuple[Row[Any], Position]:
+        return rater, position(connection, rater.id, at=at, ahead=ahead)
+
+    return _told(room, *write_as_rater(request, room, find))
 
 
 def _told(room: Room, rater: Row[Any], found: Position) -> dict[str, Any]:
@@ -278,28 +279,36 @@ def _instruction(wanted: str, protocol: Protocol) -> dict[str, str]:
     }
 
 
-def _respond(room: Room, rater: str, content: Any, page: Mapping[str, Any]) -> dict[str, Any]:
+def _respond(request: Request, room: Room, content: Any, page: Mapping[str, Any]) -> dict[str, Any]:
     """Store one answer; `page` says what is to be told of the way, as `position_of` takes it."""
-    answer = read_answer(content, room.protocol)
 
-    def write(connection: Connection) -> tuple[Acknowledgement, Any]:
-        own = progress_of(connection, rater)
-        stored = _store(connection, own, answer, room)
+    def write(connection: Connection, rater: Row[Any]) -> tuple[Acknowledgement, Any]:
+        answer = read_answer(content, room.protocol)
+        own = progress_of(connection, rater.id)
+        stored, language = _store(connection, own, answer, room)
+        _keep_language(connection, own, language, room)
         return stored, _position_after(connection, own, page)
 
-    acknowledged, found = room.write(write)
+    acknowledged, found = write_as_rater(request, room, write)
     return {
         "acknowledged": asdict(acknowledged),
         "state": found and _told(room, *found),
     }
 
 
-def _store(connection: Connection, own: Progress, answer: Answer, room: Room) -> Acknowledgement:
-    """Store an answer, and the language that it was given in as the rater's."""
+def _store(
+    connection: Connection, own: Progress, answer: Answer, room: Room
+) -> tuple[Acknowledgement, str]:
+    """Store an answer; return the language that it was given in, "" where it was stored before."""
+    before = len(own.events)
     stored = take(connection, own, answer, room.protocol, room.study)
-    if own.rater.room_language != answer.language:
-        speak(connection, own.rater.id, answer.language, room.protocol)
-    return stored
+    return stored, answer.language if len(own.events) > before else ""
+
+
+def _keep_language(connection: Connection, own: Progress, language: str, room: Room) -> None:
+    """Keep the language of the last answer, if there was a new one, as the rater's."""
+    if language and language != own.rater.room_language:
+        speak(connection, own.rater.id, language, room.protocol)
 
 
 def _position_after(
@@ -313,28 +322,31 @@ def _position_after(
 
 
 def _respond_to_several(
-    room: Room, rater: str, content: Any, page: Mapping[str, Any]
+    request: Request, room: Room, content: Any, page: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Store each event for itself: what one of them cannot have does not hold up the others."""
     events = content["events"]
     if not isinstance(events, list) or not 1 <= len(events) <= EVENTS_MOST:
         raise RequestError(f"events must be a list of 1 to {EVENTS_MOST}")
 
-    def write(connection: Connection) -> tuple[list[Any], list[Any], Any]:
-        acknowledged, refused = [], []
-        own = progress_of(connection, rater)
+    def write(connection: Connection, rater: Row[Any]) -> tuple[list[Any], list[Any], Any]:
+        acknowledged, refused, language = [], [], ""
+        own = progress_of(connection, rater.id)
         for event in events:
             told = event.get("event_id") if isinstance(event, dict) else None
             try:
                 answer = read_answer(event, room.protocol)
-                acknowledged.append(asdict(_store(connection, own, answer, room)))
+                stored, spoken = _store(connection, own, answer, room)
+                acknowledged.append(asdict(stored))
+                language = spoken or language
             except RequestError as error:
                 status = 409 if isinstance(error, ConflictError) else 400
                 name = told if isinstance(told, str) and EVENT_ID.fullmatch(told) else None
                 refused.append({"event_id": name, "status": status, "error": str(error)})
+        _keep_language(connection, own, language, room)
         return acknowledged, refused, _position_after(connection, own, page)
 
-    acknowledged, refused, found = room.write(write)
+    acknowledged, refused, found = write_as_rater(request, room, write)
     return {
         "acknowledged": acknowledged,
         "refused": refused,
@@ -342,8 +354,12 @@ def _respond_to_several(
     }
 
 
-def _speak(room: Room, rater: Row[Any], language: str) -> None:
-    room.write(lambda connection: speak(connection, rater.id, language, room.protocol))
+def _speak(request: Request, room: Room, language: str) -> None:
+    write_as_rater(
+        request,
+        room,
+        lambda connection, rater: speak(connection, rater.id, language, room.protocol),
+    )
 
 
 async def _content(request: Request, room: Room) -> Any:

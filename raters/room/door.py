@@ -15,7 +15,7 @@ from bench.errors import ConflictError, RequestError
 from raters import tables as t
 from raters.background import read_background, store_background
 from raters.entry import Way, exchange, way_of_code, way_of_link
-from raters.people import speak, start
+from raters.people import CLOSED, speak, start
 from raters.room.guard import SURFACE, limited_body
 from raters.room.pages import door_page, language_of, message_page
 from raters.room.session import (
@@ -111,6 +111,7 @@ def _come_in(request: Request, room: Room, token: str, fields: Fields) -> Respon
     def write(connection: Connection) -> str | None:
         now_is = way_of_link(connection, token)
         secret = exchange(connection, now_is, form) if now_is else None
+        room.follow(connection, t.setting(connection, "protocol_hash"))
         if now_is and secret and now_is.rater.started_at is None:
             start(connection, rater.id, room.protocol)
             store_background(connection, rater.id, background)
@@ -146,7 +147,9 @@ def _let_in(
     """Return the way into the room with a new session's cookie; None where it was not opened."""
     try:
         secret = room.write(write)
-    except ConflictError:
+    except ConflictError as error:
+        if str(error) != CLOSED:
+            raise
         return message_page(request, room, "closed", 409)
     if secret is None:
         return None
@@ -182,6 +185,7 @@ def _invited(request: Request, room: Room, token: str) -> Way | Response:
     if is_token(token):
         with t.reading(room.engine) as connection:
             way = way_of_link(connection, token)
+            room.follow(connection, t.setting(connection, "protocol_hash"))
         if way is not None:
             return way
     # a true link is never counted against those who share an address with a guesser

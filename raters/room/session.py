@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
@@ -19,6 +19,9 @@ from raters import tables as t
 from raters.people import hashed, rater_of_session
 from raters.protocol import Protocol
 from raters.room.writer import Writer
+from raters.versions import frozen_as
+
+Result = TypeVar("Result")
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -32,8 +35,8 @@ WINDOW = 600.0
 class Room:
     """What serving one study needs.
 
-    `write` is by what everything is written; `false_links` maps an address to when it tried false
-    ones.
+    `write` is by what everything is written; `followed` is the hash of the frozen protocol that was
+    seen last; `false_links` maps an address to when it tried false ones.
     """
 
     study: Path
@@ -41,12 +44,29 @@ class Room:
     engine: Engine
     write: Writer
     minutes: int
+    followed: str | None = None
     false_links: dict[str, deque[float]] = field(default_factory=dict)
 
     @property
     def cookie(self) -> str:
         """The cookie's name: cookies do not tell ports apart, so studies must."""
         return f"room-{self.protocol.study}"
+
+    def follow(self, connection: Connection, frozen: str | None) -> None:
+        """Take over the protocol as it was amended while the server runs.
+
+        `frozen` is the hash under which raters take part. The content is the database's: whoever
+        amends may do so on another machine.
+        """
+        if frozen is None or frozen == self.followed:
+            return
+        if frozen != self.protocol.hash:
+            amended = frozen_as(connection, frozen)
+            # who reads from before the change does not bring the old version back
+            if amended is None or amended.version < self.protocol.version:
+                return
+            self.protocol = amended
+        self.followed = frozen
 
 
 def is_token(text: str) -> bool:
@@ -56,8 +76,10 @@ def is_token(text: str) -> bool:
 
 def rater_of(request: Request, room: Room) -> Row[Any] | None:
     """Return the rater whose cookie the request carries."""
+    if not (secret := _secret_of(request, room)):
+        return None
     with t.reading(room.engine) as connection:
-        return _rater_of(request, room, connection)
+        return _rater_of(secret, room, connection)
 
 
 @contextmanager
@@ -67,26 +89,52 @@ def as_rater(request: Request, room: Room) -> Iterator[tuple[Connection, Row[Any
     Raises:
         HTTPException: the request has no good cookie.
     """
+    # who has none takes no connection from those who have
+    if not (secret := _secret_of(request, room)):
+        raise _outside()
     with t.reading(room.engine) as connection:
-        rater = _rater_of(request, room, connection)
+        rater = _rater_of(secret, room, connection)
         if rater is None:
-            raise HTTPException(401, "open the link of your invitation first")
+            raise _outside()
         yield connection, rater
 
 
-def _rater_of(request: Request, room: Room, connection: Connection) -> Row[Any] | None:
+def write_as_rater(
+    request: Request, room: Room, work: Callable[[Connection, Row[Any]], Result]
+) -> Result:
+    """Return what `work` returns for the rater of the request, looked up in the same transaction.
+
+    Raises:
+        HTTPException: the request has no good cookie, or what ended it was committed before.
+    """
+    if not (secret := _secret_of(request, room)):
+        raise _outside()
+
+    def write(connection: Connection) -> tuple[Result] | None:
+        rater = _rater_of(secret, room, connection)
+        return None if rater is None else (work(connection, rater),)
+
+    done = room.write(write)
+    if done is None:
+        raise _outside()
+    return done[0]
+
+
+def _outside() -> HTTPException:
+    return HTTPException(401, "open the link of your invitation first")
+
+
+def _secret_of(request: Request, room: Room) -> str:
+    """Return what a request's cookie holds, "" where it can be none of ours."""
     secret = request.cookies.get(room.cookie, "")
-    return rater_of_session(connection, secret) if is_token(secret) else None
+    return secret if is_token(secret) else ""
 
 
-def rater_needed(room: Room) -> Callable[[Request], Row[Any]]:
-    """Return a dependency that gives the rater of a request, or refuses it."""
-
-    def rater_here(request: Request) -> Row[Any]:
-        with as_rater(request, room) as (_, rater):
-            return rater
-
-    return rater_here
+def _rater_of(secret: str, room: Room, connection: Connection) -> Row[Any] | None:
+    rater = rater_of_session(connection, secret)
+    if rater is not None:
+        room.follow(connection, rater.protocol_hash)
+    return rater
 
 
 def give_cookie(response: Response, request: Request, room: Room, secret: str) -> None:

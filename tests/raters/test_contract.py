@@ -15,8 +15,10 @@ from fastapi.testclient import TestClient
 from raters.config import Ask
 from raters.create import create
 from raters.export import tables
+from raters.invitations import revoke
 from raters.room import create_app
-from raters.study import invite
+from raters.room.writer import Writer
+from raters.study import invite, status
 from tests.raters.material import UNSPEAKABLE, write_config
 from tests.raters.test_room import OURS, Visitor
 
@@ -244,3 +246,39 @@ def test_media_come_whole_or_in_the_range_that_is_asked_for(visitor: Visitor) ->
     for asked in ("bytes=-", "bytes=a-b", "items=0-1", "bytes=0-1,4-5", "bytes=" + "9" * 40 + "-"):
         part = visitor.client.get(path, headers={"range": asked})
         assert (part.status_code, part.content) == (200, whole.content)
+
+
+def test_a_raters_language_is_that_of_the_last_new_answer(visitor: Visitor) -> None:
+    def language() -> str:
+        return str(visitor.client.get("/room/setup").json()["language"])
+
+    state = visitor.state()
+    one, two = (event(step) for step in (state, state["ahead"][1]))
+    for parcel in (
+        [{**one, "language": "en"}, {**two, "language": "zh"}],
+        # the first comes again, since its acknowledgement was lost
+        [{**one, "language": "en"}],
+    ):
+        told = post(visitor, {"events": parcel}).json()
+        assert told["refused"] == []
+        assert language() == "zh"
+    post(visitor, {**event(visitor.state()), "language": "en"})
+    assert language() == "en"
+    post(visitor, {**two, "language": "zh"})
+    assert language() == "en"
+
+
+def test_who_is_revoked_before_the_answer_is_written_has_it_refused_as_whole(
+    visitor: Visitor, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = visitor.state()
+    looked = Writer.__call__
+
+    def revoked_first(self: Writer, work: Any) -> Any:
+        revoke(study, "r001", "at that moment")
+        return looked(self, work)
+
+    monkeypatch.setattr(Writer, "__call__", revoked_first)
+    assert post(visitor, {"events": [event(state)]}).status_code == 401
+    monkeypatch.undo()
+    assert status(study)["responses"] == 0

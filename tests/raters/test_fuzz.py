@@ -55,6 +55,7 @@ class Nonsense:
             f"/i/{self.draw.randbytes(16).hex()}",
             f"/room/state?at={self.word()}&ahead={self.word()}",
             f"/room/respond?ahead={self.word()}",
+            f"/room/respond?ahead=20&known={self.word()}",
             f"/room/page/{self.word()}",
             f"/media/{self.word()}",
             f"/i/{self.word()}",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from bench.cli import main
@@ -13,6 +15,7 @@ from bench.errors import ConflictError, FileFormatError, RequestError
 from raters import tables as t
 from raters.people import start
 from raters.protocol import FILE
+from raters.room import create_app
 from raters.study import invite, lock, open_study
 from raters.versions import amend
 
@@ -104,3 +107,59 @@ def test_the_command_records_it(
     assert main(["study", "amend", str(study), "--reason", "a label was missing"]) == 0
     assert "version 3" in capsys.readouterr().out
     assert versions(study)[-1] == (3, "a label was missing")
+
+
+def enter(client: TestClient, link: str) -> dict[str, Any]:
+    client.post(link, data={"consent": "yes"}, headers={"sec-fetch-site": "same-origin"})
+    found: dict[str, Any] = client.get("/room/setup").json()
+    return found
+
+
+def labels(setup: dict[str, Any]) -> set[str]:
+    return {one["id"] for one in setup["labels"]}
+
+
+def test_a_running_server_takes_over_what_was_amended(study_on_both: Path) -> None:
+    study = study_on_both
+    links = invite(study, 2, base_url="")
+    app = create_app(study)
+    with TestClient(app) as one, TestClient(app) as two:
+        before = enter(one, links[0])
+        assert "korean" not in labels(before)
+        path = study / FILE
+        content = yaml.safe_load(path.read_text())
+        content |= {"version": 2, "declared_labels": ["korean"]}
+        path.write_text(yaml.safe_dump(content, allow_unicode=True))
+        # what lies there and is not recorded counts for nobody
+        assert "korean" not in labels(one.get("/room/setup").json())
+        amend(study, "raters asked for it")
+        state = one.get("/room/state").json()
+        sent = one.post(
+            "/room/respond",
+            json={
+                "assignment": state["assignment"],
+                "event_id": str(uuid.uuid4()),
+                "phase": state["phase"],
+                "payload": {"manner": "korean", "things": "other"},
+                "language": "zh",
+                "client_time": "2026-01-01T00:00:00Z",
+            },
+            headers={"sec-fetch-site": "same-origin", "x-room-token": before["token"]},
+        )
+        assert sent.status_code == 200, sent.text
+        # who comes now comes in, and is asked by the new version
+        assert "korean" in labels(enter(two, links[1]))
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        assert connection.scalar(select(t.response_event.c.protocol_version)) == 2
+
+
+def test_a_study_that_is_closed_says_so_at_the_door(study: Path) -> None:
+    (link,) = invite(study, 1, base_url="")
+    with TestClient(create_app(study)) as client:
+        lock(study, "done")
+        refused = client.post(
+            f"{link}?language=en",
+            data={"consent": "yes"},
+            headers={"sec-fetch-site": "same-origin"},
+        )
+    assert (refused.status_code, "no more answers" in refused.text) == (409, True)
