@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Request, Route
+from playwright.sync_api import Browser, Route
+from sqlalchemy import select
 
-from raters.study import status
+from raters import tables as t
+from raters.study import open_study, status
 from tests.browser import chromium
 from tests.raters.browsing import all_sent, answer, room
 from tests.raters.test_rooms_benchmark import go_through
@@ -31,7 +33,10 @@ def study(make_study: Callable[..., Path]) -> Path:
     return make_study(pairs=None)
 
 
-def test_a_step_that_is_named_and_not_known_is_asked_for(browser: Browser, study: Path) -> None:
+@pytest.mark.parametrize("unknown", [0, 3])
+def test_a_step_that_is_named_and_not_known_is_asked_for_and_none_twice(
+    browser: Browser, study: Path, unknown: int
+) -> None:
     with room(browser, study, "English") as page:
         answer(page)
         all_sent(page)
@@ -41,26 +46,38 @@ def test_a_step_that_is_named_and_not_known_is_asked_for(browser: Browser, study
             told = route.fetch()
             content = told.json()
             assert len(content["state"]["known"]) >= 18
-            content["state"]["known"][0] = f"{'0' * 24}/scales"
+            content["state"]["known"][unknown] = f"{'0' * 24}/scales"
             route.fulfill(response=told, json=content)
 
-        sent: set[str] = set()
+        held: list[Route] = []
+        slow = [True]
 
-        def note(one: Request) -> None:
-            if "/room/respond" in one.url:
-                sent.update(
-                    event["event_id"] for event in json.loads(one.post_data or "")["events"]
-                )
+        def hold(route: Route) -> None:
+            if slow:
+                held.append(route)
+            else:
+                route.continue_()
 
-        page.on("request", note)
         page.route(re.compile("/room/respond"), name_one, times=1)
+        page.route(re.compile("/room/state"), hold)
         with page.expect_request(re.compile("/room/state")):
             answer(page)
-        for _ in range(3):
+        # while the whole of it has not come, what is known goes on, and what is done stays done
+        answer(page)
+        all_sent(page)
+        slow.clear()
+        for route in held:
+            route.continue_()
+        for _ in range(2):
             answer(page)
         all_sent(page)
-    assert len(sent) > 2
-    assert status(study)["responses"] == 1 + len(sent)
+    assert status(study)["responses"] == len(answered(study)) > 3
+
+
+def answered(study: Path) -> set[tuple[str, str]]:
+    e = t.response_event.c
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        return {tuple(row) for row in connection.execute(select(e.assignment, e.phase))}
 
 
 def test_the_benchmarks_page_says_what_the_rooms_own_says(browser: Browser, study: Path) -> None:

@@ -14,12 +14,13 @@ export function lastKnown(state) {
   return last?.assignment ? nameOf(last) : "";
 }
 
-// What the server says, with the steps that it only names taken from what it said before; null where
-// one of them is not there.
+// What the server says, with the steps that it only names taken from what it said before: up to the
+// first that is not there, and then not `whole`.
 export function completed(told, before) {
   const known = new Map((before ? [before, ...before.ahead] : []).map((step) => [nameOf(step), step]));
   const ahead = [...told.known.map((name) => known.get(name)), ...told.ahead];
-  return ahead.every(Boolean) ? { ...told, ahead } : null;
+  const whole = ahead.every(Boolean);
+  return { whole, state: { ...told, ahead: whole ? ahead : ahead.slice(0, ahead.findIndex((step) => !step)) } };
 }
 
 // The steps still to be answered, in order. `state` is the server's; where it is that of an earlier

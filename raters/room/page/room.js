@@ -134,17 +134,15 @@ async function askState() {
 }
 
 function arrive(told) {
-  const state = completed(told, room.state);
-  if (!state) {
-    askState();
-    return;
-  }
+  // what was acknowledged is done, also where not all of what comes is known
+  const { state, whole } = completed(told, room.state);
   room.state = state;
   recount();
   const here = ["break", "draw"].includes(room.view) ? room.resting : room.step;
   const stays = room.visiting || room.explained || (here && same(room.queue[0], here));
   if (!stays) next();
   fetchMedia();
+  if (!whole) askState();
 }
 
 function recount() {
