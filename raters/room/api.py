@@ -49,6 +49,7 @@ from raters.room.session import (
     box_of,
     from_our_page,
     page_token,
+    secret_needed,
     write_as_rater,
 )
 from raters.room.texts import catalogue, label
@@ -366,8 +367,9 @@ async def _content(request: Request, room: Room) -> Any:
     """Return the JSON that our own page sent.
 
     Raises:
-        HTTPException: it does not come from our page, is too long, or is no JSON.
+        HTTPException: it has no cookie, does not come from our page, is too long, or is no JSON.
     """
+    secret_needed(request, room)
     told = request.headers.get("x-room-token", "")
     if not from_our_page(request) or told != page_token(request, room):
         raise HTTPException(403, "this did not come from the room's own page")

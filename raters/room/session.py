@@ -89,9 +89,7 @@ def as_rater(request: Request, room: Room) -> Iterator[tuple[Connection, Row[Any
     Raises:
         HTTPException: the request has no good cookie.
     """
-    # who has none takes no connection from those who have
-    if not (secret := _secret_of(request, room)):
-        raise _outside()
+    secret = secret_needed(request, room)
     with t.reading(room.engine) as connection:
         rater = _rater_of(secret, room, connection)
         if rater is None:
@@ -107,8 +105,7 @@ def write_as_rater(
     Raises:
         HTTPException: the request has no good cookie, or what ended it was committed before.
     """
-    if not (secret := _secret_of(request, room)):
-        raise _outside()
+    secret = secret_needed(request, room)
 
     def write(connection: Connection) -> tuple[Result] | None:
         rater = _rater_of(secret, room, connection)
@@ -118,6 +115,17 @@ def write_as_rater(
     if done is None:
         raise _outside()
     return done[0]
+
+
+def secret_needed(request: Request, room: Room) -> str:
+    """Return what a request's cookie holds; who has none takes no connection from those who have.
+
+    Raises:
+        HTTPException: there is none, or it can be none of ours.
+    """
+    if not (secret := _secret_of(request, room)):
+        raise _outside()
+    return secret
 
 
 def _outside() -> HTTPException:
