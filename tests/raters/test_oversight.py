@@ -118,6 +118,8 @@ def test_the_report_says_how_the_study_was_run(judged: Path) -> None:
     english, chinese = report(judged)["en"], report(judged)["zh"]
     assert "6 planned, 3 invited, 3 started, 3 finished" in english
     assert "another size or shape than most (9)" in english
+    assert "pictures are lossless WebP" in english
+    assert "图片一律写成无损 WebP" in chinese
     assert "narrower than 600 CSS pixels" in english
     assert "secondary sources" in english
     assert facts["found"]["audit"]["last_hash"] in english
