@@ -67,7 +67,8 @@ def hybrid_positions(
             yield replace(at, reason=CANNOT_TELL_APART)
         else:
             told = "attributed {:.2f}, poles {:.2f} and {:.2f}".format(*(one[0] for one in draws))
-            found = with_interval(at, _position(np.stack(draws)))
+            parts = [((REFERENCE, target), other) for target in (HYBRID, home, other)]
+            found = with_interval(at, shares.combined(parts, _position).draws)
             where = _outside(found)
             said = f"percentile bootstrap ({resamples}) over {over}"
             yield replace(found, method="; ".join(filter(None, [told, where, said])))
