@@ -7,6 +7,7 @@ does not know it. The two numbers that are chosen, κ and the share of the votes
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +33,14 @@ class Fusion(NamedTuple):
     quality: Contrasts
     gaps: Contrasts
     p: float
-    """That all gaps are 0."""
+    """That all gaps are 0; NaN where nothing varies."""
     kappa: float
     voted: float
     """The share of the votes in the quality, 0 to 1."""
 
+
+_NOTHING = 1e-18
+"""Of variances: what is none."""
 
 LEAST_SIGNAL = 0.25
 """Share of the models' spread that is taken to be theirs at least, however much noise there is."""
@@ -123,6 +127,8 @@ def _p_of_all(gap: Array, of: Array, moves: Moves) -> float:
     # as numbers: of a matrix of few raters and many models much would be negative
     net = of_raters - of_judgements
     mean = float(np.trace(of_scenes)) + max(float(np.trace(net)), 0.0)
+    if mean < _NOTHING:
+        return math.nan
     squares = [_square(of_scenes, n_scenes - 1), _square(of_raters, n_raters - 1)]
     square = sum(squares) + float(np.sum(of_judgements * (of_judgements - 2 * of_raters)))
     square += 2 * float(np.sum(of_scenes * net))

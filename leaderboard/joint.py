@@ -203,4 +203,5 @@ def _scores(readings: Readings, fusion: Fusion, blank: Score) -> Iterator[Score]
         )
     said = f"p that all gaps are 0, F with Box's degrees of freedom; {method}"
     fit = replace(blank, metric="rating_vote_fit", value=fusion.p, method=said)
-    yield replace(fit, reason="no interval: a p value")
+    there = np.isfinite(fusion.p)
+    yield replace(fit, reason="no interval: a p value" if there else NOTHING_VARIES)

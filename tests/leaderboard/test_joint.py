@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.records import REFERENCE, Score
+from leaderboard.contrasts import NOTHING_VARIES
 from leaderboard.drawing import Array
 from leaderboard.fusion import Readings, fuse
 from leaderboard.gathering import draw, gather
@@ -20,7 +21,7 @@ from leaderboard.joint_influences import Moves, Rated, moves_of_both
 from leaderboard.quality import means_of
 from leaderboard.ranking import fit_votes
 from leaderboard.scoring import score
-from leaderboard.tables import check_votes
+from leaderboard.tables import check_ratings, check_votes
 from leaderboard.vote_draws import draw_votes, strength_sums
 from leaderboard.votes import votes_of
 from tests.leaderboard.coverage import (
@@ -322,3 +323,29 @@ def test_models_that_are_all_alike_have_no_scale_to_join() -> None:
         assert fit.metric == "rating_vote_fit"
         assert math.isnan(fit.value)
         assert fit.reason.startswith(reason)
+
+
+def test_where_nothing_varies_there_is_a_value_and_no_interval() -> None:
+    """Every scene has the same ratings and the same votes, and all raters agree."""
+    rows, cast = [], []
+    for scene, rater in ((scene, rater) for scene in range(6) for rater in "xyz"):
+        where = {"rater": rater, "prompt": f"s{scene}/chinese"}
+        for model, value in zip("abc", (4.0, 3.5, 2.0), strict=True):
+            item = f"{model}{scene}"
+            rows.append({**where, "item": item, "criterion": "c", "model": model, "value": value})
+        for left, right in combinations("abc", 2):
+            pair = {**where, "left": left, "right": right}
+            cast.append({**pair, "winner": "left"})
+            cast.append({**pair, "left": right, "right": left, "winner": "left"})
+        cast.append({**where, "left": "a", "right": "d", "winner": "left"})
+        cast.append({**where, "left": "d", "right": "a", "winner": "left"})
+        cast.append({**where, "left": "b", "right": "d", "winner": "left"})
+        cast.append({**where, "left": "d", "right": "c", "winner": "left"})
+        cast.append({**where, "left": "c", "right": "d", "winner": "tie"})
+    ratings = check_ratings(pd.DataFrame(rows), "memory")
+    scores = scores_of(ratings, check_votes(pd.DataFrame(cast), "memory"))
+    assert {s.metric for s in scores} == {"joint_score", "rating_vote_gap", "rating_vote_fit"}
+    for s in scores:
+        assert s.reason == NOTHING_VARIES
+        assert math.isnan(s.low)
+    assert all(np.isfinite(s.value) for s in scores if s.metric == "joint_score")
