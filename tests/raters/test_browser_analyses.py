@@ -47,12 +47,13 @@ def mark(page: Page) -> None:
     passage = page.locator(".room-passage").nth(1)
     passage.focus()
     page.keyboard.press("Enter")
+    page.locator(".room-passage[data-mark=wrong]").wait_for()
     page.keyboard.press("Enter")
-    assert page.locator(".room-passage[data-mark=invented]").count() == 1
+    page.locator(".room-passage[data-mark=invented]").wait_for()
     other = page.locator(".room-passage").first
     other.focus()
     page.keyboard.press("Enter")
-    assert page.locator(".room-passage[data-mark=wrong]").count() == 1
+    page.locator(".room-passage[data-mark=wrong]").wait_for()
     legible(page)
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
