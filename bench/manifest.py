@@ -29,6 +29,8 @@ FAILURES = "failures.jsonl"
 OUTPUTS = "outputs"
 MASTERS = "masters"
 STATE = ".state"
+SUBMITTED = "slurm.json"
+"""In the state folder: which Slurm tasks are at work (`bench.crew.slurm_tasks`)."""
 ELSEWHERE = "elsewhere"
 """In the state folder: names of files that a store keeps and this folder does not (`bench.remote`)."""
 
@@ -261,6 +263,9 @@ def _faults_of_clip(run: Path, row: Mapping[str, Any], name: str, *, exact: bool
 
 
 def _clear_scratch(run: Path) -> None:
+    submitted = run / STATE / SUBMITTED
+    if submitted.exists() and json.loads(submitted.read_text(encoding="utf-8"))["tasks"]:
+        return  # they may be writing there, whoever looks at how they stand
     for left_over in _scratch(run).iterdir():
         left_over.unlink(missing_ok=True)
 

@@ -37,7 +37,7 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
         help="pictures per forward pass (32; of a judge 8)",
     )
     add("--threads", type=positive, help="that read and decode, of each worker (one per core)")
-    add("--allow-mixed", action="store_true", help="let workers of other versions or devices in")
+    add("--allow-mixed", action="store_true", help="let workers on other devices in")
     add(
         "--run-yaml",
         dest="run_yaml",
@@ -52,6 +52,8 @@ def _probe(options: argparse.Namespace) -> int:
     """Look at a run; a judge in a network's place."""
     if options.run_yaml and options.engine != "slurm":
         raise RequestError("--run-yaml says what is asked of Slurm: it wants --engine slurm")
+    if options.workers and options.engine == "local":
+        _refuse_workers_beside_gpus()
     if options.judge:
         return judge_command(options)
     refuse_judges_options(options)
@@ -80,6 +82,21 @@ def _probe(options: argparse.Namespace) -> int:
         print(fault, file=sys.stderr)
     print("\n".join(told(options.run, done)), file=sys.stderr if options.json else sys.stdout)
     return 1 if done.faults else 0
+
+
+def _refuse_workers_beside_gpus() -> None:
+    """Refuse `--workers` where it would leave GPUs idle: once it counted threads.
+
+    Raises:
+        RequestError: names what to say in its place.
+    """
+    from bench.pipelines import count_gpus
+
+    if count_gpus():
+        raise RequestError(
+            "--workers makes CPU workers, and here are GPUs: say --devices 0,1 (or cpu,cpu); threads "
+            "that read and decode are --threads"
+        )
 
 
 COMMANDS: dict[str, Command] = {"probe": _probe}

@@ -68,8 +68,8 @@ class Ledger:
         return [self._pieces[index] for index, keys in self._missing.items() if keys]
 
     def lacks(self, batch: int) -> bool:
-        """Say whether anything of a batch is missing."""
-        return bool(self._missing[batch])
+        """Say whether anything of a batch is missing; of one that was whole before nothing is."""
+        return bool(self._missing.get(batch))
 
     def enter(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
         """Enter rows of parts, each with its worker's name ("" where it is gone).

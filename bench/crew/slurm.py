@@ -28,7 +28,7 @@ from bench.crew.slurm_tasks import SlurmTask
 from bench.crew.slurm_work import Work, call
 from bench.crew.view import State, View, view
 from bench.crew.worker import code_hash
-from bench.errors import ConflictError, PinluError, RequestError, WorkError
+from bench.errors import PinluError, RequestError, WorkError
 from bench.files import read_rows
 from bench.generate import Summary
 from bench.parts import Wanted
@@ -90,15 +90,14 @@ class _Driver:
 
     def drive(self) -> Ledger:
         """Wait for what is under way, then submit what is missing, until nothing is."""
-        gone_on = bool(self.submitted.tasks)
-        if gone_on:
-            if self.submitted.craft != type(self.craft).__name__:
-                raise ConflictError(slurm_tasks.at_work(self.folder, self.submitted.tasks))
+        if self.submitted.craft != type(self.craft).__name__:
+            slurm_tasks.refuse_under_way(self.folder, self.is_over)
+            self.submitted = slurm_tasks.read(self.folder)
+        if self.submitted.tasks:
             _say(f"{len(self.submitted.tasks)} tasks were submitted before")
             self.follow(self.ledger(), [])
         parts.gather(self.folder)
-        if not gone_on or self.submitted.request != repr(self.craft):
-            self.settle()
+        self.settle()  # anew: the old pieces are of what there was, and was asked, then
         ledger, rounds = self.ledger(), 0
         ledger.begin()
         while ledger.left():
@@ -116,6 +115,10 @@ class _Driver:
         slurm_tasks.write(self.folder, self.submitted)
         return ledger
 
+    def is_over(self, task: SlurmTask) -> bool:
+        """Say whether a task has ended, as Slurm has it."""
+        return is_over(job_of(self.executor, task.job))
+
     def ledger(self) -> Ledger:
         """Return the ledger of what is due, touching nothing of what is under way."""
         under_way = {index for task in self.submitted.tasks for index in task.wanted}
@@ -128,7 +131,8 @@ class _Driver:
             self.folder, self.submitted
         )  # by this file a node knows that it is shared
         self.submitted.settled = self.call("settle", self.allow_mixed)
-        self.submitted.craft, self.submitted.request = type(self.craft).__name__, repr(self.craft)
+        self.submitted.craft = type(self.craft).__name__
+        self.submitted.deaths.clear()  # they were of the pieces before
         slurm_tasks.write(self.folder, self.submitted)
 
     def call(self, method: str, told: Sequence[Any] | bool) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,22 +27,21 @@ class SlurmTask:
 
 @dataclass(slots=True)
 class Submitted:
-    """What was submitted: its craft, the request as text, as what it was settled, tasks, deaths by piece."""
+    """What was submitted: its craft, as what it was settled, tasks, deaths by piece."""
 
     craft: str = ""
-    request: str = ""
     settled: Any = None
     tasks: list[SlurmTask] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
 
 
 def read(run: Path) -> Submitted:
-    """Return what was submitted for a run."""
+    """Return what was submitted for a run; of what another version wrote the tasks alone."""
     with suppress(FileNotFoundError):
         content = json.loads(_path(run).read_text(encoding="utf-8"))
-        tasks = [_task_from(one) for one in content.pop("tasks")]
-        deaths = {int(index): count for index, count in content.pop("deaths").items()}
-        return Submitted(**content, tasks=tasks, deaths=deaths)
+        tasks = [_task_from(one) for one in content["tasks"]]
+        deaths = {int(index): count for index, count in content["deaths"].items()}
+        return Submitted(content.get("craft", ""), content.get("settled"), tasks, deaths)
     return Submitted()
 
 
@@ -51,22 +50,31 @@ def write(run: Path, submitted: Submitted) -> None:
     write_whole(_path(run), json.dumps(asdict(submitted)).encode())
 
 
-def refuse_under_way(run: Path) -> None:
-    """Refuse another engine while tasks may be at work.
+def refuse_under_way(run: Path, ended: Callable[[SlurmTask], bool] = lambda _: False) -> None:
+    """Refuse another engine, or craft, while tasks may be at work; forget tasks that have ended.
+
+    The caller holds the run. What ended tasks made lies in their parts still, for `bench.parts.gather`.
+
+    Args:
+        run: the run folder.
+        ended: says of a task whose part does not say so whether it has ended.
 
     Raises:
         ConflictError: names the jobs, and what to do.
     """
-    tasks = [
-        task
-        for task in read(run).tasks
-        if not any("ended" in row for row in read_rows(folder_of(run) / f"{task.name}.jsonl"))
-    ]
-    if tasks:
-        raise ConflictError(at_work(run, tasks))
+    submitted = read(run)
+    if not submitted.tasks:
+        return
+    if tasks := [one for one in submitted.tasks if not (_has_ended(run, one) or ended(one))]:
+        raise ConflictError(_at_work(run, tasks))
+    write(run, Submitted())
 
 
-def at_work(run: Path, tasks: Sequence[SlurmTask]) -> str:
+def _has_ended(run: Path, task: SlurmTask) -> bool:
+    return any("ended" in row for row in read_rows(folder_of(run) / f"{task.name}.jsonl"))
+
+
+def _at_work(run: Path, tasks: Sequence[SlurmTask]) -> str:
     """Say which jobs may be at work on a run, and what to do."""
     jobs = ", ".join(task.job for task in tasks[:5]) + (" …" if len(tasks) > 5 else "")
     return (
@@ -76,7 +84,7 @@ def at_work(run: Path, tasks: Sequence[SlurmTask]) -> str:
 
 
 def _path(run: Path) -> Path:
-    return run / manifest.STATE / "slurm.json"
+    return run / manifest.STATE / manifest.SUBMITTED
 
 
 def _task_from(content: Mapping[str, Any]) -> SlurmTask:

@@ -74,7 +74,7 @@ def call(  # noqa: PLR0917 - as above
 
 def _wrong_here(folder: Path, code: str) -> str:
     host = socket.gethostname()
-    if not (folder / manifest.STATE / "slurm.json").exists():
+    if not (folder / manifest.STATE / manifest.SUBMITTED).exists():
         return f"{host} does not see {folder}: it must lie on a file system that all share"
     if code_hash() != code:
         return f"{host} has another version of Pinlu's code: install the same on every node"

@@ -6,6 +6,7 @@ Imports torch through `bench.understanding.desks`.
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 from bench.crew.crafts import Plan, Row, read_pieces, write_pieces
 from bench.crew.pictures import By
-from bench.errors import RequestError
+from bench.errors import RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, read_rows
 from bench.generate import Summary
 from bench.judging.names import REPLIES, read_report
@@ -36,7 +37,7 @@ from bench.rubrics import load_rubric
 from bench.suites import load_suite
 from bench.understanding.asking import entry_of, environment_here, spec_from
 from bench.understanding.by_workers import plan_of
-from bench.understanding.desks import Batch, Nobody, QuestionDesk, cut
+from bench.understanding.desks import Batch, Nobody, QuestionDesk, cut, seen_here
 from bench.understanding.working import Worked
 
 PIECES = "judge"
@@ -62,6 +63,7 @@ class Judgements:
         left = [job for job in questions if job.key not in there]
         about = {
             "spec": entry_of(seat.spec),
+            "rubric_hash": seat.rubric.hash,
             "environment": environment,
             "planned": len(questions),
             "there_before": len(questions) - len(left),
@@ -128,6 +130,10 @@ class Judgements:
         paths = {item.sha256: item for item in items}
         done = JudgeSummary(spec.id, float(spec.arguments["temperature"]), 0, 0)
         rubric = load_rubric(self.asked.rubric)
+        if rubric.hash != about["rubric_hash"]:
+            raise WorkError(
+                f"on {socket.gethostname()}, {self.asked.rubric} is another rubric than was asked for"
+            )
         keeper = Keeper(self.asked, spec, rubric, set(), done, Nobody(), folder, part)
 
         def speed(model: str, worked: Worked) -> Row:
@@ -137,7 +143,7 @@ class Judgements:
             part,
             batches,
             specs={spec.id: spec},
-            picture=lambda picture: shown_to_judges(paths[picture]),
+            picture=seen_here(lambda picture: shown_to_judges(paths[picture])),
             keeper=keeper,
             speed=speed,
             environment=environment_here(about["environment"]["threads"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import Any
 
 from bench.crew.crafts import Piece, Plan, Row, read_pieces, write_pieces
 from bench.crew.pictures import By
-from bench.errors import LoadError, PinluError, RequestError
+from bench.errors import LoadError, PinluError, RequestError, WorkError
+from bench.files import file_hash
 from bench.parts import Part, Wanted
+from bench.pipelines import settle_threads
 from bench.probing.embeddings import Network, load_network
 from bench.probing.items import Item
 from bench.probing.looking import Caches, Looked, Wish, caches_of, chunks, see
 from bench.probing.names import REPORT
 from bench.probing.run import NO_NETWORK, Probed, Probing, to_see, write_tables
+from bench.records import REFERENCE
 from bench.understanding.asking import environment_here
 
 PIECES = "probe"
@@ -49,12 +53,13 @@ class Probes:
             "outputs": len(there.outputs),
             "references": len(there.works),
             "new": len({one.item.sha256 for one in wishes if one.facts or one.network}),
+            "beside": _beside(self.asked),
         }
-        rows, place = [], 0
-        for index, chunk in enumerate(chunks(wishes, self.asked.batch_size)):
-            jobs = [_job(key, wish) for key, wish in enumerate(chunk, start=place)]
-            rows.append({"index": index, "jobs": jobs})
-            place += len(chunk)
+        keys = iter(_keys(there.items))
+        rows = (
+            {"index": index, "jobs": [_job(next(keys), wish) for wish in chunk]}
+            for index, chunk in enumerate(chunks(wishes, self.asked.batch_size))
+        )
         write_pieces(folder, PIECES, about, rows)
 
     def plan(self, folder: Path, settled: Any, under_way: Collection[int] = ()) -> Plan:
@@ -68,8 +73,11 @@ class Probes:
             faults.update((row["key"], row["error"]) for row in lost)
 
         def failures(piece: int, keys: Collection[str], why: str) -> list[dict[str, Any]]:
-            del piece
-            return [{"key": key, "model": about["network"], "error": why} for key in sorted(keys)]
+            jobs = [job for job in rows[piece]["jobs"] if job["key"] in keys]
+            return [
+                {"key": job["key"], "model": about["network"], "error": f"{_named(job)}: {why}"}
+                for job in jobs
+            ]
 
         def piece(row: Mapping[str, Any]) -> Piece:
             keys = tuple(job["key"] for job in row["jobs"])
@@ -94,13 +102,30 @@ class Probes:
         return ProbeDesk(folder, part, self.asked)
 
     def finish(self, folder: Path, *told: Any) -> bool:
-        """Write the tables from all that was seen; `told` are the sentences of files that are lost."""
+        """Write the tables from all that was seen; `told` are the sentences of files that are lost.
+
+        What is kept of no file that is not lost is looked at here: it came since, or was not kept.
+        """
         there = to_see(folder, self.asked)
-        caches, items = caches_of(folder, there.seer), there.items
-        faults = {int(key): why for key, why in told[0].items()}
+        about, _ = read_pieces(folder, PIECES)
+        if _identity(there.seer) != about["seer"]:
+            raise WorkError(_other_network(about["network"]))
+        caches = caches_of(folder, there.seer)
+        items = dict(zip(_keys(there.items), there.items, strict=True))
+        faults = {key: told[0][key] for key in items if key in told[0]}
         looked = Looked(caches.facts.there, caches.embedded.there if caches.embedded else {})
-        looked.faults = [faults[place] for place in sorted(faults)]
-        looked.lost = {items[place].path for place in faults}
+        looked.faults = list(faults.values())
+        looked.lost = {items[key].path for key in faults}
+        left = [item for key, item in items.items() if key not in faults]
+        lacking = [wish for wish in caches.wishes(left) if wish.facts or wish.network]
+        if lacking:
+            settle_threads(about["environment"]["threads"])
+        size = self.asked.batch_size
+        for chunk in see(
+            chunks(lacking, size), caches, there.seer, size, self.asked.decoding_threads()
+        ):
+            looked.faults += [said for _, said in chunk.faults]
+            looked.lost |= {item.path for item, _ in chunk.faults}
         write_tables(folder, self.asked, there, looked)
         return True
 
@@ -113,6 +138,14 @@ class ProbeDesk:
         self._about, rows = read_pieces(folder, PIECES)
         self._chunks = {row["index"]: row["jobs"] for row in rows}
         self._folder, self._part, self._asked = folder, part, asked
+        for path, known, here in zip(
+            _paths(asked), self._about["beside"], _beside(asked), strict=True
+        ):
+            if here != known:
+                raise WorkError(
+                    f"{socket.gethostname()} does not see {path} as it was: it must lie on a file "
+                    "system that all share"
+                )
         self.known = [self._about["environment"]]
         self.environment = environment_here(self.known[0]["threads"])
         self._seer: Network | None = None
@@ -132,7 +165,7 @@ class ProbeDesk:
             except PinluError as error:
                 raise LoadError(f"{error} (on {host})") from error
         if _identity(self._seer) != self._about["seer"]:
-            raise LoadError(f"on {host}, {model} is another network than was asked for")
+            raise LoadError(_other_network(model))
         self._caches = caches_of(self._folder, self._seer, writer=self._part.path.stem)
         return time.perf_counter() - began
 
@@ -155,6 +188,10 @@ class ProbeDesk:
         for index, wishes, chunk in zip(order, cut, found, strict=True):
             ended = time.perf_counter()
             lost = {id(item): why for item, why in chunk.faults}
+            for job, wish in zip(self._chunks[index], wishes, strict=True):
+                if id(wish.item) in lost and _size(wish.item.path) != job["bytes"]:
+                    # others may see it as it was when the work was settled
+                    raise LoadError(f"on {socket.gethostname()}: {lost[id(wish.item)]}")
             model = self._about["network"]
             each = round((ended - began) / len(wishes), 6)
             jobs = [
@@ -227,11 +264,49 @@ def _identity(seer: Network | None) -> list[str]:
     return [] if seer is None else [seer.name, seer.revision, seer.dtype]
 
 
-def _job(key: int, wish: Wish) -> dict[str, Any]:
+def _paths(asked: Probing) -> list[Path]:
+    """Return the files beside the run that say what is looked at, and by what."""
+    named = [asked.references and asked.references / "metadata.jsonl", asked.texts]
+    return [path for path in named if path]
+
+
+def _beside(asked: Probing) -> list[str]:
+    return [file_hash(path) if path.is_file() else "" for path in _paths(asked)]
+
+
+def _keys(items: Sequence[Item]) -> list[str]:
+    """Return a key of each file, from what it is and holds: it means the same to whoever reads the run."""
+    keys: list[str] = []
+    times = Counter[str]()
+    for item in items:
+        role = "reference" if item.row["model"] == REFERENCE else "output"
+        key = f"{role}:{item.row['output']}:{item.sha256[:16]}"
+        keys.append(f"{key}:{times[key]}" if times[key] else key)
+        times[key] += 1
+    return keys
+
+
+def _named(job: Mapping[str, Any]) -> str:
+    return f"{job['row']['file_name']} of {job['row']['model']}"
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _other_network(name: str) -> str:
+    return f"on {socket.gethostname()}, {name} is another network than was asked for"
+
+
+def _job(key: str, wish: Wish) -> dict[str, Any]:
     item = wish.item
     return {
-        "key": str(key),
+        "key": key,
         "path": str(item.path.absolute()),
+        "bytes": _size(item.path),
         "sha256": item.sha256,
         "row": {name: item.row[name] for name in ("file_name", "model")},
         "frames": item.frames,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 class Cache:
     """Arrays by file hash, in a folder of whole parts; what one call wrote the next one finds.
 
-    Several may write into one folder at once if each has a `writer`'s name of its own.
+    Several may write into one folder at once if each is a `writer` with a name. The name may come again:
+    a task that was put back into the queue adds to what it kept before.
     """
 
     def __init__(self, folder: Path, *, writer: str = "", read: bool = True) -> None:
@@ -28,7 +30,8 @@ class Cache:
 
         Only a `writer` may leave out to `read`: its parts are its own.
         """
-        self.folder, self._writer = folder, f"{writer}." if writer else ""
+        self.folder = folder
+        self._writer = f"{writer}-{uuid.uuid4().hex[:8]}." if writer else ""
         self.there: dict[str, npt.NDArray[Any]] = {}
         self._next = 0
         for part in sorted(folder.glob("part-*.npz")) if read else ():

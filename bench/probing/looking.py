@@ -154,7 +154,8 @@ def see(
 ) -> Iterator[Chunk]:
     """Look at chunks one after another, reading ahead, and keep what was seen of each before it is told.
 
-    `begun` is told the place of each chunk before the first of its files is taken up.
+    `begun` is told the place of each chunk before its files are waited for; threads may have read some of them
+    by then, so a file that kills who reads it can be blamed on the chunk before.
     """
     wishes = {id(wish.item): wish for chunk in cut for wish in chunk}
     items = [wish.item for wish in wishes.values()]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import manifest
+from bench.crew import slurm_tasks
 from bench.errors import RequestError
 from bench.files import write_whole, written_whole
 from bench.pipelines import settle_threads
@@ -118,12 +119,13 @@ def probe(run: Path, asked: Probing) -> Probed:
         asked: with what.
 
     Raises:
-        RequestError: as `to_see`.
+        RequestError: as `to_see`; a ConflictError where Slurm tasks may be at work on the run.
     """
     began = time.monotonic()
     settle_threads(None)
     there = to_see(run, asked)
     with manifest.opened(run):
+        slurm_tasks.refuse_under_way(run)
         looked = look(run, there.items, there.seer, asked.batch_size, asked.decoding_threads())
         report = write_tables(run, asked, there, looked)
     return Probed(

@@ -82,8 +82,10 @@ class Answers:
         manifest.forget_failures(folder)
         content = manifest.read_run(folder)
         book = Book(folder, set(finished))
+        environments = [content["environment"], *content["mixed"]]
 
         def mix(environment: Row) -> None:
+            environments.append(environment)
             content["mixed"].append(dict(environment))
             del content["schema"]
             manifest.write_run(folder, content)
@@ -101,7 +103,7 @@ class Answers:
             finished,
             doing="answer",
             unit="answers",
-            environments=[content["environment"], *content["mixed"]],
+            environments=environments,
             planned=about["planned"],
             there_before=about["there_before"],
             enter=lambda new: book.enter(row for row in new if "speed" not in row),

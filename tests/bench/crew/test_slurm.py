@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,12 +18,13 @@ pytest.importorskip("submitit", reason="submitit is an extra: pip install 'pinlu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import manifest
+from bench import manifest, parts
 from bench.cli import main
 from bench.crew import slurm, slurm_tasks
 from bench.crew.pictures import Pictures
 from bench.crew.scheduling import Estimate, Task
 from bench.crew.slurm import drive_by_slurm
+from bench.crew.worker import Worker
 from bench.errors import ConflictError, RequestError
 from bench.generate import generate
 from bench.request import Request, SlurmOptions
@@ -37,6 +40,8 @@ from tests.bench.crew.crews import (
 )
 from tests.conftest import write_yaml
 
+GONE = str(2**22 + 1)
+"""The number of a process that there cannot be: Linux counts to 2^22."""
 LOCAL = SlurmOptions(cluster="local", jobs=2, gpus=0, minutes=30)
 
 
@@ -133,7 +138,7 @@ def test_what_slurm_is_asked_stands_in_the_runs_yaml(tmp_path: Path) -> None:
 def test_what_was_submitted_is_kept_as_it_was(tmp_path: Path) -> None:
     (tmp_path / manifest.STATE).mkdir()
     task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {3: ["k"], 4: None})
-    submitted = slurm_tasks.Submitted("Pictures", "r", ["m"], [task], {3: 1})
+    submitted = slurm_tasks.Submitted("Pictures", ["m"], [task], {3: 1})
     slurm_tasks.write(tmp_path, submitted)
     assert slurm_tasks.read(tmp_path) == submitted
     with pytest.raises(ConflictError, match="12_3"):
@@ -142,6 +147,69 @@ def test_what_was_submitted_is_kept_as_it_was(tmp_path: Path) -> None:
     part = tmp_path / manifest.STATE / "parts" / "slurm-1.jsonl"
     part.write_text(json.dumps({"ended": True}) + "\n")
     slurm_tasks.refuse_under_way(tmp_path)
+    part.unlink()  # whoever was let in gathered it
+    slurm_tasks.refuse_under_way(tmp_path)
+
+
+def test_what_tasks_at_work_are_writing_is_not_cleared_away(tmp_path: Path) -> None:
+    with manifest.opened(tmp_path):
+        pass
+    half = tmp_path / manifest.STATE / "tmp" / ".a.mp4.12.tmp"
+    half.touch()
+    task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {4: None})
+    slurm_tasks.write(tmp_path, slurm_tasks.Submitted("Pictures", ["m"], [task]))
+    with manifest.opened(tmp_path), pytest.raises(ConflictError):
+        slurm_tasks.refuse_under_way(tmp_path)
+    assert half.exists()
+    slurm_tasks.write(tmp_path, slurm_tasks.Submitted())
+    with manifest.opened(tmp_path):
+        assert not half.exists()
+
+
+def test_what_another_version_submitted_is_read_for_its_tasks(tmp_path: Path) -> None:
+    (tmp_path / manifest.STATE).mkdir()
+    old = {"request": "Request(...)", "asked": ["m"], "tasks": [], "deaths": {}}
+    file = tmp_path / manifest.STATE / "slurm.json"
+    file.write_text(json.dumps(old))
+    assert slurm_tasks.read(tmp_path) == slurm_tasks.Submitted()
+    slurm_tasks.refuse_under_way(tmp_path)
+    task = {"name": "slurm-1", "job": "12_3", "model": "m", "wanted": {"0": None}}
+    file.write_text(json.dumps(old | {"tasks": [task]}))
+    with pytest.raises(ConflictError, match="12_3"):
+        slurm_tasks.refuse_under_way(tmp_path)
+
+
+def test_a_command_broken_off_with_a_batch_entered_is_gone_on_with(
+    whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    run, craft, worker = tmp_path / "run", Pictures(whole[1]), Worker("first")
+    with manifest.opened(run):
+        settled = craft.settle(run, allow_mixed=False)
+        pieces = craft.plan(run, settled).pieces
+        worker.begin(craft, run, "")
+        worker.work(pieces[0].model, {pieces[0].index: None})
+        worker.end()
+        parts.gather(run)
+    wanted = {piece.index: None for piece in pieces[:2]}
+    task = slurm_tasks.SlurmTask("slurm-a", GONE, pieces[0].model, wanted)
+    slurm_tasks.write(run, slurm_tasks.Submitted("Pictures", settled, [task]))
+    done = drive_by_slurm(craft, run, LOCAL)
+    made = len(pieces[0].keys)
+    assert (done.there_before, done.made, done.failed) == (made, 32 - made, 0)
+    assert pixels_of(run) == pixels_of(whole[0])
+
+
+def test_tasks_of_other_work_are_waited_for_until_they_are_over(
+    whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(whole[0], tmp_path / "run"))
+    task = slurm_tasks.SlurmTask("slurm-a", str(os.getpid()), "m", {0: None})
+    slurm_tasks.write(run, slurm_tasks.Submitted("Probes", None, [task]))
+    with pytest.raises(ConflictError, match="may be at work"):
+        drive_by_slurm(Pictures(whole[1]), run, LOCAL)
+    slurm_tasks.write(run, slurm_tasks.Submitted("Probes", None, [replace(task, job=GONE)]))
+    assert drive_by_slurm(Pictures(whole[1]), run, LOCAL).there_before == 32
+    assert slurm_tasks.read(run).tasks == []
 
 
 @given(

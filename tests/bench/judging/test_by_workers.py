@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
 from bench.crew.slurm import drive_by_slurm
 from bench.crew.worker import Worker
-from bench.errors import ConflictError
+from bench.errors import ConflictError, WorkError
 from bench.files import read_rows
 from bench.judging.by_workers import PIECES, Judgements, judge_by_workers
 from bench.judging.names import REPLIES, REPORT, TABLE
@@ -138,13 +139,32 @@ def test_what_a_dead_driver_left_in_parts_is_taken_over_by_another_engine(
     assert left_over(run) == []
 
 
+def test_a_worker_that_lacks_a_picture_or_has_another_rubric_leaves_it_to_others(
+    made: Made, tmp_path: Path
+) -> None:
+    run = fresh(made, tmp_path / "run")
+    rubric = Path(shutil.copy(made[2].rubric, tmp_path / "rubric.yaml"))
+    craft, worker = Judgements(replace(made[2], rubric=str(rubric))), Worker("w")
+    with manifest.opened(run):
+        craft.settle(run, allow_mixed=False)
+        worker.begin(craft, run, "")
+        rows = list(read_rows(run / "metadata.jsonl"))
+        for row in rows:
+            (run / row["file_name"]).unlink(missing_ok=True)
+        assert "missing: " in worker.work("tiny-llava", {0: None})["cannot_load"]
+        worker.end()
+        rubric.write_bytes(rubric_file(tmp_path, version=2).read_bytes())
+        with pytest.raises(WorkError, match="is another rubric than was asked for"):
+            Worker("late").begin(craft, run, "")
+
+
 def test_the_command_line_takes_workers_for_judges(
     made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = fresh(made, tmp_path / "run")
     command = ["probe", str(run), "--judge", made[2].model, "--rubric", made[2].rubric]
     command += ["--set", "longest=6", "--pairs", "2", "--batch-size", "3"]
-    assert main([*command, "--workers", "2", "--json"]) == 1  # a file is lost
+    assert main([*command, "--devices", "cpu,cpu", "--json"]) == 1  # a file is lost
     said = capsys.readouterr()
     last = json.loads(said.out.splitlines()[-1])
     assert (last["event"], last["done"]) == ("last", 15)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bench import manifest, pipelines
 from bench.cli import main
-from bench.crew import slurm
+from bench.crew import slurm, slurm_tasks
 from bench.crew.crafts import read_pieces
 from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
 from bench.crew.slurm import drive_by_slurm
-from bench.crew.worker import Worker
-from bench.errors import RequestError
+from bench.crew.slurm_work import Work
+from bench.crew.worker import Worker, code_hash
+from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import read_rows
 from bench.probing import looking
 from bench.probing.by_workers import PIECES, Probes, probe_by_workers
@@ -108,6 +111,8 @@ def test_a_chunk_that_kills_its_workers_is_left_out_and_named(made: Made, tmp_pa
     _, pieces = read_pieces(run, PIECES)
     lost = sum("its workers die (killed by SIGKILL)" in one for one in done.faults)
     assert lost == len(pieces[1]["jobs"])
+    for job in pieces[1]["jobs"]:
+        assert any(f"{job['row']['file_name']} of " in one for one in done.faults)
     assert probe(run, made[2]).new == lost + 1  # one of the lost files lies in that chunk
     same_tables(run, made[1])
 
@@ -130,6 +135,95 @@ def test_another_engine_goes_on_where_one_was_broken_off(
     assert done.new == 216 - seen + 1  # one of the lost files lies in the first chunk
     same_tables(run, made[1])
     assert left_over(run) == []
+
+
+def test_a_task_put_back_into_the_queue_keeps_what_it_saw(made: Made, tmp_path: Path) -> None:
+    runs = [fresh(made, tmp_path / name) for name in ("one", "two")]
+    asked = Probing("none", batch_size=32)
+    assert probe(runs[0], asked).new == 192
+    run, craft, worker = runs[1], Probes(asked), Worker("slurm-a")
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    slurm_tasks.write(run, slurm_tasks.Submitted())
+    craft.settle(run, allow_mixed=False)
+    _, pieces = read_pieces(run, PIECES)
+    worker.begin(craft, run, "")
+    worker.work("none", {0: None})  # and then its time was up
+    whole = {piece["index"]: None for piece in pieces}
+    found = Work()(craft, run, "slurm-a", "none", whole, code_hash(), allow_mixed=False)
+    assert "error" not in found
+    kept = run / manifest.STATE / "probe" / "facts-1"
+    assert len(looking.caches_of(run, None).facts.there) == 190  # two files are lost
+    for part in sorted(kept.iterdir())[1:]:
+        part.unlink()  # what is not kept is looked at where the tables are written
+    craft.finish(run, {})
+    tables = [pd.read_parquet(one / "probes.parquet") for one in runs]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_outputs_that_came_since_the_tasks_were_submitted_are_seen_too(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit", reason="submitit is an extra: pip install 'pinlu[slurm]'")
+    monkeypatch.setattr(slurm, "POLLED_EVERY", 0.1)
+    runs = [fresh(made, tmp_path / name) for name in ("one", "two")]
+    probe(runs[0], Probing("none"))
+    run, craft, worker = runs[1], Probes(Probing("none")), Worker("slurm-a")
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    lines = (run / "metadata.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "metadata.jsonl").write_bytes(b"".join(lines[10:]))
+    craft.settle(run, allow_mixed=False)
+    _, pieces = read_pieces(run, PIECES)
+    whole = {piece["index"]: None for piece in pieces}
+    worker.begin(craft, run, "")
+    worker.work("none", whole)
+    task = slurm_tasks.SlurmTask("slurm-a", str(2**22 + 1), "none", whole)  # no such process
+    slurm_tasks.write(run, slurm_tasks.Submitted("Probes", None, [task]))
+    (run / "metadata.jsonl").write_bytes(b"".join(lines))
+    options = SlurmOptions(cluster="local", jobs=2, gpus=0, minutes=30)
+    done = probe_by_workers(partial(drive_by_slurm, options=options), run, Probing("none"))
+    assert (done.outputs, done.new, len(done.faults)) == (192, 10 + 1, 2)  # one of the ten is lost
+    tables = [pd.read_parquet(one / "probes.parquet") for one in runs]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    reports = [json.loads((one / "probe.json").read_text(encoding="utf-8")) for one in runs]
+    assert reports[0] == reports[1]
+
+
+def test_while_slurm_tasks_are_at_work_nobody_else_probes(made: Made, tmp_path: Path) -> None:
+    run = fresh(made, tmp_path / "run")
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    task = slurm_tasks.SlurmTask("slurm-a", "12_3", "none", {0: None})
+    slurm_tasks.write(run, slurm_tasks.Submitted("Probes", None, [task]))
+    with pytest.raises(ConflictError, match="12_3"):
+        probe(run, Probing("none"))
+
+
+def test_what_a_worker_does_not_see_is_left_to_others(made: Made, tmp_path: Path) -> None:
+    run, asked = fresh(made, tmp_path / "run"), made[2]
+    works = Path(shutil.copytree(str(asked.references), tmp_path / "works"))
+    craft, worker = Probes(replace(asked, network="none", references=works)), Worker("w")
+    craft.settle(run, allow_mixed=False)
+    _, pieces = read_pieces(run, PIECES)
+    whole = {piece["index"]: None for piece in pieces}
+    last = works / pieces[-1]["jobs"][-1]["row"]["file_name"]
+    worker.begin(craft, run, "")
+    content = last.read_bytes()
+    last.write_bytes(b"")
+    assert f"changed or torn: {last.name}" in worker.work("none", whole)["cannot_load"]
+    last.unlink()
+    assert f"missing: {last.name}" in worker.work("none", whole)["cannot_load"]
+    last.write_bytes(content)
+    assert "cannot_load" not in worker.work("none", whole)
+    works.rename(tmp_path / "gone")
+    with pytest.raises(WorkError, match=r"does not see .*works.metadata\.jsonl as it was"):
+        Worker("late").begin(craft, run, "")
+
+
+def test_workers_that_would_leave_gpus_idle_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pipelines, "count_gpus", lambda: 2)
+    assert main(["probe", str(tmp_path), "--network", "none", "--workers", "8"]) == 2
+    assert "say --devices 0,1 (or cpu,cpu)" in capsys.readouterr().err
 
 
 def test_faults_alone_want_no_network(made: Made, tmp_path: Path) -> None:
@@ -178,9 +272,13 @@ def test_what_workers_keep_has_names_of_its_own(made: Made, tmp_path: Path) -> N
 
 
 def test_the_command_line_takes_workers_for_probes(
-    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: Made,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = fresh(made, tmp_path / "run")
+    monkeypatch.setattr(pipelines, "count_gpus", lambda: 0)
     asked = made[2]
     command = ["probe", str(run), "--network", str(asked.network), "--batch-size", "5"]
     command += ["--references", str(asked.references), "--texts", str(asked.texts)]
@@ -203,7 +301,7 @@ def test_a_run_behind_a_url_is_probed_by_workers_too(
     run = painted_run(tmp_path, {"one": {"chinese": "chinese", "none": "western"}})
     whole = Path(shutil.copytree(run, tmp_path / "whole"))
     probe(whole, Probing("none"))
-    assert main(["probe", f"file://{run}", "--network", "none", "--workers", "2"]) == 0
+    assert main(["probe", f"file://{run}", "--network", "none", "--devices", "cpu,cpu"]) == 0
     tables = [pd.read_parquet(one / "probes.parquet") for one in (run, whole)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 

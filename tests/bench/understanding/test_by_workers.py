@@ -150,6 +150,18 @@ def test_the_command_line_takes_workers_for_answers(
     assert "a server has its own" in capsys.readouterr().err
 
 
+def test_a_device_that_is_mixed_in_is_named_once(whole: Whole, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole[0], tmp_path / "run"))
+    craft = Answers(whole[1], whole[2])
+    with manifest.opened(run):
+        craft.settle(run, allow_mixed=False)
+        plan = craft.plan(run, None)
+        other = {**plan.environments[0], "device": "cuda"}
+        plan.mix(other)
+    assert other in plan.environments  # so that who drives does not name it again
+    assert manifest.read_run(run)["mixed"] == [other]
+
+
 def test_a_worker_that_sees_other_pictures_is_given_nothing_more(
     whole: Whole, tmp_path: Path
 ) -> None:
