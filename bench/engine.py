@@ -21,9 +21,10 @@ from bench import pipelines
 from bench.errors import DeviceLostError, WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
-from bench.placing import compile_parts, exact_attention, place, size_of
+from bench.placing import compile_parts, denoisers, exact_attention, place, size_of
 from bench.records import Batch, Job
 from bench.sizes import check_asked, check_made
+from bench.steps import without_waiting
 from bench.tuning import Tuning
 
 
@@ -70,7 +71,9 @@ class Engine:
     def __init__(self, pipeline: Any, tuning: Tuning) -> None:
         """Place a pipeline that was read and make it ready to work."""
         self.pipeline, self.tuning = pipeline, tuning
-        self.placement = place(pipeline)
+        with _told_apart():
+            self.placement = place(pipeline)
+        self._waits_again = without_waiting(pipeline, denoisers(pipeline))
         in_turn = self.placement in {"parts in turn", "layers in turn", "over devices"}
         self.fast = FastPath(pipeline) if takes_fast_path(pipeline) and not in_turn else None
         self.text_seconds = 0.0
@@ -86,7 +89,8 @@ class Engine:
             for name, part in pipeline.components.items()
             if isinstance(part, torch.nn.Module)
         }
-        if tuning.compile:
+        self._compiled = tuning.compile and self.placement != "layers in turn"
+        if self._compiled:  # parts that come and go layer by layer are hooked, layer by layer
             compile_parts(pipeline)
 
     @property
@@ -112,8 +116,8 @@ class Engine:
                     self.cut[text] = ", ".join(cuts.values())
             if apart:
                 self._put(encoders=False)
-        if self._stream:
-            torch.cuda.synchronize()
+            if self._stream:
+                torch.cuda.synchronize()
         self.text_seconds += time.perf_counter() - began
 
     def make(
@@ -143,6 +147,8 @@ class Engine:
                 if not by_cudnn or "cudnn" not in str(error).lower():
                     raise
                 by_cudnn = False  # a shape that its attention does not take
+                if self._compiled:
+                    torch.compiler.reset()  # its kernel was chosen when this was compiled
                 continue
             if made is not None:
                 return made
@@ -216,6 +222,9 @@ class Engine:
         large = sum(map(size_of, self._modules.values())) > 2**28
         if self.fast:
             self.fast.let_go()
+        self._waits_again()
+        if self._compiled:
+            torch.compiler.reset()  # few shapes are kept of a class, and the next model has others
         self._modules.clear()
         self.fast = self.pipeline = None
         if large:
@@ -228,7 +237,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error means that memory ran out, on whatever device."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # of the host, of pinned memory, of the libraries that allocate for themselves
+    said = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(one in str(error) for one in said)
 
 
 def peak_memory() -> int:
@@ -246,6 +257,8 @@ def _told_apart() -> Iterator[None]:
     try:
         yield
     except torch.AcceleratorError as error:
+        if is_out_of_memory(error):
+            raise
         raise DeviceLostError(
             f"stopped: the device answers no more ({pipelines.first_line(error)}); what was "
             "finished is kept, run again"

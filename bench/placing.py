@@ -74,8 +74,9 @@ def compile_parts(pipeline: Any, **options: Any) -> None:
             denoiser.to(memory_format=torch.channels_last)
             for level in levels:
                 _compile_once(level, **options)
-        elif getattr(denoiser, "_repeated_blocks", None) and not _is_compiled(denoiser):
-            denoiser.compile_repeated_blocks(**options)
+        elif not _is_compiled(denoiser):
+            for block in _blocks(denoiser):
+                block.compile(**options)
     decoder: Any = getattr(pipeline.vae, "decoder", None)
     # a decoder of clips keeps frames between its calls, which a compiled one would not see
     if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
@@ -90,6 +91,14 @@ def _compile_once(part: Any, **options: Any) -> None:
 
 def _is_compiled(part: Any) -> bool:
     return any(one._compiled_call_impl is not None for one in part.modules())  # noqa: SLF001
+
+
+def _blocks(denoiser: Any) -> list[Any]:
+    """Return the blocks that repeat in a transformer: those it names, else the lists it is made of."""
+    if named := getattr(denoiser, "_repeated_blocks", None):
+        return [part for part in denoiser.modules() if type(part).__name__ in named]
+    lists = [part for part in denoiser.children() if isinstance(part, torch.nn.ModuleList)]
+    return [block for blocks in lists for block in blocks]
 
 
 def _levels(denoiser: Any) -> list[Any]:

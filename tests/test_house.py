@@ -21,6 +21,7 @@ MAY_IMPORT_HEAVY = {
     "bench/placing.py",
     "bench/profiling.py",
     "bench/run.py",
+    "bench/steps.py",
     "bench/understanding/reader.py",
     "bench/shapes.py",
 }
