@@ -223,8 +223,6 @@ class Engine:
         if self.fast:
             self.fast.let_go()
         self._waits_again()
-        if self._compiled:
-            torch.compiler.reset()  # few shapes are kept of a class, and the next model has others
         self._modules.clear()
         self.fast = self.pipeline = None
         if large:

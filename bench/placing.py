@@ -69,24 +69,26 @@ def compile_parts(pipeline: Any, **options: Any) -> None:
     norms outside its transformer blocks; their shapes are fixed by the plan, so none is dynamic.
     `options` go to the compiler.
     """
+    fixed, free = [], []
     for denoiser in denoisers(pipeline):
         if levels := _levels(denoiser):
             denoiser.to(memory_format=torch.channels_last)
-            for level in levels:
-                _compile_once(level, **options)
+            fixed += [level for level in levels if not _is_compiled(level)]
         elif not _is_compiled(denoiser):
-            for block in _blocks(denoiser):
-                block.compile(**options)
-    decoder: Any = getattr(pipeline.vae, "decoder", None)
+            free += _blocks(denoiser)
+    decoder: Any = getattr(getattr(pipeline, "vae", None), "decoder", None)
     # a decoder of clips keeps frames between its calls, which a compiled one would not see
     if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
         pipeline.vae.to(memory_format=torch.channels_last)
-        _compile_once(decoder, **options)
-
-
-def _compile_once(part: Any, **options: Any) -> None:
-    if not _is_compiled(part):
+        fixed += [] if _is_compiled(decoder) else [decoder]
+    if fixed or free:
+        # torch keeps eight compiled forms of a function and goes on uncompiled after them: those of
+        # the model before are not needed any more
+        torch.compiler.reset()
+    for part in fixed:
         part.compile(dynamic=False, **options)
+    for part in free:
+        part.compile(**options)
 
 
 def _is_compiled(part: Any) -> bool:

@@ -35,7 +35,6 @@ def forgotten() -> Iterator[None]:
         # diffusers names no repeated blocks of these
         ("stable-diffusion-3", {}),
         ("pixart", {}),
-        ("aura-flow", {}),
         ("cogvideox", {}),
         ("flux", {"weights": "fp8"}),
         ("flux", {"cache": "first_block", "threshold": 0.01}),
