@@ -118,13 +118,7 @@ def planned_run(request: Request, folder: Path) -> Run:
     content: dict[str, Any] = {
         "run": folder.resolve().name,
         "modality": suite.modality,
-        "suite": {
-            "name": suite.name,
-            "version": suite.version,
-            "hash": suite.hash,
-            "home": suite.home,
-            "traditions": list(suite.traditions),
-        },
+        "suite": suite.as_dict(),
         "batch_size": batch_size,
         "video_master": master,
         "planned": sum(len(batch.jobs) for batch in batches),

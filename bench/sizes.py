@@ -21,7 +21,7 @@ _OF_TWO = (
     "WanPipeline",
     "ZImagePipeline",
 )
-_CUT = {name: 2 for name in _OF_TWO} | {"HunyuanVideo15Pipeline": 1}
+_CUT = dict.fromkeys(_OF_TWO, 2) | {"HunyuanVideo15Pipeline": 1}
 """Classes that round a size that does not fit, or break at it in the middle, by the latents' values
 that go together along a side."""
 
