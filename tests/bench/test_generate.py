@@ -29,7 +29,7 @@ from bench.importing import import_outputs
 from bench.media import read_pixels
 from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
-from bench.run import planned_run
+from bench.run import planned_run, run_on_disk
 from bench.suites import load_suite
 from tests import tiny
 from tests.conftest import suite_content, write_yaml
@@ -387,6 +387,23 @@ def test_a_suite_that_grew_adds_scenes_and_cuts_no_batch_anew(
     assert [len(part.get("scenes", ())) for part in parts] == [2, 5, 0]
     with pytest.raises(ConflictError, match="more than scenes were added"):
         generate(request, run)
+
+
+def test_what_is_published_of_a_run_does_not_say_where_a_checkpoint_lies(
+    finished: tuple[Path, Request], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    published = [path for path in run.rglob("*") if path.is_file() and ".state" not in path.parts]
+    assert run / "run.yaml" in published
+    for path in published:
+        assert str(tiny_checkpoint.parent).encode() not in path.read_bytes(), path
+    # whoever works on it here finds it; without what is told of this machine, who asks says it anew
+    assert run_on_disk(run, frozenset()).models["tiny-sd"].source == str(tiny_checkpoint)
+    shutil.rmtree(run / ".state")
+    assert run_on_disk(run, frozenset()).models["tiny-sd"].source == "tiny-sd"
+    assert generate(request, run).made == 0
+    assert run_on_disk(run, frozenset()).models["tiny-sd"].source == str(tiny_checkpoint)
 
 
 def test_a_closed_model_joins_a_run_by_a_suite_that_has_grown_since(

@@ -73,7 +73,7 @@ def test_a_profile_is_measured_kept_and_gone_by(
     ]
     assert (found["steps"], found["measured_steps"]) == (4, 2)
     row = found["rows"][0]
-    assert 0 < row["matrix_share"] < 1
+    assert row["matrix_share"] > 0
     assert row["outputs_per_second"] > 0
     assert row["seconds_per_output"]["denoise"] > 0
     assert (cache / "pinlu" / "profiles.json").is_file()
