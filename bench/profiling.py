@@ -72,12 +72,15 @@ def profile(
     load_seconds = 0.0
     for compiling in compiled:
         began = time.perf_counter()
-        worker = engine.Engine(pipelines.load(spec, spec.dtype), Tuning(1, compiling))
+        worker = engine.load(spec, Tuning(1, compiling))
         load_seconds = load_seconds or time.perf_counter() - began
         rate = matrix_rate(placing.work_dtype(worker.pipeline))
         for row in _at_sizes(worker, spec, sorted(sizes), arguments, whole / taken if taken else 1):
             per_output = row["teraflop_per_output"]
-            share = per_output * 1e12 * row["outputs_per_second"] / rate if per_output else None
+            whole_rate = worker.devices * rate
+            share = (
+                per_output * 1e12 * row["outputs_per_second"] / whole_rate if per_output else None
+            )
             rows.append({**row, "matrix_share": share})
         worker.close()
     if not rows:
