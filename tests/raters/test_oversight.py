@@ -177,11 +177,19 @@ def test_status_is_read_by_people_and_by_programs(
     assert main(["study", "status", str(judged)]) == 0
     told = capsys.readouterr().out
     assert "planned 6  invited 3  started 3" in told
-    assert "look at r001: " in told
+    # each kind of figure under a heading that says what it is
+    for heading in (
+        "seconds per answer: median (quartiles):",
+        "agreement: Krippendorff's alpha [95 % interval]:",
+        "judgements made / planned, by source and target (by code until unblind):",
+        "raters: steps done / planned, how they stand, group, answers too fast:",
+        "to look at:\n  r001: ",
+    ):
+        assert f"\n{heading}" in told
     assert main(["study", "status", str(judged), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["finished"] == 3
     # models have codes until the study is closed and unblinded, then their names
-    assert re.search(r"^M1: \d \d+/\d+", told, flags=re.MULTILINE)
+    assert re.search(r"^  M1: T\d \d+/\d+", told, flags=re.MULTILINE)
     assert not any(model in told for model in MODELS)
     assert main(["study", "lock", str(judged)]) == 0
     assert main(["study", "unblind", str(judged), "--reason", "the analysis"]) == 0
