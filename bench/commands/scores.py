@@ -275,7 +275,11 @@ def _give(scores: list[Score], table: pd.DataFrame, kind: str, options: argparse
 def _print(scores: Sequence[Score], *, as_json: bool) -> None:
     from leaderboard.files import to_json, to_text
 
-    print(to_json(scores) if as_json else to_text(scores))
+    if as_json:
+        print(to_json(scores))
+    else:
+        # hundreds of lines that only a figure needs; tables and JSON have them
+        print(to_text([score for score in scores if score.metric != "share_covariance"]))
 
 
 COMMANDS: dict[str, Command] = {

@@ -122,6 +122,12 @@ def test_the_report_says_how_the_study_was_run(judged: Path) -> None:
     assert "图片一律写成无损 WebP" in chinese
     assert "narrower than 600 CSS pixels" in english
     assert "secondary sources" in english
+    # each in its readers' words, and no codes of ours
+    assert "受测传统：中国；其他：日本、西方。" in chinese
+    assert "Home tradition: Chinese; others: Japanese, Western." in english
+    assert "尺寸或形状与多数不同（9）" in chinese
+    assert re.search(r"分给已开始的评者：.*单件 \d+", chinese)
+    assert not re.search(r"warm_up|cannot_tell", english + chinese)
     assert facts["found"]["audit"]["last_hash"] in english
     for text in (english, chinese):
         assert "r001" not in text

@@ -402,7 +402,7 @@ function speak(language, byPointer) {
 }
 
 function saveReceipt() {
-  const lines = [document.title, `${say("receipt")}: ${room.state.receipt}`, new Date().toISOString(), say("receipt_hint")];
+  const lines = [document.title, say("receipt_line", room.state), new Date().toISOString(), say("receipt_hint")];
   const file = new Blob([`${lines.join("\n")}\n`], { type: "text/plain" });
   const link = element("a", { href: URL.createObjectURL(file), download: `${room.state.receipt}.txt` });
   link.click();
