@@ -9,7 +9,6 @@ clip needs beside the weights is shared out. Imports torch.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from typing import Any
 import diffusers
 import torch
 
-from bench import placing
+from bench import children, placing
 from bench.errors import DeviceLostError, LoadError, RequestError, WorkError
 from bench.records import ModelSpec
 from bench.tuning import Tuning
@@ -43,9 +42,6 @@ FAMILIES = frozenset(
 
 PATIENCE = 60.0
 """Seconds after which ranks that are not in step again, once one of them has failed, are given up."""
-
-FAREWELL = 5.0
-"""Seconds that a rank has to end by itself once it is asked nothing more."""
 
 
 def check_context_parallel(spec: ModelSpec, pipeline: str) -> None:
@@ -139,28 +135,16 @@ class Ranks:
         self._step = 0
         self._at_work = self._closing = False
         self._heard: SimpleQueue[tuple[int, str, str]] = SimpleQueue()
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._processes: dict[int, children.Process] = {}
         self._pipes: dict[int, Connection] = {}
         for rank in range(1, self.count):
-            self._start(rank)
+            # ranks on a CPU share its cores
+            environment = {} if torch.cuda.is_available() else children.IDLE_THREADS
+            self._pipes[rank], self._processes[rank] = children.start(
+                "bench.rank", [], self._log(rank), environment
+            )
             self._pipes[rank].send((spec, tuning, rank, torch.get_num_threads()))
         threading.Thread(target=self._listen, daemon=True).start()
-
-    def _start(self, rank: int) -> None:
-        ours, theirs = socket.socketpair()
-        # cores are shared by ranks on a CPU: threads that wait for others sleep
-        sleeping = {} if torch.cuda.is_available() else {"OMP_WAIT_POLICY": "PASSIVE"}
-        with theirs, self._log(rank).open("wb") as log:
-            self._processes[rank] = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-m", "bench.rank", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**sleeping, **os.environ},
-                start_new_session=True,  # Ctrl-C is for whoever drives
-            )
-        self._pipes[rank] = Connection(ours.detach())
 
     def join(self, pipeline: Any) -> None:
         """Be the first rank, once all have loaded the model.
@@ -229,7 +213,10 @@ class Ranks:
                 except (EOFError, OSError):
                     if self._closing:
                         return
-                    kind, why = "ended", self._why(rank)
+                    kind, why = (
+                        "ended",
+                        f"rank {rank}: {children.why_ended(self._processes[rank], self._log(rank))}",
+                    )
                     del listened[rank]
                 self._heard.put((rank, kind, why))
                 if kind in {"failed", "memory", "ended"}:
@@ -252,15 +239,6 @@ class Ranks:
     def _log(self, rank: int) -> Path:
         return Path(self._folder.name) / f"{rank}.log"
 
-    def _why(self, rank: int) -> str:
-        with suppress(subprocess.TimeoutExpired):
-            self._processes[rank].wait(FAREWELL)
-        with suppress(OSError):
-            lines = self._log(rank).read_text(encoding="utf-8", errors="replace").splitlines()
-            if last := next((line.strip() for line in reversed(lines) if line.strip()), ""):
-                return f"rank {rank} ended: {last[:200]}"
-        return f"rank {rank} ended with status {self._processes[rank].returncode}"
-
     def close(self) -> None:
         """Let the others end, and leave the group."""
         self._closing = True
@@ -271,7 +249,7 @@ class Ranks:
             leave()
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
-                process.wait(FAREWELL)
+                process.wait(children.FAREWELL)
         self._end()
 
     def _end(self) -> None:

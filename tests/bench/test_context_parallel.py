@@ -86,7 +86,7 @@ def test_a_run_whose_rank_is_killed_is_gone_on_with(
 
     with monkeypatch.context() as patched:
         patched.setattr(engine.Engine, "make", killing)
-        with pytest.raises(DeviceLostError, match=r"cut over 2 devices.*rank 1 ended"):
+        with pytest.raises(DeviceLostError, match=r"cut over 2 devices.*rank 1: killed by SIGKILL"):
             generate(asked(suite_path, model), run)
     done = generate(asked(suite_path, model), run)
     assert (done.failed, done.there_before + done.made) == (0, 8)
