@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the whole parser; the chosen command's name is in `command`."""
     whole = argparse.ArgumentParser(
         prog="pinlu",
-        description="Does an image model understand a culture's aesthetics? Same prompts, blind "
-        "raters, style bias, honest leaderboards.",
+        description="Does an image or video model understand a culture's aesthetics? Same prompts, "
+        "blind raters, style bias, honest leaderboards.",
         epilog="Exit status: 0 done, 1 the work failed in part, 2 the request was wrong.",
     )
     whole.add_argument("--version", action="version", version=f"pinlu {version('pinlu')}")

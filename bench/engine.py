@@ -10,7 +10,7 @@ import gc
 import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,13 @@ import numpy.typing as npt
 import torch
 
 from bench import pipelines
+from bench.context_parallel import Ranks
+from bench.device_maps import devices_of
 from bench.errors import DeviceLostError, WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
 from bench.placing import compile_parts, denoisers, exact_attention, place, size_of
-from bench.records import Batch, Job
+from bench.records import Batch, Job, ModelSpec
 from bench.sizes import check_asked, check_made
 from bench.steps import without_waiting
 from bench.tuning import Tuning
@@ -68,9 +70,17 @@ class Made:
 class Engine:
     """One model, loaded and placed. Call it from one thread."""
 
-    def __init__(self, pipeline: Any, tuning: Tuning) -> None:
-        """Place a pipeline that was read and make it ready to work."""
-        self.pipeline, self.tuning = pipeline, tuning
+    def __init__(self, pipeline: Any, tuning: Tuning, ranks: Ranks | None = None) -> None:
+        """Place a pipeline that was read and make it ready to work.
+
+        `ranks` are the other processes of a model that is cut over several devices.
+
+        Raises:
+            WorkError: such a model is too large for each of them.
+        """
+        self.pipeline, self.tuning, self._ranks = pipeline, tuning, ranks
+        if ranks:
+            ranks.join(pipeline)
         with _told_apart():
             self.placement = place(pipeline)
         self._waits_again = without_waiting(pipeline, denoisers(pipeline))
@@ -102,16 +112,21 @@ class Engine:
         """Encode these texts ahead of their batches; those before are forgotten."""
         if self.fast is None:
             return
+        texts = list(texts)
+        with self._beside("encode", texts, arguments):
+            self._encode(self.fast, texts, arguments)
+
+    def _encode(self, fast: FastPath, texts: Sequence[str], arguments: Mapping[str, Any]) -> None:
         began = time.perf_counter()
         apart = self.placement == "encoders apart"
         check_asked(self.pipeline, arguments)
-        self.fast.forget()
+        fast.forget()
         self._lengths.expect(arguments)
         with _told_apart():
             if apart:
                 self._put(encoders=True)
             for text in texts:
-                self.fast.encode(text, arguments, store="cpu" if apart else None)
+                fast.encode(text, arguments, store="cpu" if apart else None)
                 if cuts := self._lengths.taken():
                     self.cut[text] = ", ".join(cuts.values())
             if apart:
@@ -142,7 +157,7 @@ class Engine:
             at_once = min(self._at_once or len(jobs), len(jobs))
             try:
                 with _told_apart(), exact_attention(by_cudnn=by_cudnn):
-                    made = self._tried(jobs, arguments, keys, at_once)
+                    made = self._tried(jobs, arguments, keys, at_once, by_cudnn)
             except RuntimeError as error:
                 if not by_cudnn or "cudnn" not in str(error).lower():
                     raise
@@ -161,14 +176,20 @@ class Engine:
             self._at_once = (at_once + 1) // 2
 
     def _tried(
-        self, jobs: Sequence[Job], arguments: Mapping[str, Any], wanted: set[str], at_once: int
+        self,
+        jobs: Sequence[Job],
+        arguments: Mapping[str, Any],
+        wanted: set[str],
+        at_once: int,
+        by_cudnn: bool,
     ) -> Made | None:
         pictures: dict[str, Picture] = {}
         spans: list[tuple[str, Any, Any]] = []
         try:
             for start in range(0, len(jobs), at_once):
                 piece = jobs[start : start + at_once]
-                pictures |= self._piece(piece, arguments, wanted, spans)
+                with self._beside("follow", piece, arguments, by_cudnn):
+                    pictures |= self._piece(piece, arguments, wanted, spans)
         except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 return None
@@ -177,6 +198,14 @@ class Engine:
         if at_once < len(jobs):
             note = f"out of memory with {len(jobs)} at once: made {at_once} at once"
         return Made(pictures, at_once, note, spans)
+
+    def follow(self, jobs: Sequence[Job], arguments: Mapping[str, Any], by_cudnn: bool) -> None:
+        """Denoise beside the rank that makes these jobs; it alone decodes them."""
+        with exact_attention(by_cudnn=by_cudnn):
+            self._piece(jobs, arguments, set(), [])
+
+    def _beside(self, method: str, *arguments: Any) -> AbstractContextManager[None]:
+        return self._ranks.doing(method, *arguments) if self._ranks else nullcontext()
 
     def _piece(
         self,
@@ -217,8 +246,15 @@ class Engine:
         for name, part in self._modules.items():
             part.to("cuda" if name.startswith("text_encoder") == encoders else "cpu")
 
+    @property
+    def devices(self) -> int:
+        """Return on how many devices the model works."""
+        return self._ranks.count if self._ranks else devices_of(self.pipeline)
+
     def close(self) -> None:
         """Free the memory."""
+        if self._ranks:
+            self._ranks.close()
         large = sum(map(size_of, self._modules.values())) > 2**28
         if self.fast:
             self.fast.let_go()
@@ -229,6 +265,21 @@ class Engine:
             gc.collect()  # some parts and their hooks hold each other
         if self._stream:
             torch.cuda.empty_cache()
+
+
+def load(spec: ModelSpec, tuning: Tuning) -> Engine:
+    """Read a model and place it, on as many devices as its spec asks for.
+
+    Raises:
+        WorkError: it does not load, or does not fit.
+    """
+    ranks = Ranks(spec, tuning) if spec.context_parallel > 1 else None
+    try:
+        return Engine(pipelines.load(spec, spec.dtype), tuning, ranks)
+    except BaseException:
+        if ranks:
+            ranks.close()
+        raise
 
 
 def is_out_of_memory(error: BaseException) -> bool:

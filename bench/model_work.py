@@ -41,7 +41,7 @@ class ModelWork:
         """
         self.run, self.spec, self.keeper = run, spec, keeper
         started = time.perf_counter()
-        self.worker = engine.Engine(pipelines.load(spec, spec.dtype), run.tunings[spec.id])
+        self.worker = engine.load(spec, run.tunings[spec.id])
         self.load_seconds = time.perf_counter() - started
         if self.worker.placement != "whole":
             placement = self.worker.placement
@@ -116,6 +116,7 @@ class ModelWork:
             peak_memory=engine.peak_memory(),
             speedups=described(self.spec.speedups),
             skips="cache" in self.spec.speedups,
+            devices=worker.devices,
         )
         worker.close()
         self._forwards.close()

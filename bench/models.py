@@ -29,8 +29,9 @@ class ModelFile(FileModel):
     hub's newest when it begins, and records it. `pipeline`: the class that the checkpoint names.
     `pickled_weights`: load weights that can run code. `speedups`: step caches and FP8 weights, which
     change pictures (`bench.speedups`). `unchecked`: what of this file its writer
-    could not hold against the publisher's own words. `device_map: balanced`: where a worker has
-    several devices, the model's parts are laid over them.
+    could not hold against the publisher's own words. `device_map`: where a worker has several
+    devices, `balanced` lays the model's parts over them, `auto` its denoiser's layers.
+    `context_parallel: 2`: a worker with two devices has both at work on each output.
     """
 
     model: str = Field(pattern=MODEL_ID_PATTERN)
@@ -48,7 +49,8 @@ class ModelFile(FileModel):
     licence: str = ""
     origin: str = ""
     pickled_weights: bool = False
-    device_map: Literal["", "balanced"] = ""
+    device_map: Literal["", "balanced", "auto"] = ""
+    context_parallel: int = Field(default=1, ge=1, le=64)
     speedups: dict[str, Any] = Field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     note: str = ""
@@ -155,6 +157,9 @@ def describe(name: str) -> list[str]:
     )
     more = [f"{argument}: {value!r}" for argument, value in spec.arguments.items()]
     more += [f"speed-ups: {said}"] if (said := described(spec.speedups)) else []
+    more += [f"over several devices: {spec.device_map}"] if spec.device_map else []
+    if spec.context_parallel > 1:
+        more += [f"context-parallel over {spec.context_parallel} devices"]
     more += [file.note] if file and file.note else []
     return [first, *(f"  {line}" for line in more)]
 

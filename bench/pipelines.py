@@ -19,11 +19,13 @@ import torch
 import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
+from bench.context_parallel import check_context_parallel
+from bench.device_maps import by_layers, check_device_map, memory_of_devices
 from bench.errors import RequestError, WorkError
 from bench.families import FAMILIES
 from bench.fast import begin_anew, decide_together
 from bench.models import as_written, load_model, read_model_file
-from bench.placing import speed_up
+from bench.placing import ROOM, speed_up
 from bench.plan import call_arguments
 from bench.records import Batch, Modality, ModelSpec
 from bench.sizes import check_asked, check_made
@@ -110,7 +112,8 @@ def pipeline_class(spec: ModelSpec) -> str:
     name = config["_class_name"]
     check_call(spec.id, name, call_arguments(spec))
     check_speedups(spec.id, name, spec.speedups, call_arguments(spec))
-    _check_device_map(spec, name)
+    check_context_parallel(spec, name)
+    check_device_map(spec, name, config)
     return str(name)
 
 
@@ -156,7 +159,8 @@ def check_spec(name: str) -> None:
     if file and file.pipeline and written:
         check_call(written.id, file.pipeline, call_arguments(written))
         check_speedups(written.id, file.pipeline, written.speedups, call_arguments(written))
-        _check_device_map(written, file.pipeline)
+        check_context_parallel(written, file.pipeline)
+        check_device_map(written, file.pipeline, None)
         if makes(file.pipeline) != written.modality:
             raise RequestError(
                 f"model {name}: {file.pipeline} makes {makes(file.pipeline)}s, the spec says "
@@ -167,15 +171,6 @@ def check_spec(name: str) -> None:
         spec = load_model(name)
         pipeline_class(spec)
         settle_dtype(spec)
-
-
-def _check_device_map(spec: ModelSpec, name: str) -> None:
-    """Refuse a device map where diffusers has none: of pipelines that are several in one."""
-    if spec.device_map and getattr(diffusers, name)._load_connected_pipes:  # noqa: SLF001
-        raise RequestError(
-            f"model {spec.id}: {name} is several pipelines in one, and diffusers "
-            f"{diffusers.__version__} lays none of these over several devices: leave out device_map"
-        )
 
 
 def makes(pipeline: str) -> Modality:
@@ -209,14 +204,21 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
     parts = {part: getattr(torch, name) for part, name in dtype.items()}
     level = diffusers.utils.logging.get_verbosity()
     diffusers.utils.logging.set_verbosity_error()  # a part of a sibling class is no news
+    read = {
+        "revision": on_hub(spec),
+        "use_safetensors": None if spec.pickled_weights else True,
+    }
+    over = spec.device_map if count_gpus() > 1 else ""
     try:
-        pipeline = diffusers.DiffusionPipeline.from_pretrained(
-            spec.source,
-            revision=on_hub(spec),
-            dtype=parts,
-            use_safetensors=None if spec.pickled_weights else True,
-            **_left_out(spec),
-            **({"device_map": spec.device_map} if spec.device_map and count_gpus() > 1 else {}),
+        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
+        given = _left_out(config)
+        if over == "auto":
+            given |= by_layers(spec, config, parts, memory_of_devices(ROOM), **read)
+        elif over:
+            given["device_map"] = over
+        # of the class itself: the general one overlooks parts that are given and may be left out
+        pipeline = getattr(diffusers, config["_class_name"]).from_pretrained(
+            spec.source, dtype=parts, **read, **given
         )
     except Exception as error:
         raise WorkError(f"model {spec.id} does not load: {first_line(error)}") from error
@@ -312,12 +314,11 @@ def _required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
     return {name for name, parameter in parameters.items() if parameter.default is empty}
 
 
-def _left_out(spec: ModelSpec) -> dict[str, Any]:
+def _left_out(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the loading arguments that leave out safety checker and watermark where there are any.
 
     Both would change pictures, and a black picture in place of a refused one is worse than none.
     """
-    config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
     takes = inspect.signature(getattr(diffusers, config["_class_name"]).__init__).parameters
     without: dict[str, Any] = {}
     if "safety_checker" in takes:

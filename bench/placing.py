@@ -13,11 +13,19 @@ import diffusers
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from bench.device_maps import DENOISERS, is_laid_out
 from bench.errors import WorkError
 from bench.fast import takes_fast_path
 from bench.speedups import CACHES, WEIGHTS, described, settings_of
 
-Placement = Literal["whole", "encoders apart", "parts in turn", "layers in turn", "over devices"]
+Placement = Literal[
+    "whole",
+    "encoders apart",
+    "parts in turn",
+    "layers in turn",
+    "over devices",
+    "layers over devices",
+]
 """How a model lies on the device; all but the first are for want of memory."""
 
 ROOM = 0.8
@@ -25,16 +33,34 @@ ROOM = 0.8
 
 
 def place(pipeline: Any) -> Placement:
-    """Put a pipeline on the device, whole where memory allows; return how it lies."""
+    """Put a pipeline on the device, whole where memory allows; return how it lies.
+
+    Raises:
+        WorkError: it is too large for devices that are each to hold all of it, or what is not laid
+            over devices is too large for the first.
+    """
     if not torch.cuda.is_available():
         return "whole"
     if pipeline.hf_device_map:
         return "over devices"
     modules = {n: p for n, p in pipeline.components.items() if isinstance(p, torch.nn.Module)}
-    sizes = {name: size_of(part) for name, part in modules.items()}
-    how = placement(
-        sizes, int(ROOM * torch.cuda.mem_get_info()[0]), apart=takes_fast_path(pipeline)
-    )
+    whole = {name: part for name, part in modules.items() if not is_laid_out(part)}
+    sizes = {name: size_of(part) for name, part in whole.items()}
+    room = int(ROOM * torch.cuda.mem_get_info()[0])
+    how = placement(sizes, room, apart=takes_fast_path(pipeline))
+    if len(whole) < len(modules):
+        if how != "whole":
+            raise WorkError(
+                f"beside the layers on the first device there is no room for {', '.join(whole)}"
+            )
+        for part in whole.values():
+            part.to("cuda")
+        return "layers over devices"
+    if how in {"parts in turn", "layers in turn"} and is_cut(pipeline):
+        raise WorkError(
+            "too large for one device, and context_parallel wants the whole weights on each: "
+            "take device_map auto in its place"
+        )
     if how == "whole":
         pipeline.to("cuda")
     elif how == "parts in turn":
@@ -165,10 +191,14 @@ def speed_up(pipeline: Any, speedups: Mapping[str, Any], arguments: Mapping[str,
 
 
 def denoisers(pipeline: Any) -> list[Any]:
-    """Return the parts that denoise: one, in some models one for each half of the way."""
-    names = ("unet", "transformer", "transformer_2")
-    parts = [getattr(pipeline, name, None) for name in names]
+    """Return the parts that denoise."""
+    parts = [getattr(pipeline, name, None) for name in DENOISERS]
     return [part for part in parts if isinstance(part, torch.nn.Module)]
+
+
+def is_cut(pipeline: Any) -> bool:
+    """Say whether what passes through a pipeline's denoiser is cut over several devices."""
+    return any(getattr(part, "_parallel_config", None) for part in denoisers(pipeline))
 
 
 def work_dtype(pipeline: Any) -> torch.dtype:

@@ -158,6 +158,7 @@ def _fixed_of_key(
         "dtype": dict(dtype),
         "arguments": call_arguments(spec, frames),
         **({"speedups": dict(spec.speedups)} if spec.speedups else {}),
+        **({"context_parallel": spec.context_parallel} if spec.context_parallel > 1 else {}),
     }
 
 

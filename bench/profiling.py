@@ -78,15 +78,16 @@ def profile(
     left_out = ""
     for compiling in compiled:
         began = time.perf_counter()
-        worker = engine.Engine(pipelines.load(spec, spec.dtype), Tuning(1, compiling))
+        worker = engine.load(spec, Tuning(1, compiling))
         load_seconds = load_seconds or time.perf_counter() - began
         rate = matrix_rate(placing.work_dtype(worker.pipeline))
+        whole_rate = worker.devices * rate
         scale = whole / taken if taken else 1
         try:
             for row in _at_sizes(worker, spec, sorted(sizes), arguments, scale):
                 per_output = row["teraflop_per_output"]
-                share = per_output * 1e12 * row["outputs_per_second"] / rate if per_output else None
-                rows.append({**row, "matrix_share": share})
+                reached = per_output and per_output * 1e12 * row["outputs_per_second"]
+                rows.append({**row, "matrix_share": reached / whole_rate if reached else None})
         except RuntimeError as error:  # no C compiler, say: what runs as it stands is measured
             if not compiling:
                 raise

@@ -34,8 +34,12 @@ class _Bar:
         self.bar.write(f"pinlu: {text}", file=self.bar.fp)
 
 
+APART = 2.0
+"""Seconds between two plain lines at least: work that is over sooner says nothing of itself."""
+
+
 class _Lines:
-    """A line at every tenth of the work, or when half a minute has gone by."""
+    """A line at every tenth of the work, but not too often, and when half a minute has gone by."""
 
     def __init__(self, what: str, unit: str, total: int, stream: TextIO) -> None:
         self.what, self.unit, self.total, self.stream = what, unit, total, stream
@@ -49,7 +53,9 @@ class _Lines:
         self.done += count
         now = time.monotonic()
         tenth = self.done * 10 // max(self.total, 1) > self.said_at_count * 10 // max(self.total, 1)
-        if not (tenth or now - self.said_at > 30 or self.done == self.total):
+        since = now - self.said_at
+        last = self.done == self.total and (self.said_at_count or since >= APART)
+        if not (last or (tenth and since >= APART) or since > 30):
             return
         self.said_at, self.said_at_count = now, self.done
         rate = self.done / max(now - self.began, 1e-9)

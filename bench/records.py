@@ -66,9 +66,11 @@ class ModelSpec:
 
     `source` is a hub id or a folder; `revision` a commit on the hub or the hash of a folder's
     content. `dtype` maps a part ("default", "vae", …) to a torch dtype's name. `arguments` go to
-    the pipeline's call as they stand. `device_map` "balanced" lays the parts of a model that is too
-    large for one device over all that a worker sees. `speedups` (see `bench.speedups`) change
-    pictures; empty unless asked for.
+    the pipeline's call as they stand. `device_map` lays a model that is too large for one device
+    over all that a worker sees: "balanced" part by part, "auto" the denoiser layer by layer.
+    `context_parallel`: over how many devices what passes through the denoiser is cut (see
+    `bench.context_parallel`); pixels may differ in their last bits. `speedups` (see
+    `bench.speedups`) change pictures; empty unless asked for.
     """
 
     id: str
@@ -87,6 +89,7 @@ class ModelSpec:
     pickled_weights: bool = False
     speedups: Mapping[str, Any] = field(default_factory=dict)
     device_map: str = ""
+    context_parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -301,11 +302,17 @@ def opened_key(study: Path, reason: str, *, log: bool = True) -> DataFrame:
 
     key = read_key(study)
     if log and not unblind(study, reason)["locked"]:
-        sys.stderr.write(
-            f"pinlu: {study} is not closed: its models are named before that, which the report will "
-            "state as a deviation; pinlu study lock closes it\n"
-        )
+        _say_open(study)
     return key
+
+
+@cache
+def _say_open(study: Path) -> None:
+    """Say once, however often a command opens the key, that the study is not closed."""
+    sys.stderr.write(
+        f"pinlu: {study} is not closed: its models are named before that, which the report will "
+        "state as a deviation; pinlu study lock closes it\n"
+    )
 
 
 def log(study: Path, action: str, detail: str) -> None:

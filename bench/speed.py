@@ -30,6 +30,7 @@ def speed_row(
     peak_memory: int,
     speedups: str = "",
     skips: bool = False,
+    devices: int = 1,
 ) -> dict[str, Any]:
     """Return a row: times in seconds, rates per second, NaN as None with a reason.
 
@@ -50,6 +51,7 @@ def speed_row(
         peak_memory: bytes.
         speedups: what was asked to make the model faster at the cost of other pictures.
         skips: whether passes were cut short, so that counting them whole says too much.
+        devices: on how many of these devices each output was made; all their seconds count.
     """
     counted = flops == flops and flops > 0 and not skips  # noqa: PLR0124 - NaN is unlike itself
     why = (
@@ -57,12 +59,13 @@ def speed_row(
         if skips
         else "the denoiser's operations could not be counted"
     )
-    device_seconds = sum(spent.get(stage, 0.0) for stage in ("text", "denoise", "decode"))
+    device_seconds = devices * sum(spent.get(stage, 0.0) for stage in ("text", "denoise", "decode"))
     return {
         "model": model,
         "device": device,
         "path": path,
         "placement": placement,
+        "devices": devices,
         "batch_size": batch_size,
         "compiled": compiled,
         "outputs": outputs,
@@ -74,7 +77,7 @@ def speed_row(
         "seconds_by_stage": {stage: round(taken, 4) for stage, taken in spent.items()},
         "teraflop_per_output": flops / outputs / 1e12 if counted and outputs else None,
         "matrix_teraflops": matrix_rate / 1e12,
-        "matrix_share": flops / seconds / matrix_rate if counted and seconds else None,
+        "matrix_share": flops / seconds / (devices * matrix_rate) if counted and seconds else None,
         "reason": "" if counted else why,
         "peak_memory_bytes": peak_memory,
         "speedups": speedups,

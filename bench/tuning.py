@@ -92,6 +92,7 @@ def _place(spec: ModelSpec, device: str) -> str:
         "shape": [arguments.get(name) for name in ("width", "height", "num_frames")],
         "device": device,
         **({"speedups": dict(spec.speedups)} if spec.speedups else {}),
+        **({"context_parallel": spec.context_parallel} if spec.context_parallel > 1 else {}),
     }
     text = json.dumps(holds, sort_keys=True)
     return f"{spec.id} on {device} ({hashlib.sha256(text.encode()).hexdigest()[:12]})"

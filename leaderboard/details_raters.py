@@ -138,9 +138,9 @@ def scales(board: Board, words: Words) -> Table:
         rows.append(Line([capital(words.term(name)), *shown[:-1]]))
     parts = [words.say("scales_note")]
     factor = board.find("first_factor_share")
-    if factor is not None and math.isfinite(factor.value):
-        # by the lower end of the interval, and of two scales nothing can be said
-        simple = factor.low > ONE_FACTOR and len(names) >= LEAST_SCALES
+    # of two scales nothing can be said
+    if factor is not None and math.isfinite(factor.value) and len(names) >= LEAST_SCALES:
+        simple = factor.low > ONE_FACTOR  # by the lower end of the interval
         share = f"{100 * factor.value:.0f}"
         if math.isfinite(factor.low):
             share += f" [{100 * factor.low:.0f}, {100 * factor.high:.0f}]"

@@ -106,10 +106,11 @@ def hybrids(board: Board, words: Words) -> Table:
             continue
         told = words.say(f"hybrids_{stand(score)}") if math.isfinite(score.value) else "–"
         cells = [capital(words.tradition(score.group)), with_interval(score, words), told]
-        rows.append(Line([*cells, f"{score.n_items}, {score.n_raters}"]))
-    heads = [words.say(key) for key in ("towards", "hybrids_position", "hybrids_stand")]
+        rows.append(Line([*cells, _counts(score, words)]))
+    heads = [words.say(f"hybrids_{key}") for key in ("seen_as", "position", "stand")]
     heads.append(words.say("foils_counts"))
-    return Table(words.say("hybrids_title"), words.say("hybrids_note"), heads, rows)
+    title, note = words.say("hybrids_title"), words.say("hybrids_note")
+    return Table(title, note, heads, rows, wraps=True)  # whole on a phone
 
 
 def foils(board: Board, words: Words) -> Table:
@@ -120,11 +121,14 @@ def foils(board: Board, words: Words) -> Table:
     for (_, _, true), seen in found.items():
         counts = next(iter(seen.values()))
         cells = [with_interval(seen.get(label), words) for label in labels]
-        numbers = f"{counts.n_items}, {counts.n_raters}"
-        rows.append(Line([capital(words.tradition(true)), *cells, numbers]))
+        rows.append(Line([capital(words.tradition(true)), *cells, _counts(counts, words)]))
     heads = [words.say("foils_true"), *(capital(words.tradition(label)) for label in labels)]
     heads.append(words.say("foils_counts"))
     return Table(words.say("foils_title"), words.say("foils_note"), heads, rows)
+
+
+def _counts(score: Score, words: Words) -> str:
+    return words.listed([str(score.n_items), str(score.n_raters)])
 
 
 def _shares_apart(board: Board) -> dict[tuple[str, str, str], dict[str, Score]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bench.records import Score
@@ -104,7 +104,7 @@ def schools(board: Board, words: Words) -> Figure | None:
         return None
     caption = words.say("schools_caption", confidence=percent_of(gaps))
     figure = Figure("schools", words.say("schools_title"), caption, [], gaps)
-    return _parted(figure, board.all_of("dif"), board, words)
+    return _parted(figure, board.all_of("dif"), words.label, board, words)
 
 
 def room_languages(board: Board, words: Words) -> Figure | None:
@@ -114,18 +114,27 @@ def room_languages(board: Board, words: Words) -> Figure | None:
         return None
     caption = words.say("room_languages_caption", confidence=percent_of(gaps))
     figure = Figure("room-languages", words.say("room_languages_title"), caption, [], gaps)
-    return _parted(figure, board.all_of("room_language_dif"), board, words)
+    return _parted(figure, board.all_of("room_language_dif"), words.tongue, board, words)
 
 
-def _parted(figure: Figure, tests: Sequence[Score], board: Board, words: Words) -> Figure:
-    """Return the figure of gaps between groups of raters with its panels, and those of `tests`."""
+def _parted(
+    figure: Figure,
+    tests: Sequence[Score],
+    called: Callable[[str], str],
+    board: Board,
+    words: Words,
+) -> Figure:
+    """Return the figure of gaps between groups of raters with its panels, and those of `tests`.
+
+    `called` says how a group is called.
+    """
     panels = []
     gaps = figure.scores
     for criterion, group in dict.fromkeys((score.criterion, score.group) for score in gaps):
         own = [s for s in gaps if (s.criterion, s.group) == (criterion, group)]
         first, _, second = group.partition(":")
         name = capital(words.term(criterion))
-        title = f"{name}: {words.label(first)} − {words.label(second)}"
+        title = words.pair(name, f"{called(first)}\u00a0−\u00a0{called(second)}")
         rows = model_rows(own, board, words)
         panels.append(
             panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
@@ -134,7 +143,7 @@ def _parted(figure: Figure, tests: Sequence[Score], board: Board, words: Words) 
         first, _, second = group.partition(":")
         own = [score for score in tests if score.group == group]
         rows = [row_of(score, capital(words.term(score.criterion)), words) for score in own]
-        title = words.say("dif_panel", first=words.label(first), second=words.label(second))
+        title = words.say("dif_panel", first=called(first), second=called(second))
         panels.append(
             panel_of(title, rows, axis_over(ends_of(own, board), include=[0], marks=[0.0]))
         )

@@ -228,7 +228,8 @@ def language_gap(board: Board, words: Words) -> Figure | None:
         name = (
             words.say("bias", tradition=words.tradition(other)) if other else words.term(criterion)
         )
-        between = pair.replace("-", "\u00a0−\u00a0")  # never parted at the end of a line
+        # never parted at the end of a line
+        between = "\u00a0−\u00a0".join(map(words.tongue, pair.split("-")))
         title = words.pair(capital(name), between)
         panels.append(panel_of(title, rows, axes[bool(other)]))
     caption = words.say("language_caption", confidence=percent_of(gaps))

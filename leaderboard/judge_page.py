@@ -186,7 +186,8 @@ def _how(own: Sequence[Score], words: Words) -> str:
     told = {}
     for score in own:
         if found := _HOW.search(score.method):
-            warm, seeds, languages, cued, n = found.groups()
+            warm, seeds, asked, cued, n = found.groups()
+            languages = words.listed([words.tongue(code) for code in asked.split(", ")])
             how = words.say("judge_how", temperature=warm or "0", seeds=seeds, languages=languages)
             how += words.say("judge_cue", cued=cued, n=n) if cued else ""
             told[score.group] = words.pair(score.group, how)

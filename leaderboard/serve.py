@@ -84,6 +84,11 @@ def layout(scores: Sequence[Score], labels: Labels, pictures: Pictures) -> gr.Bl
     def show(study: str, slice_: str, language: str) -> str:
         return shown(scores, labels, study, slice_, language, pictures=pictures)
 
+    def preferred(request: gr.Request) -> str:
+        """Return the browser's first language, where it is one of ours."""
+        first = request.headers.get("accept-language", "")[:2].lower()
+        return first if first in LANGUAGES else LANGUAGES[0]
+
     with gr.Blocks(analytics_enabled=False, title="Pinlu 品录", fill_width=True) as blocks:
         with gr.Row():
             study = gr.Dropdown(
@@ -105,6 +110,7 @@ def layout(scores: Sequence[Score], labels: Labels, pictures: Pictures) -> gr.Bl
             padding=False,
         )
         inputs = [study, slice_, language]
+        blocks.load(preferred, None, language, show_progress="hidden")
         for choice in inputs:
             choice.change(show, inputs, page, show_progress="hidden")
     return blocks

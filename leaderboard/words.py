@@ -42,7 +42,12 @@ class Words:
         """Return what is shown for a slice, "genre: landscape" for `genre=landscape`."""
         column, _, value = name.partition("=")
         known = self.texts.get(f"by_{column}")
-        return self.pair(str(known or column), self.label(value)) if name else ""
+        shown = self.tongue(value) if column in _OF_LANGUAGES else self.label(value)
+        return self.pair(str(known or column), shown) if name else ""
+
+    def tongue(self, code: str) -> str:
+        """Return what the language of a code is called, as a reader of this language says it."""
+        return str(self.texts["languages"].get(code, code))
 
     def pair(self, name: str, value: str) -> str:
         """Return "name: value" with the colon of the language."""
@@ -93,6 +98,9 @@ class Words:
         space = " " if self.language != "zh" and listed.startswith(" ") else ""
         return space + self.listed([self.label(name) for name in names])
 
+
+_OF_LANGUAGES = {"language", "room_language"}
+"""Columns that hold codes of languages."""
 
 _OWN = {REFERENCE, "none", "other", "cannot_tell", "manner", "things"}
 """Ids that every study has, so that we have words for them."""

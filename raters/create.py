@@ -14,19 +14,14 @@ from bench.precision import Pilot
 from bench.reading import find_config
 from bench.records import SCHEMA, Rubric
 from bench.rubrics import RubricFile, load_rubric
-from raters.analyses import (
-    Readings,
-    empty_out,
-    gathered_readings,
-    rules_of_readings,
-    write_readings,
-)
+from raters.analyses import gathered_readings
 from raters.config import StudyFile, load_config
 from raters.database import new_database
 from raters.design import blocks
 from raters.material import Material, gathered, rules_for
 from raters.plan import PLANNED
 from raters.protocol import CANNOT_TELL, OTHER, Protocol, write_protocol
+from raters.readings import Readings, empty_out, rules_of_readings, write_readings
 from raters.sources import Sources
 from raters.stimuli import SEALED, write_key, write_stimuli
 from raters.summary import plan_summary, plan_warnings, summarise, warnings_of

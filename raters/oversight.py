@@ -59,6 +59,8 @@ class Watched:
 def overview(study: Path, *, agreement: Agreement | None = None) -> dict[str, Any]:
     """Return `status` with times, repeats, warnings, remarks, cells and α; nothing names a model.
 
+    Each α has the criterion's `label` by language, and room for its reason by language, `reasons`.
+
     Args:
         study: the study folder.
         agreement: scores the ratings table; without it there is no α. It comes from outside, since
@@ -73,6 +75,7 @@ def overview(study: Path, *, agreement: Agreement | None = None) -> dict[str, An
         row.update(_told(watched.get(row["rater"], Watched())))
     ratings = tables(study)["ratings"].dropna(subset="value")
     scores = agreement(ratings) if agreement and not ratings.empty else []
+    labels = {scale.id: dict(scale.label) for scale in protocol.rubric.scales}
     return {
         **found,
         "seconds": _seconds(events),
@@ -80,10 +83,12 @@ def overview(study: Path, *, agreement: Agreement | None = None) -> dict[str, An
         "alpha": [
             {
                 "criterion": score.criterion,
+                "label": labels.get(score.criterion, {}),
                 "value": _finite(score.value),
                 "low": _finite(score.low),
                 "high": _finite(score.high),
                 "reason": score.reason,
+                "reasons": {},
             }
             for score in scores
             if score.metric == "alpha"

@@ -17,6 +17,7 @@ from raters import tables as t
 from raters.folder import open_study
 from raters.oversight import overview
 from raters.protocol import Protocol
+from raters.room.texts import label
 from raters.stimuli import SEALED
 
 LANGUAGES = ("en", "zh")
@@ -33,6 +34,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters["called"] = label
 
 
 def report(study: Path) -> dict[str, str]:

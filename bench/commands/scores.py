@@ -67,7 +67,7 @@ def _add_scoring(command: Adder) -> None:
         help="study folders and runs of understanding, or tables; none where --run names what was "
         "probed",
     )
-    _output(score)
+    _output(score, "folder for the report: pages, figures, tables, scores.csv and scores.parquet")
     score.add_argument(
         "--run",
         type=Path,
@@ -113,9 +113,11 @@ def _tables(scoring: argparse.ArgumentParser, columns: str) -> None:
     _output(scoring)
 
 
-def _output(scoring: argparse.ArgumentParser) -> None:
+def _output(
+    scoring: argparse.ArgumentParser, out: str = "folder for scores.csv and scores.parquet"
+) -> None:
     scoring.add_argument("--json", action="store_true", help="print a list of scores, nothing else")
-    scoring.add_argument("--out", type=Path, help="folder for scores.csv and scores.parquet")
+    scoring.add_argument("--out", type=Path, help=out)
     scoring.add_argument(
         "--by", type=names, default=(), help="slice by these columns too, as in language,genre"
     )
@@ -273,7 +275,11 @@ def _give(scores: list[Score], table: pd.DataFrame, kind: str, options: argparse
 def _print(scores: Sequence[Score], *, as_json: bool) -> None:
     from leaderboard.files import to_json, to_text
 
-    print(to_json(scores) if as_json else to_text(scores))
+    if as_json:
+        print(to_json(scores))
+    else:
+        # hundreds of lines that only a figure needs; tables and JSON have them
+        print(to_text([score for score in scores if score.metric != "share_covariance"]))
 
 
 COMMANDS: dict[str, Command] = {

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 
 def add(command: Adder, commands: Any) -> None:
     """Add the commands of this file."""
-    study = commands.add_parser("study", help="a study's life: new, invite, status, lock, …")
+    told = "a study's life: new, invite, status, lock, …"
+    study = commands.add_parser("study", help=told, description=told)
     actions = study.add_subparsers(title="study commands", metavar="ACTION", required=True)
-    _add_study(actions, command)
+    # in the order in which they are needed
+    _add_new(actions, command)
     _add_plan(actions, command)
     raters.add_to(actions, command)
     rooms.add_to(actions, command)
+    _add_ends(actions, command)
 
 
-def _add_study(actions: Any, command: Adder) -> None:
+def _add_new(actions: Any, command: Adder) -> None:
     new = command("study new", "make a study from runs and references", within=actions)
     new.add_argument(
         "config", metavar="CONFIG.yaml", help="its YAML, or its name in configs/studies"
@@ -50,23 +53,20 @@ def _add_study(actions: Any, command: Adder) -> None:
         "--database", metavar="URL", help="of an empty PostgreSQL database (default: SQLite)"
     )
     new.add_argument("--out", type=Path, required=True, help="the study folder to make")
-    lock = command(
-        "study lock", "end a study: no further raters, no further answers", within=actions
-    )
-    lock.add_argument("study", type=Path, metavar="STUDY")
-    lock.add_argument("--reason", default="finished", help="why, for the record (finished)")
+
+
+def _add_ends(actions: Any, command: Adder) -> None:
+    """Add what changes, closes, opens and keeps a study."""
     amend = command(
         "study amend", "record a changed study.yaml as a new version of it", within=actions
     )
     amend.add_argument("study", type=Path, metavar="STUDY")
     amend.add_argument("--reason", required=True, help="why, for the record")
-    backup = command("study backup", "copy the database while it is in use", within=actions)
-    backup.add_argument("study", type=Path, metavar="STUDY")
-    backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="the copy")
-    migrate = command(
-        "study migrate", "bring an earlier version's study up to this", within=actions
+    lock = command(
+        "study lock", "end a study: no further raters, no further answers", within=actions
     )
-    migrate.add_argument("study", type=Path, metavar="STUDY")
+    lock.add_argument("study", type=Path, metavar="STUDY")
+    lock.add_argument("--reason", default="finished", help="why, for the record (finished)")
     unblind = command("study unblind", "after lock: show the models' names", within=actions)
     unblind.add_argument("study", type=Path, metavar="STUDY")
     unblind.add_argument("--reason", required=True, help="why, for the record")
@@ -80,6 +80,13 @@ def _add_study(actions: Any, command: Adder) -> None:
         "--named", action="store_true", help="join them before lock: it needs --reason"
     )
     export.add_argument("--reason", default="", help="why, for the record (analysis)")
+    backup = command("study backup", "copy the database while it is in use", within=actions)
+    backup.add_argument("study", type=Path, metavar="STUDY")
+    backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="the copy")
+    migrate = command(
+        "study migrate", "bring an earlier version's study up to this", within=actions
+    )
+    migrate.add_argument("study", type=Path, metavar="STUDY")
 
 
 def _add_plan(actions: Any, command: Adder) -> None:

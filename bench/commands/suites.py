@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def add(command: Adder, commands: Any) -> None:
     """Add the commands of this file."""
     _add_suites(command("suites", "list (the default), show, check or export suites"))
-    references = commands.add_parser("references", help="human-made works: add")
+    told = "human-made works: add"
+    references = commands.add_parser("references", help=told, description=told)
     _add_references(
         references.add_subparsers(title="references commands", metavar="ACTION", required=True),
         command,
@@ -96,8 +97,10 @@ def _check_suite(suite: Suite, *, record: bool) -> int:
     if record:
         record_version(suite)
     checked = check_suite(suite)
+    what = "questions" if suite.questions else "scenes"
+    print(f"{suite.name}  {'stratum':<16} {'genre':<28} {what}")
     for (stratum, genre), count in sorted(checked.counts.items()):
-        print(f"{suite.name}  {stratum or '-':<16} {genre or '-':<28} {count:>4}")
+        print(f"{suite.name}  {stratum or '-':<16} {genre or '-':<28} {count:>{len(what)}}")
     for fault in checked.faults:
         print(f"{suite.name}: {fault}", file=sys.stderr)
     verdict = _counted(len(checked.faults), "fault") if checked.faults else "good"

@@ -143,14 +143,14 @@ class _Driver:
                 return
 
     def turn(self) -> None:
-        """Hire where there is a place, hear what is new, give out what can be given."""
-        if self.in_a_row <= DEATHS_IN_A_ROW + 2 * len(self.hands):
-            self.crew.hire()
+        """Hear what is new, give out what can be given, hire where there is a place."""
         for news in self.crew.news(0.25):
             self.hear(news)
         self.read_all()
         self.end_what_hangs()
         self.give()
+        if self.in_a_row <= DEATHS_IN_A_ROW + 2 * len(self.hands):
+            self.crew.hire()  # before it is said that nobody is left: the last one may have died
         self.stop_without_workers()
 
     def hear(self, news: News) -> None:

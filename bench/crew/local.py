@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -15,17 +14,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from bench import children
 from bench.crew.crews import News
 
 _PR_SET_PDEATHSIG = 1
-
-FAREWELL = 5.0
-"""Seconds that a worker has to end by itself once it is asked nothing more."""
-
-IDLE_THREADS = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
-"""Workers share the cores: threads that wait for others sleep, or all would crawl. No pixel changes."""
-
-Process = subprocess.Popen[bytes]
 
 
 class LocalCrew:
@@ -35,7 +27,7 @@ class LocalCrew:
         """Hire nobody yet."""
         self._places, self._logs = list(places), logs
         self._free = list(range(len(places)))
-        self._crew: dict[str, tuple[int, Connection, Process]] = {}
+        self._crew: dict[str, tuple[int, Connection, children.Process]] = {}
         self._came: set[str] = set()
         self._here = uuid.uuid4().hex[:6]
         self._hired = 0
@@ -49,24 +41,15 @@ class LocalCrew:
             name = f"{self._here}-{self._hired}"
             self._crew[name] = (place, *self._start(name, self._places[place]))
 
-    def _start(self, name: str, place: str) -> tuple[Connection, Process]:
-        ours, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", "bench.crew.local", name]
+    def _start(self, name: str, place: str) -> tuple[Connection, children.Process]:
         # before torch is asked for anything it sees this one device, or none
         device = {"CUDA_VISIBLE_DEVICES": "" if place == "cpu" else _as_visible(place)}
         if place == "cpu":
-            device |= IDLE_THREADS
-        with theirs, (self._logs / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own module
-                [*command, str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **device},
-                start_new_session=True,  # Ctrl-C is for whoever drives
-            )
-        return Connection(ours.detach()), process
+            device |= children.IDLE_THREADS
+        return children.start("bench.crew.local", [name], self._log(name), device)
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
 
     def places(self) -> int:
         """Return how many places there are."""
@@ -93,7 +76,9 @@ class LocalCrew:
                 heard.append(News(kind, name, content))
                 self._came.add(name)
             except (EOFError, ConnectionResetError):
-                heard.append(News("died", name, self._why(name)))
+                heard.append(
+                    News("died", name, children.why_ended(self._crew[name][2], self._log(name)))
+                )
                 self.dismiss(name, for_good=False)
         return heard
 
@@ -115,20 +100,9 @@ class LocalCrew:
                 pipe.send(None)
         for _, _, process in self._crew.values():
             with suppress(subprocess.TimeoutExpired):
-                process.wait(FAREWELL)
+                process.wait(children.FAREWELL)
         for name in list(self._crew):
             self.dismiss(name, for_good=True)
-
-    def _why(self, name: str) -> str:
-        process = self._crew[name][2]
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(FAREWELL)
-        code = process.returncode
-        if code is not None and code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        lines = (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-        last = next((line for line in reversed(lines.splitlines()) if line.strip()), "")
-        return f"ended with status {code}" + (f": {last.strip()[:200]}" if last else "")
 
 
 def _as_visible(place: str) -> str:

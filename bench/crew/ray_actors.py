@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.children import IDLE_THREADS
 from bench.crew.crews import News
-from bench.crew.local import IDLE_THREADS
 from bench.errors import RequestError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that Pinlu runs

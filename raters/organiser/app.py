@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bench.errors import PinluError
 from raters.organiser.view import HERE, Overview, page, words
 from raters.room.serving import serve_app
+from raters.room.texts import preferred
 
 USER = "organiser"
 EVERY = 60.0
@@ -53,12 +54,19 @@ async def _created(overview: Overview, password: str) -> FastAPI:
         except PinluError as error:
             return page_of_error(str(error))
 
+    def open_view(request: gr.Request) -> tuple[str, str]:
+        accepted = request.headers.get("accept-language", "")
+        language = preferred(accepted, sorted(words()))  # English first
+        return language, show(language)
+
+    quietly = {"api_visibility": "private", "show_progress": "hidden"}
     with gr.Blocks(analytics_enabled=False, title="Pinlu", fill_width=True) as blocks:
         choices = [(texts["name"], language) for language, texts in words().items()]
-        language = gr.Radio(choices, value="en", show_label=False, container=False)
+        language = gr.Radio(choices, show_label=False, container=False)
         shown = gr.HTML(elem_id="overview")
-        for changed in (blocks.load, language.change, gr.Timer(EVERY).tick):
-            changed(show, language, shown, api_visibility="private", show_progress="hidden")
+        blocks.load(open_view, None, [language, shown], **quietly)
+        for changed in (language.input, gr.Timer(EVERY).tick):
+            changed(show, language, shown, **quietly)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(_behind_password, password=password)
     mounted: FastAPI = gr.mount_gradio_app(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.reading import read_yaml
+from raters.room.texts import catalogue
 
 HERE = Path(__file__).parent
 
@@ -19,6 +20,9 @@ Overview = Callable[[], Mapping[str, Any]]
 _templates = Environment(
     loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
+
+
+_templates.filters["number"] = lambda value: f"{value:.2f}".replace("-", "−")
 
 
 @cache
@@ -39,12 +43,20 @@ def page(found: Mapping[str, Any], language: str) -> str:
         found=found,
         say=texts,
         tag=texts["tag"],
+        language=language,
+        called=partial(_called, language=language),
         makers=_numbered(found, "maker"),
         targets=_numbered(found, "target"),
         sentences=[
             texts["warnings"][one["kind"]].format(**{"of": "", **one}) for one in found["warnings"]
         ],
     )
+
+
+def _called(name: str, language: str) -> str:
+    """Return how a model or a target is called; what we have no word for is called by its id."""
+    own: Mapping[str, str] = words()[language]["called"]
+    return own.get(name) or catalogue()[language]["labels"].get(name, name)
 
 
 def _numbered(found: Mapping[str, Any], name: str) -> list[str]:

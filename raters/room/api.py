@@ -221,10 +221,11 @@ _NOTHING: dict[str, Any] = {
 
 
 def _explanation(step: Step) -> dict[str, Any] | None:
-    """Return what is told after a training item's answer: of that phase, no answer to a later one."""
-    if step.expects is None or step.phase == "scales":
-        return dict(step.expects) if step.expects else None
-    return {**step.expects, "scales": None}
+    """Return what is told of a training item once it is answered: after its last phase, all of it."""
+    expects = step.expects
+    if expects is None or (expects["scales"] and step.phase != "scales"):
+        return None
+    return dict(expects)
 
 
 def _step(step: Step, room: Room) -> dict[str, Any]:

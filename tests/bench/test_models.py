@@ -288,17 +288,3 @@ def test_a_reader_that_transformers_does_not_have_is_told(tmp_path: Path) -> Non
     content = {"model": "m", "source": "o/m", "pipeline": "NoSuch", "modality": "understanding"}
     with pytest.raises(RequestError, match="needs NoSuch, which transformers"):
         pipelines.check_spec(str(write_yaml(tmp_path / "m.yaml", content)))
-
-
-def test_a_device_map_is_checked_against_diffusers(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    written = {"model": "large", "source": str(tiny_checkpoint), "device_map": "balanced"}
-    path = write_yaml(tmp_path / "large.yaml", written)
-    pipelines.check_spec(str(path))
-    spec = load_model(str(path))
-    assert pipelines.load(spec, {"default": "float32"}).hf_device_map is None  # one device here
-    with pytest.raises(FileFormatError, match="device_map"):
-        load_model(str(write_yaml(tmp_path / "auto.yaml", written | {"device_map": "auto"})))
-    hub = {"model": "many", "source": "owner/many", "pipeline": "KandinskyCombinedPipeline"}
-    path = write_yaml(tmp_path / "many.yaml", hub | {"device_map": "balanced"})
-    with pytest.raises(RequestError, match="several pipelines in one"):
-        pipelines.check_spec(str(path))

@@ -5,6 +5,7 @@ Each test runs the same code that a CPU runs, on tiny checkpoints, and compares 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import manifest, pipelines, placing
+from bench import engine, manifest, pipelines, placing
 from bench.engine import Engine
 from bench.fast import for_batch
 from bench.generate import generate
@@ -155,3 +156,22 @@ def test_memory_that_runs_out_splits_the_batch(tmp_path: Path) -> None:
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
         worker.close()
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are no two GPUs here")
+@pytest.mark.parametrize("more", [{"device_map": "auto"}, {"context_parallel": 2}])
+def test_two_gpus_make_what_one_makes(more: dict[str, Any], tmp_path: Path) -> None:
+    arguments = FAMILIES["flux"][1]
+    tiny_families.save("flux", tmp_path / "m")
+    spec = ModelSpec("m", str(tmp_path / "m"), "r", dtype={"default": "float32"})
+
+    def made(spec: ModelSpec) -> np.ndarray:
+        worker = engine.load(spec, Tuning(len(JOBS)))
+        assert worker.devices == 2 or spec.context_parallel == 1
+        worker.encode({job.text: None for job in JOBS}, arguments)
+        pictures = worker.make(JOBS, arguments, JOBS).pictures
+        pixels = np.stack([pictures[job.key].on_host()[0] for job in JOBS]).astype(int)
+        worker.close()
+        return pixels
+
+    assert np.abs(made(replace(spec, **more)) - made(spec)).max() <= 1

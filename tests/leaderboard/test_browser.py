@@ -72,10 +72,10 @@ def test_the_app_filters_and_asks_nobody_else(address: str, page: Page) -> None:
     headline = page.locator(".pinlu table.headline")
     expect(headline).to_contain_text("4.00", timeout=30_000)
     page.get_by_label("Show").click()
-    page.get_by_role("option", name="language: zh").click()
+    page.get_by_role("option", name="language: Chinese").click()
     expect(headline).to_contain_text("4.25", timeout=30_000)
     page.get_by_label("中文").click()
-    expect(page.locator(".pinlu")).to_contain_text("题目语言：zh", timeout=30_000)
+    expect(page.locator(".pinlu")).to_contain_text("题目语言：中文", timeout=30_000)
     box = page.locator(".pinlu").bounding_box()
     assert box is not None
     width = page.evaluate("window.innerWidth")
@@ -83,3 +83,9 @@ def test_the_app_filters_and_asks_nobody_else(address: str, page: Page) -> None:
     assert box["x"] + box["width"] <= width
     assert box["width"] > 0.8 * min(width, 1200)
     assert not [url for url in asked if not url.startswith((address, "data:", "blob:"))]
+    browser = page.context.browser
+    assert browser is not None
+    with browser.new_context(locale="zh-CN") as chinese:
+        other = chinese.new_page()
+        other.goto(address)
+        expect(other.locator(".pinlu")).to_contain_text("各模型概览", timeout=30_000)

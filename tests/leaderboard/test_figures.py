@@ -146,13 +146,44 @@ def test_tables_tell_agreement_and_the_use_of_the_scales_in_the_order_of_values(
     assert "AC2" not in brush
     apart = tables["Between the traditions"]
     assert apart.rows[0].cells[1] == "hybrid"
-    told = [row.cells[1:3] for row in tables["Do mixed works stand between?"].rows]
-    assert told == [
-        ["0.40 [0.20, 0.60]", "between"],
-        ["−0.20 [−0.30, −0.10]", "beyond, by the whole interval"],
+    hybrids = tables["Are mixed works seen between their traditions?"]
+    assert list(hybrids.heads) == ["Seen as", "Place, 0 to 1", "Verdict", "Works, raters"]
+    assert [row.cells[1:] for row in hybrids.rows] == [
+        ["0.40 [0.20, 0.60]", "between", "10, 4"],
+        ["−0.20 [−0.30, −0.10]", "beyond, whole interval", "10, 4"],
     ]
-    assert "81%" not in tables["Are the scales different things?"].note
-    assert "80%" in tables["Are the scales different things?"].note
+
+
+def test_what_the_scales_have_in_common_is_told_of_three_and_no_fewer() -> None:
+    def note(*criteria: str) -> str:
+        (board,) = boards(rich_scores(criteria=criteria))
+        tables = {table.title: table for table in tables_of(board, words_in("en"))}
+        return tables["Are the scales different things?"].note
+
+    assert "81%" not in note("brush", "form", "spirit")
+    assert "80%" in note("brush", "form", "spirit")
+    assert "One factor" not in note("brush", "form")
+
+
+@pytest.mark.parametrize(
+    ("language", "between", "over"),
+    [
+        ("en", "Chinese\u00a0−\u00a0English", "Chinese over English"),
+        ("zh", "中文\u00a0−\u00a0英文", "中文对英文"),
+    ],
+)
+def test_languages_are_called_as_readers_call_them(language: str, between: str, over: str) -> None:
+    (board,) = boards(rich_scores())
+    words = words_in(language)
+    figures = {figure.name: figure for figure in figures_of(board, words)}
+    titles = [
+        panel.alt for name in ("language-gap", "room-languages") for panel in figures[name].panels
+    ]
+    assert sum(between in title for title in titles) == 3  # a scale, a leak, a scale by rooms
+    assert sum(over in title for title in titles) == 1
+    assert not any("zh" in title for title in titles)
+    assert words.slice("room_language=zh").endswith(words.tongue("zh"))
+    assert words.tongue("xx") == "xx"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -326,11 +326,11 @@ def test_a_page_labels_the_judge_and_its_scores_change_no_other(tmp_path: Path) 
     english = (tmp_path / "after" / "index.html").read_text(encoding="utf-8")
     chinese = (tmp_path / "after" / "index.zh.html").read_text(encoding="utf-8")
     for said in ("What models say as judges", "order effect", "How far the judge agrees with raters",
-                 "Raters and judge together", "judge: temperature 0.7, 2 seeds, asked in en"):  # fmt: skip
+                 "Raters and judge together", "judge: temperature 0.7, 2 seeds, asked in English"):  # fmt: skip
         assert said in english
         assert said not in (tmp_path / "before" / "index.html").read_text(encoding="utf-8")
     for said in ("模型作评判", "次序效应", "评判模型与评者相合几分", "评者与评判模型合计",
-                 "judge：温度 0.7，种子 2 个，以 en 提问"):  # fmt: skip
+                 "judge：温度 0.7，种子 2 个，以英文提问"):  # fmt: skip
         assert said in chinese
 
 
@@ -376,8 +376,8 @@ def test_a_caption_that_names_the_target_is_told_in_method_and_page(tmp_path: Pa
     assert all("caption names the target for 116 of 120 outputs" in s.method for s in of_judge)
     write_site(scores, tmp_path)
     for name, says in (
-        ("index.html", "asked in en, the tradition named in the text of 116 of 120 outputs."),
-        ("index.zh.html", "以 en 提问，120 件作品中有 116 件所附的文字点明了传统。"),
+        ("index.html", "asked in English, the tradition named in the text of 116 of 120 outputs."),
+        ("index.zh.html", "以英文提问，120 件作品中有 116 件所附的文字点明了传统。"),
     ):
         assert says in (tmp_path / name).read_text(encoding="utf-8")
 

@@ -29,7 +29,7 @@ def test_the_handler_shows_the_slice_that_is_asked_for() -> None:
     assert "4.00" in whole
     assert 'lang="en"' in whole
     assert "4.25" in part
-    assert "题目语言：zh" in part
+    assert "题目语言：中文" in part
     assert "笔墨" in part
     assert "figures/" not in whole + part
     assert "还没有评判" in shown(scores(), LABELS, "", "language=nn", "zh")
@@ -55,7 +55,7 @@ def test_pictures_are_shown_with_the_whole_and_come_from_no_file(tmp_path: Path)
 def test_slices_are_named() -> None:
     assert slices_of(scores(), words_in("en")) == [
         ("everything", ""),
-        ("language: zh", "language=zh"),
+        ("language: Chinese", "language=zh"),
     ]
 
 

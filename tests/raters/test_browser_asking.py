@@ -91,6 +91,14 @@ def test_everything_that_may_be_asked_is_asked_and_kept(browser: Browser, study:
         skip(page)
         go_to(page, "break")
         assert "Part 1 of 2 is done" in page.locator("h1").inner_text()
+        # the bar is of the part that the page speaks of, also where that page was loaded
+        bar = page.locator(".room-part")
+        assert bar.inner_text() == "Part 1 of 2"
+        page.reload()
+        page.locator("h1", has_text="Part 1 of 2 is done").wait_for()
+        assert bar.inner_text() == "Part 1 of 2"
+        go_on(page)
+        assert "Part 2 of 2 · about" in bar.inner_text()
         go_to(page, "detection")
         assert page.locator(".room-question").count() == 1
         choose(page, "human", "model")
@@ -210,6 +218,7 @@ def test_two_pictures_are_zoomed_and_moved_as_one(browser: Browser, study: Path)
         page.wait_for_function(f"({OUT_OF_SIGHT})().length === 0")
         page.set_viewport_size({"width": 1280, "height": 800})
         page.wait_for_function(f"({OUT_OF_SIGHT})().length === 0")
+        assert page.locator(".room-text").inner_text().startswith("两幅共同的题意")
         places = """() => [...document.querySelectorAll('.room-frame')].map(one => {
             const pane = one.parentNode.getBoundingClientRect(), box = one.getBoundingClientRect();
             return [box.width, box.left - pane.left, box.top - pane.top].map(Math.round).join();

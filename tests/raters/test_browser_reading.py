@@ -7,17 +7,24 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
+from sqlalchemy import update
 
+from raters import tables as t
 from raters.config import Ask
 from raters.organiser.app import USER
-from raters.study import invite, status
+from raters.organiser.view import words
+from raters.simulated import simulate
+from raters.study import invite, open_study, status
 from tests.browser import chromium
 from tests.raters.browsing import PATIENCE, choose, free_port, go_on, view
+from tests.raters.material import look as look_at
 from tests.raters.material import picture, save
 from tests.raters.serving import ROOT, Server, start_server
 from tests.raters.test_invitations import SCHOOL, YEARS
@@ -397,10 +404,9 @@ def hear_answers(page: Page) -> None:
     assert "main" in mains
 
 
-@pytest.fixture
-def organised(study: Path, tmp_path: Path) -> Iterator[str]:
+@contextmanager
+def organising(study: Path, tmp_path: Path) -> Iterator[str]:
     """The address of the organiser's view, in a process of its own."""
-    invite(study, 1, base_url="")
     (tmp_path / "password").write_text("let me see")
     port = str(free_port())
     command = [sys.executable, "-m", "bench", "organise", str(study), "--port", port]
@@ -409,11 +415,32 @@ def organised(study: Path, tmp_path: Path) -> Iterator[str]:
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     assert process.stdout
-    assert "is open" in process.stdout.readline()
-    yield f"http://127.0.0.1:{port}/"
-    process.terminate()
-    process.wait()
-    process.stdout.close()
+    try:
+        assert "is open" in process.stdout.readline()
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def organised(study: Path, tmp_path: Path) -> Iterator[str]:
+    """The view of a study that nobody has begun."""
+    invite(study, 1, base_url="")
+    with organising(study, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def judged(study: Path, tmp_path: Path) -> Iterator[str]:
+    """The view of a study with timed answers of two raters of a school with a long name."""
+    invite(study, 2, base_url="", group="a-school-of-painting-with-a-long-name")
+    simulate(study, look=look_at, rng=np.random.default_rng(0), count=2)
+    with open_study(study) as (_, engine), t.writing(engine) as connection:
+        connection.execute(update(t.response_event).values(shown={"milliseconds": 12_345}))
+    with organising(study, tmp_path) as address:
+        yield address
 
 
 def test_the_organisers_view_is_named_and_easy_to_read(browser: Browser, organised: str) -> None:
@@ -436,3 +463,24 @@ def test_the_organisers_view_is_named_and_easy_to_read(browser: Browser, organis
         headers = [node["name"] for node in nodes if node["role"] == "columnheader"]
         assert len(headers) >= 9
         assert all(headers[:9])
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_the_organisers_view_opens_in_the_browsers_language_and_fits_a_phone(
+    browser: Browser, judged: str, locale: str
+) -> None:
+    first, second = ("zh", "en") if locale == "zh-CN" else ("en", "zh")
+    with browser.new_context(
+        http_credentials={"username": USER, "password": "let me see"},
+        locale=locale,
+        viewport={"width": 360, "height": 740},
+    ) as context:
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(judged)
+        page.locator("h2", has_text=words()[first]["times"]).wait_for()
+        assert page.locator("tbody tr").count() >= 8  # raters, seconds, agreement, cells
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        page.get_by_label(words()[second]["name"]).check()
+        page.locator("h2", has_text=words()[second]["times"]).wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == 360

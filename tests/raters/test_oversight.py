@@ -122,6 +122,12 @@ def test_the_report_says_how_the_study_was_run(judged: Path) -> None:
     assert "图片一律写成无损 WebP" in chinese
     assert "narrower than 600 CSS pixels" in english
     assert "secondary sources" in english
+    # each in its readers' words, and no codes of ours
+    assert "受测传统：中国；其他：日本、西方。" in chinese
+    assert "Home tradition: Chinese; others: Japanese, Western." in english
+    assert "尺寸或形状与多数不同（9）" in chinese
+    assert re.search(r"分给已开始的评者：.*单件 \d+", chinese)
+    assert not re.search(r"warm_up|cannot_tell", english + chinese)
     assert facts["found"]["audit"]["last_hash"] in english
     for text in (english, chinese):
         assert "r001" not in text
@@ -177,11 +183,19 @@ def test_status_is_read_by_people_and_by_programs(
     assert main(["study", "status", str(judged)]) == 0
     told = capsys.readouterr().out
     assert "planned 6  invited 3  started 3" in told
-    assert "look at r001: " in told
+    # each kind of figure under a heading that says what it is
+    for heading in (
+        "seconds per answer: median (quartiles):",
+        "agreement: Krippendorff's alpha [95 % interval]:",
+        "judgements made / planned, by source and target (by code until unblind):",
+        "raters: steps done / planned, how they stand, group, answers too fast:",
+        "to look at:\n  r001: ",
+    ):
+        assert f"\n{heading}" in told
     assert main(["study", "status", str(judged), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["finished"] == 3
     # models have codes until the study is closed and unblinded, then their names
-    assert re.search(r"^M1: \d \d+/\d+", told, flags=re.MULTILINE)
+    assert re.search(r"^  M1: T\d \d+/\d+", told, flags=re.MULTILINE)
     assert not any(model in told for model in MODELS)
     assert main(["study", "lock", str(judged)]) == 0
     assert main(["study", "unblind", str(judged), "--reason", "the analysis"]) == 0

@@ -106,11 +106,14 @@ def test_the_debriefing_speaks_of_stand_ins(visitors: list[Visitor]) -> None:
     assert told["zh"].endswith("由程序绘制的画代替。")
 
 
-def test_what_is_explained_gives_no_answer_to_a_later_phase() -> None:
+def test_a_training_item_is_explained_once_after_its_last_phase() -> None:
     expects = {"manner": "chinese", "things": None, "scales": {"spirit": 4}, "text": {"en": "why"}}
-    of: Any = partial(Step, cast("Any", None), stimuli=(), expects=expects)
-    assert _explanation(of(phase="attribution")) == {**expects, "scales": None}
-    assert _explanation(of(phase="scales")) == expects
+    of: Any = partial(Step, cast("Any", None), stimuli=())
+    assert _explanation(of(phase="attribution", expects=expects)) is None
+    assert _explanation(of(phase="scales", expects=expects)) == expects
+    alone = {**expects, "scales": None}
+    assert _explanation(of(phase="attribution", expects=alone)) == alone
+    assert _explanation(of(phase="attribution", expects=None)) is None
 
 
 def test_without_consent_nobody_comes_in(visitors: list[Visitor]) -> None:

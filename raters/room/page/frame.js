@@ -2,7 +2,7 @@
 
 import { element } from "/room/page/elements.js";
 import { doneWith } from "/room/page/course.js";
-import { part, room, say } from "/room/page/state.js";
+import { part, room, say, sessionShown } from "/room/page/state.js";
 
 export function drawFrame(speak) {
   document.documentElement.lang = room.setup.texts[room.language].tag;
@@ -35,9 +35,18 @@ export function drawProgress(pending) {
   part.line.setAttribute("aria-valuemax", state.total);
   part.line.setAttribute("aria-valuenow", done);
   part.count.textContent = state.total ? say("count", { done, total: state.total }) : "";
-  const { number, of, seconds_left } = state.sessions ?? {};
+  drawPart();
+}
+
+// The part that the page is in. How long it still lasts is known where the server speaks of the same
+// part, and of none that is over.
+export function drawPart() {
+  const { sessions, assignment } = room.state;
+  const { number, of, seconds_left } = sessions ?? {};
+  const here = sessionShown() || number;
   const minutes = Math.ceil((seconds_left ?? 0) / 60);
-  part.part.textContent = of > 1 && state.assignment ? say("part", { number, of, minutes }) : "";
+  const told = say(here === number && room.view !== "break" ? "part_left" : "part", { number: here, of, minutes });
+  part.part.textContent = of > 1 && assignment ? told : "";
 }
 
 export function drawSaved(news, pending) {

@@ -32,7 +32,7 @@ export function panel(part, room, { say, stacked, pick, write, begin, remove, fu
     if (room.earlier) head.push(settled(room.earlier, room.setup.labels, told));
     if (step.caption) {
       const { tag } = room.setup.texts[language];
-      head.push(sceneText(step.caption[language], tag, say));
+      head.push(sceneText(step.caption[language], tag, { say, several: step.stimuli.length > 1 }));
     }
     if (step.instruction) head.push(instruction(step.instruction[language], say));
     part.head.replaceChildren(...head);

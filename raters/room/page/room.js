@@ -7,7 +7,7 @@ import {
   completed, doneWith, lastKnown, nameOf, same, settledBefore, storeSettled, waiting,
 } from "/room/page/course.js";
 import { element } from "/room/page/elements.js";
-import { drawFrame, drawProgress, drawSaved } from "/room/page/frame.js";
+import { drawFrame, drawPart, drawProgress, drawSaved } from "/room/page/frame.js";
 import { keyboard } from "/room/page/hands.js";
 import { address, fetchAhead, forget, playsClips } from "/room/page/media.js";
 import { notices } from "/room/page/notices.js";
@@ -15,7 +15,7 @@ import { ask, eventId, outbox, recall } from "/room/page/outbox.js";
 import { past } from "/room/page/past.js";
 import { panel } from "/room/page/panel.js";
 import { stage } from "/room/page/stage.js";
-import { findParts, narrow, part, room, say, stacked } from "/room/page/state.js";
+import { findParts, narrow, part, room, say, sessionShown, stacked } from "/room/page/state.js";
 import { askScreen, offerSkip, openHelp } from "/room/page/windows.js";
 
 const AHEAD = 20; // steps that are known ahead, with their pictures: what can be done offline
@@ -73,7 +73,7 @@ function listen() {
   part.dialog.addEventListener("close", () => { if (room.step) sheet.move(room.active, { scroll: false }); });
   document.addEventListener("keydown", keyboard({ act, hand, sheet, scene, goOn }));
   document.addEventListener("visibilitychange", countLook);
-  narrow.addEventListener("change", redraw);
+  narrow.addEventListener("change", () => { if (room.state) redraw(); });
   addEventListener("resize", checkWindow);
   addEventListener("beforeunload", (event) => { if (box.ownOnly()) event.preventDefault(); });
   checkWindow();
@@ -338,8 +338,7 @@ async function undo() {
 
 // The same by what the page itself knows.
 function visitOwn() {
-  const session = room.view === "break" ? room.resting.session - 1 : room.session;
-  const open = before.open(session, room.queue);
+  const open = before.open(sessionShown(), room.queue);
   const here = room.visiting ? open.indexOf(room.step.assignment) : open.length;
   if (here < 1) {
     news.tell("told", "undo_later");
@@ -356,6 +355,7 @@ function redraw() {
   const { view, step } = room;
   part.room.dataset.view = step?.analyses?.length ? "reading" : view === "draw" ? "break" : view;
   part.room.classList.toggle("explained", room.explained);
+  drawPart();
   drawBack();
   part.skip.hidden = !step || room.explained;
   if (step) {
@@ -368,8 +368,7 @@ function redraw() {
 // Offered where there is something to go back to, by the server's word or the page's own.
 function drawBack() {
   const { view, step, state, visiting } = room;
-  const session = view === "break" ? room.resting.session - 1 : room.session;
-  const there = visiting || state?.back?.length || before.open(session, room.queue).length;
+  const there = visiting || state?.back?.length || before.open(sessionShown(), room.queue).length;
   part.back.hidden = room.stopped || !there || !(step || view === "break" || view === "draw");
 }
 
@@ -403,7 +402,7 @@ function speak(language, byPointer) {
 }
 
 function saveReceipt() {
-  const lines = [document.title, `${say("receipt")}: ${room.state.receipt}`, new Date().toISOString(), say("receipt_hint")];
+  const lines = [document.title, say("receipt_line", room.state), new Date().toISOString(), say("receipt_hint")];
   const file = new Blob([`${lines.join("\n")}\n`], { type: "text/plain" });
   const link = element("a", { href: URL.createObjectURL(file), download: `${room.state.receipt}.txt` });
   link.click();

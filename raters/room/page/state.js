@@ -41,6 +41,9 @@ export function findParts(root) {
   part.room = root.querySelector("#room");
 }
 
+// The session that the page is in: at a break, and at what is gone back to from there, the one before.
+export const sessionShown = () => (room.view === "break" ? room.resting.session - 1 : room.session);
+
 // where the style sheet puts two pictures one above the other
 export const narrow = matchMedia("(max-width: 860px)");
 export const stacked = () => narrow.matches;

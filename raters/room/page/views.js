@@ -27,11 +27,12 @@ export function settled(earlier, labels, { language, say }) {
   );
 }
 
-export function sceneText(text, tag, say) {
+// The scene's text, of one picture or of the two that are compared.
+export function sceneText(text, tag, { say, several }) {
   return element(
     "div",
     { class: "room-text", tabindex: "0", role: "note" },
-    stepLine(say("text")),
+    stepLine(say(several ? "text_of_both" : "text")),
     element("blockquote", { lang: tag }, text),
   );
 }
@@ -46,16 +47,10 @@ export function instruction(text, say) {
 // After the answer of a practice step: what we saw, and why.
 export function explanation({ manner, things, scales, text }, setup, { language, say }) {
   const label = (id) => setup.labels.find((one) => one.id === id)?.name[language] ?? id;
-  const rows = [];
-  if (scales) {
-    for (const [id, value] of Object.entries(scales)) {
-      const scale = setup.scales.find((one) => one.id === id);
-      const marked = value === setup.not_applicable ? say("not_applicable") : String(value);
-      if (scale) rows.push([scale.label[language], marked]);
-    }
-  } else {
-    if (manner) rows.push([say("manner_short"), label(manner)]);
-    if (things) rows.push([say("things_short"), label(things)]);
+  const rows = [[say("manner_short"), label(manner)], [say("things_short"), label(things)]];
+  for (const [id, value] of Object.entries(scales ?? {})) {
+    const scale = setup.scales.find((one) => one.id === id);
+    if (scale) rows.push([scale.label[language], String(value)]);
   }
   return element(
     "div",

@@ -80,6 +80,21 @@ def test_workers_that_are_killed_change_nothing(
     assert generate(whole[1], run).made == 0  # another engine finds nothing left to do
 
 
+def test_the_only_worker_is_replaced_when_it_dies(
+    whole: tuple[Path, Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for attempt in range(3):  # on a busy machine the killer may come when all is made
+        run = tmp_path / f"run-{attempt}"
+        with meanwhile(killer(run, lambda batches: len(batches) >= 2, most=1)):
+            done = drive(Pictures(whole[1]), run, partial(LocalCrew, ["cpu"]))
+        assert (done.made, done.failed) == (64, 0)
+        if "is lost (killed by SIGKILL)" in capsys.readouterr().err:
+            break
+    else:
+        pytest.fail("nobody was killed")
+    assert pixels_of(run) == pixels_of(whole[0])
+
+
 def test_a_batch_that_kills_its_workers_is_set_aside_and_the_rest_is_made(
     whole: tuple[Path, Request], tmp_path: Path
 ) -> None:

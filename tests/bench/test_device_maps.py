@@ -1,0 +1,80 @@
+"""A model whose layers lie in several places makes what it makes in one; here one place is the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from bench import pipelines
+from bench.device_maps import by_layers, check_device_map, devices_of, is_laid_out
+from bench.engine import Engine
+from bench.errors import FileFormatError, RequestError
+from bench.models import load_model
+from bench.placing import denoisers, size_of
+from bench.records import Job, ModelSpec
+from bench.tuning import Tuning
+from tests import tiny_families, tiny_video
+from tests.conftest import write_yaml
+
+FP32 = {"default": torch.float32}
+JOBS = [Job(f"{n}", "p", "zh", text, "m", n) for n, text in enumerate(["秋江孤舟", "a boat"])]
+
+
+def made(pipeline: Any, arguments: dict[str, Any]) -> list[np.ndarray]:
+    worker = Engine(pipeline, Tuning(2))
+    assert worker.path == "fast"
+    worker.encode([job.text for job in JOBS], arguments)
+    pictures = worker.make(JOBS, arguments, JOBS).pictures
+    return [pictures[job.key].on_host()[0] for job in JOBS]
+
+
+@pytest.mark.parametrize("family", ["flux", "pixart", "qwen-image", "z-image", "wan", "cogvideox"])
+def test_layers_that_lie_apart_make_the_same_pixels(family: str, tmp_path: Path) -> None:
+    families = tiny_families if family in tiny_families.FAMILIES else tiny_video
+    families.save(family, tmp_path / "m")
+    arguments = families.FAMILIES[family][1] | {"num_inference_steps": 2}
+    spec = ModelSpec("m", str(tmp_path / "m"), "r", dtype={"default": "float32"}, device_map="auto")
+    whole = pipelines.load(spec, spec.dtype)
+    assert not is_laid_out(whole.transformer)  # there is one device here
+    config = diffusers.DiffusionPipeline.load_config(spec.source)
+    check_device_map(spec, type(whole).__name__, config)
+    apart = by_layers(
+        spec,
+        config,
+        FP32,
+        {"cpu": int(0.9 * size_of(denoisers(whole)[0]))},
+        offload_folder=tmp_path / "disk",
+    )
+    assert {str(one) for one in apart["transformer"].hf_device_map.values()} == {"cpu", "disk"}
+    laid = type(whole).from_pretrained(spec.source, **apart)
+    laid.set_progress_bar_config(disable=True)
+    assert is_laid_out(laid.transformer)
+    assert devices_of(laid) == 1  # no GPU
+    pairs = zip(made(laid, arguments), made(whole, arguments), strict=True)
+    assert all((one == other).all() for one, other in pairs)
+
+
+def test_a_device_map_is_checked_against_diffusers(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    written = {"model": "large", "source": str(tiny_checkpoint), "device_map": "balanced"}
+    path = write_yaml(tmp_path / "large.yaml", written)
+    pipelines.check_spec(str(path))
+    spec = load_model(str(path))
+    assert pipelines.load(spec, {"default": "float32"}).hf_device_map is None  # one device here
+    with pytest.raises(FileFormatError, match="device_map"):
+        load_model(str(write_yaml(tmp_path / "odd.yaml", written | {"device_map": "evenly"})))
+    hub = {"model": "many", "source": "owner/many", "pipeline": "KandinskyCombinedPipeline"}
+    path = write_yaml(tmp_path / "many.yaml", hub | {"device_map": "balanced"})
+    with pytest.raises(RequestError, match="several pipelines in one"):
+        pipelines.check_spec(str(path))
+
+
+def test_a_denoiser_without_a_map_by_layers_is_refused(tmp_path: Path) -> None:
+    spec = ModelSpec("m", str(tmp_path), "r", device_map="auto")
+    config = {"transformer": ["diffusers", "LuminaNextDiT2DModel"]}
+    with pytest.raises(RequestError, match="by its layers: take device_map balanced"):
+        check_device_map(spec, "LuminaPipeline", config)
