@@ -23,9 +23,10 @@ from bench.device_maps import devices_of
 from bench.errors import DeviceLostError, WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
-from bench.placing import compile_parts, exact_attention, place, size_of
+from bench.placing import compile_parts, denoisers, exact_attention, place, size_of
 from bench.records import Batch, Job, ModelSpec
 from bench.sizes import check_asked, check_made
+from bench.steps import without_waiting
 from bench.tuning import Tuning
 
 
@@ -55,6 +56,7 @@ class Made:
     pictures: Mapping[str, Picture]
     size: int
     note: str
+    devices: int
     spans: Sequence[tuple[str, Any, Any]] = field(repr=False)
 
     def seconds(self) -> dict[str, float]:
@@ -80,7 +82,9 @@ class Engine:
         self.pipeline, self.tuning, self._ranks = pipeline, tuning, ranks
         if ranks:
             ranks.join(pipeline)
-        self.placement = place(pipeline)
+        with _told_apart():
+            self.placement = place(pipeline)
+        self._waits_again = without_waiting(pipeline, denoisers(pipeline))
         in_turn = self.placement in {"parts in turn", "layers in turn", "over devices"}
         self.fast = FastPath(pipeline) if takes_fast_path(pipeline) and not in_turn else None
         self.text_seconds = 0.0
@@ -90,13 +94,17 @@ class Engine:
         self._at_once: int | None = None
         self._stream: torch.cuda.Stream | None = None
         if torch.cuda.is_available():
-            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            # beside other ranks nothing is decoded while they denoise: memory gives out on all or none
+            self._stream = torch.cuda.current_stream() if ranks else torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._modules = {
             name: part
             for name, part in pipeline.components.items()
             if isinstance(part, torch.nn.Module)
         }
-        if tuning.compile:
+        # layers that come and go, or lie on several devices, are hooked one by one
+        by_layers = self.placement in {"layers in turn", "layers over devices"}
+        self._compiled = tuning.compile and not by_layers
+        if self._compiled:
             compile_parts(pipeline)
 
     @property
@@ -109,7 +117,7 @@ class Engine:
         if self.fast is None:
             return
         texts = list(texts)
-        with self._beside("encode", texts, arguments):
+        with self._beside("encode", texts, arguments, together=False):
             self._encode(self.fast, texts, arguments)
 
     def _encode(self, fast: FastPath, texts: Sequence[str], arguments: Mapping[str, Any]) -> None:
@@ -127,8 +135,8 @@ class Engine:
                     self.cut[text] = ", ".join(cuts.values())
             if apart:
                 self._put(encoders=False)
-        if self._stream:
-            torch.cuda.synchronize()
+            if self._stream:
+                torch.cuda.synchronize()
         self.text_seconds += time.perf_counter() - began
 
     def make(
@@ -158,6 +166,8 @@ class Engine:
                 if not by_cudnn or "cudnn" not in str(error).lower():
                     raise
                 by_cudnn = False  # a shape that its attention does not take
+                if self._compiled:
+                    torch.compiler.reset()  # its kernel was chosen when this was compiled
                 continue
             if made is not None:
                 return made
@@ -191,15 +201,19 @@ class Engine:
         note = ""
         if at_once < len(jobs):
             note = f"out of memory with {len(jobs)} at once: made {at_once} at once"
-        return Made(pictures, at_once, note, spans)
+        return Made(pictures, at_once, note, self.devices, spans)
 
     def follow(self, jobs: Sequence[Job], arguments: Mapping[str, Any], by_cudnn: bool) -> None:
         """Denoise beside the rank that makes these jobs; it alone decodes them."""
         with exact_attention(by_cudnn=by_cudnn):
             self._piece(jobs, arguments, set(), [])
 
-    def _beside(self, method: str, *arguments: Any) -> AbstractContextManager[None]:
-        return self._ranks.doing(method, *arguments) if self._ranks else nullcontext()
+    def _beside(
+        self, method: str, *arguments: Any, together: bool = True
+    ) -> AbstractContextManager[None]:
+        if self._ranks is None:
+            return nullcontext()
+        return self._ranks.doing(method, *arguments, together=together)
 
     def _piece(
         self,
@@ -252,6 +266,7 @@ class Engine:
         large = sum(map(size_of, self._modules.values())) > 2**28
         if self.fast:
             self.fast.let_go()
+        self._waits_again()
         self._modules.clear()
         self.fast = self.pipeline = None
         if large:
@@ -279,14 +294,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error means that memory ran out, on whatever device."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # of the host, of pinned memory, of the libraries that allocate for themselves
+    said = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(one in str(error) for one in said)
 
 
 def peak_memory() -> int:
-    """Return the most bytes held since the last call: of the GPU, else of this process so far."""
+    """Return the most bytes held since the last call: of one GPU, else of this process so far."""
     if torch.cuda.is_available():
-        peak = torch.cuda.max_memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
+        devices = range(torch.cuda.device_count())
+        peak = max(map(torch.cuda.max_memory_allocated, devices))
+        for device in devices:
+            torch.cuda.reset_peak_memory_stats(device)
         return peak
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -296,7 +315,9 @@ def _told_apart() -> Iterator[None]:
     """Tell a device that is lost, after which nothing works, from a batch that failed."""
     try:
         yield
-    except torch.AcceleratorError as error:
+    except (torch.AcceleratorError, torch.distributed.DistError) as error:
+        if is_out_of_memory(error):
+            raise
         raise DeviceLostError(
             f"stopped: the device answers no more ({pipelines.first_line(error)}); what was "
             "finished is kept, run again"

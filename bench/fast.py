@@ -181,11 +181,14 @@ class FastPath:
     def _look_up(self, *arguments: Any, **options: Any) -> tuple[Any, ...]:
         """Stand in for `encode_prompt`: encode what is new, sample by sample."""
         asked = self._signature.bind(*arguments, **options)
-        given = asked.arguments.get("prompt")
-        if given is None:
-            whole: tuple[Any, ...] = self._encode(*arguments, **options)
-            return whole
-        count = len(given) if isinstance(given, list) else 1
+        given, count = asked.arguments.get("prompt"), 1
+        if isinstance(given, list):
+            count = len(given)
+        elif given is None:  # no negative prompt: some encode what stands for it, so many times
+            count = asked.arguments.get("batch_size", 0)
+            if not count or asked.arguments.get("prompt_embeds") is not None:
+                whole: tuple[Any, ...] = self._encode(*arguments, **options)
+                return whole
         singles = []
         for number in range(count):
             one = self._signature.bind(*arguments, **options)

@@ -25,7 +25,7 @@ from bench.models import MODEL_ID_PATTERN
 from bench.outputs import write_output
 from bench.progress import Progress, progress
 from bench.records import ModelSpec, Output
-from bench.suites import Suite, load_suite
+from bench.suites import Suite, load_suite, only_grew
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,15 @@ def _suite_of(run: Path, existing: Mapping[str, Any] | None, name: str | None) -
             raise RequestError(f"{run} is a new run: say with --suite what was asked of the model")
         return load_suite(name)
     suite = load_suite(str(run / "suite.yaml"))
-    if name is not None and load_suite(name).hash != existing["suite"]["hash"]:
+    if name is None:
+        return suite
+    asked = load_suite(name)
+    if asked.hash != existing["suite"]["hash"] and not only_grew(suite, asked):
         raise ConflictError(
-            f"run {existing['run']} was made with another text of suite {suite.name}: leave out "
-            "--suite, or give another --run"
+            f"run {existing['run']} was made with another text of suite {suite.name}, and more than "
+            "scenes were added: leave out --suite, or give another --run"
         )
-    return suite
+    return asked
 
 
 def _model_entry(spec: ModelSpec, suite: Suite) -> dict[str, Any]:
@@ -192,7 +195,9 @@ def _enter(
         try:
             outputs = _written(run, suite, entries, hashes, content.get("video_master", ""))
             models = [one for one in content["models"] if one["id"] != model["id"]]
-            manifest.write_run(run, {**content, "models": [*models, dict(model)]})
+            content = _grown(run, content, suite) | {"models": [*models, dict(model)]}
+            manifest.write_run(run, content)
+            _write_suite(run, suite)  # where it has grown, `run.yaml` says so first
             manifest.forget_outputs(run, keys.intersection(before))
             manifest.append_outputs(run, outputs)
         except BaseException:
@@ -234,20 +239,29 @@ def _written(
     return outputs
 
 
+def _grown(run: Path, content: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
+    """Return what `run.yaml` says of a suite that has grown: what was asked is of the scenes it had."""
+    if content["suite"]["hash"] == suite.hash:
+        return dict(content)
+    had = load_suite(str(run / "suite.yaml")).scenes
+    parts = [{**part, "scenes": part.get("scenes") or list(had)} for part in content["parts"]]
+    return {**content, "suite": suite.as_dict(), "parts": parts}
+
+
+def _write_suite(run: Path, suite: Suite) -> None:
+    path = run / "suite.yaml"
+    text = yaml.safe_dump(dict(suite.content), allow_unicode=True, sort_keys=False).encode()
+    if not path.is_file() or path.read_bytes() != text:
+        write_whole(path, text)
+
+
 def _new_run(run: Path, suite: Suite) -> dict[str, Any]:
     """Write the suite into a new run; return the content of its `run.yaml`: nothing planned."""
-    text = yaml.safe_dump(dict(suite.content), allow_unicode=True, sort_keys=False)
-    write_whole(run / "suite.yaml", text.encode())
+    _write_suite(run, suite)
     return {
         "run": run.resolve().name,
         "modality": suite.modality,
-        "suite": {
-            "name": suite.name,
-            "version": suite.version,
-            "hash": suite.hash,
-            "home": suite.home,
-            "traditions": list(suite.traditions),
-        },
+        "suite": suite.as_dict(),
         "batch_size": 8,
         "video_master": "",
         "planned": 0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ SUBMITTED = "slurm.json"
 """In the state folder: which Slurm tasks are at work (`bench.crew.slurm_tasks`)."""
 ELSEWHERE = "elsewhere"
 """In the state folder: names of files that a store keeps and this folder does not (`bench.remote`)."""
+PLACES = "sources.json"
+"""In the state folder: where checkpoints lie on this machine, by model id; `run.yaml` is published."""
 
 _JOB = re.compile(r"[0-9a-f]{64}")
 """What an output's file is called: its job's key."""
@@ -41,7 +44,7 @@ _REQUIRED = {field.name for field in fields(Output)[:16]}
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """Return the content of `run.yaml`.
+    """Return the content of `run.yaml`; of local checkpoints with the folder in which they lie here.
 
     Raises:
         RequestError: `run` is no run folder, or of another schema.
@@ -52,6 +55,11 @@ def read_run(run: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise FileFormatError(f"{run / 'run.yaml'}: schema {SCHEMA} is what this version reads")
     require_keys(run, content, ("run", "modality", "suite", "models"))
+    places = _places(run)
+    for model in content["models"]:
+        place = places.get(model.get("id", ""), "")
+        if os.path.basename(place) == model.get("source"):  # noqa: PTH119 - may be no path
+            model["source"] = place
     return content
 
 
@@ -63,9 +71,25 @@ def require_keys(run: Path, content: Mapping[str, Any], keys: Iterable[str]) -> 
 
 
 def write_run(run: Path, content: Mapping[str, Any]) -> None:
-    """Write `run.yaml` whole."""
+    """Write `run.yaml` whole; of a checkpoint's folder it names no more than the last part."""
+    models = content.get("models", ())
+    places = {one["id"]: one["source"] for one in models if os.path.isabs(one.get("source", ""))}  # noqa: PTH117 - may be a hub id
+    if places:
+        write_whole(run / STATE / PLACES, json.dumps(places).encode(), _scratch(run))
+        content = {
+            **content,
+            "models": [
+                {**one, "source": Path(one["source"]).name} if one["id"] in places else one
+                for one in models
+            ],
+        }
     text = yaml.safe_dump({"schema": SCHEMA, **content}, allow_unicode=True, sort_keys=False)
     write_whole(run / "run.yaml", text.encode(), _scratch(run))
+
+
+def _places(run: Path) -> dict[str, str]:
+    path = run / STATE / PLACES
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def read_outputs(run: Path) -> list[dict[str, Any]]:

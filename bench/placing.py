@@ -13,7 +13,7 @@ import diffusers
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bench.device_maps import DENOISERS, is_laid_out
+from bench.device_maps import DENOISERS, is_laid_out, is_spilled
 from bench.errors import WorkError
 from bench.fast import takes_fast_path
 from bench.speedups import CACHES, WEIGHTS, described, settings_of
@@ -36,8 +36,8 @@ def place(pipeline: Any) -> Placement:
     """Put a pipeline on the device, whole where memory allows; return how it lies.
 
     Raises:
-        WorkError: it is too large for devices that are each to hold all of it, or what is not laid
-            over devices is too large for the first.
+        WorkError: it is too large for the devices together, or for devices that are each to hold
+            all of it.
     """
     if not torch.cuda.is_available():
         return "whole"
@@ -49,9 +49,10 @@ def place(pipeline: Any) -> Placement:
     room = int(ROOM * torch.cuda.mem_get_info()[0])
     how = placement(sizes, room, apart=takes_fast_path(pipeline))
     if len(whole) < len(modules):
-        if how != "whole":
+        if how != "whole" or any(map(is_spilled, modules.values())):
             raise WorkError(
-                f"beside the layers on the first device there is no room for {', '.join(whole)}"
+                f"too large for {torch.cuda.device_count()} devices together (device_map auto): give "
+                "a worker more, or leave out the map"
             )
         for part in whole.values():
             part.to("cuda")
@@ -95,27 +96,38 @@ def compile_parts(pipeline: Any, **options: Any) -> None:
     norms outside its transformer blocks; their shapes are fixed by the plan, so none is dynamic.
     `options` go to the compiler.
     """
+    fixed, free = [], []
     for denoiser in denoisers(pipeline):
         if levels := _levels(denoiser):
             denoiser.to(memory_format=torch.channels_last)
-            for level in levels:
-                _compile_once(level, **options)
-        elif getattr(denoiser, "_repeated_blocks", None) and not _is_compiled(denoiser):
-            denoiser.compile_repeated_blocks(**options)
-    decoder: Any = getattr(pipeline.vae, "decoder", None)
+            fixed += [level for level in levels if not _is_compiled(level)]
+        elif not _is_compiled(denoiser):
+            free += _blocks(denoiser)
+    decoder: Any = getattr(getattr(pipeline, "vae", None), "decoder", None)
     # a decoder of clips keeps frames between its calls, which a compiled one would not see
     if isinstance(getattr(decoder, "conv_in", None), torch.nn.Conv2d):
         pipeline.vae.to(memory_format=torch.channels_last)
-        _compile_once(decoder, **options)
-
-
-def _compile_once(part: Any, **options: Any) -> None:
-    if not _is_compiled(part):
+        fixed += [] if _is_compiled(decoder) else [decoder]
+    if fixed or free:
+        # torch keeps eight compiled forms of a function and goes on uncompiled after them: those of
+        # the model before are not needed any more
+        torch.compiler.reset()
+    for part in fixed:
         part.compile(dynamic=False, **options)
+    for part in free:
+        part.compile(**options)
 
 
 def _is_compiled(part: Any) -> bool:
     return any(one._compiled_call_impl is not None for one in part.modules())  # noqa: SLF001
+
+
+def _blocks(denoiser: Any) -> list[Any]:
+    """Return the blocks that repeat in a transformer: those it names, else the lists it is made of."""
+    if named := getattr(denoiser, "_repeated_blocks", None):
+        return [part for part in denoiser.modules() if type(part).__name__ in named]
+    lists = [part for part in denoiser.children() if isinstance(part, torch.nn.ModuleList)]
+    return [block for blocks in lists for block in blocks]
 
 
 def _levels(denoiser: Any) -> list[Any]:

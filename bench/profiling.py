@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import diffusers
+import torch
 
 from bench import engine, pipelines, placing
 from bench.errors import RequestError, WorkError
@@ -31,7 +32,10 @@ LEAST_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was measured of a model: a row per tuning, and the tunings for plans to choose from."""
+    """What was measured of a model: a row per tuning, and the tunings for plans to choose from.
+
+    `left_out` says why compiling was not measured, where it was asked for and failed.
+    """
 
     model: str
     device: str
@@ -41,6 +45,7 @@ class Profile:
     load_seconds: float
     rows: Sequence[Mapping[str, Any]]
     options: Sequence[Measured]
+    left_out: str = ""
 
 
 def settled_spec(name: str) -> ModelSpec:
@@ -70,19 +75,26 @@ def profile(
     arguments = call_arguments(spec) | ({"num_inference_steps": taken} if whole else {})
     rows: list[Mapping[str, Any]] = []
     load_seconds = 0.0
+    left_out = ""
     for compiling in compiled:
         began = time.perf_counter()
         worker = engine.load(spec, Tuning(1, compiling))
         load_seconds = load_seconds or time.perf_counter() - began
         rate = matrix_rate(placing.work_dtype(worker.pipeline))
-        for row in _at_sizes(worker, spec, sorted(sizes), arguments, whole / taken if taken else 1):
-            per_output = row["teraflop_per_output"]
-            whole_rate = worker.devices * rate
-            share = (
-                per_output * 1e12 * row["outputs_per_second"] / whole_rate if per_output else None
-            )
-            rows.append({**row, "matrix_share": share})
+        whole_rate = worker.devices * rate
+        scale = whole / taken if taken else 1
+        try:
+            for row in _at_sizes(worker, spec, sorted(sizes), arguments, scale):
+                per_output = row["teraflop_per_output"]
+                reached = per_output and per_output * 1e12 * row["outputs_per_second"]
+                rows.append({**row, "matrix_share": reached / whole_rate if reached else None})
+        except RuntimeError as error:  # no C compiler, say: what runs as it stands is measured
+            if not compiling:
+                raise
+            left_out = f"compiling failed: {pipelines.first_line(error)}"
         worker.close()
+    if not rows and left_out:
+        raise WorkError(f"model {spec.id}: {left_out}; try --compile off")
     if not rows:
         raise WorkError(f"model {spec.id} made nothing to measure")
     options = [
@@ -102,6 +114,7 @@ def profile(
         round(load_seconds, 3),
         rows,
         options,
+        left_out,
     )
 
 
@@ -118,6 +131,8 @@ def _at_sizes(
         jobs = [Job(str(seed), "", language, TEXT[language], spec.id, seed) for seed in range(size)]
         forwards = ForwardCounter(placing.denoisers(worker.pipeline))
         engine.peak_memory()
+        if worker.tuning.compile:
+            torch.compiler.reset()  # compiled for this size alone, as a run compiles it
         first = _batch(worker, jobs, arguments)
         if first["size"] < size:
             forwards.close()
@@ -200,4 +215,4 @@ def table(found: Profile) -> str:
             f"{spent['decode']:>9.4f} {spent['file']:>7.4f} {row['compile_seconds']:>9.1f} "
             f"{row['peak_memory_bytes'] / 2**30:>6.1f}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, found.left_out] if found.left_out else lines)

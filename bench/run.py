@@ -29,7 +29,7 @@ from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 _COUNTS = {"num_inference_steps", "num_frames", "width", "height"}
 """Arguments of a call that count something."""
 
-_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
+_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights", "device_map"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
 
 
@@ -118,13 +118,7 @@ def planned_run(request: Request, folder: Path) -> Run:
     content: dict[str, Any] = {
         "run": folder.resolve().name,
         "modality": suite.modality,
-        "suite": {
-            "name": suite.name,
-            "version": suite.version,
-            "hash": suite.hash,
-            "home": suite.home,
-            "traditions": list(suite.traditions),
-        },
+        "suite": suite.as_dict(),
         "batch_size": batch_size,
         "video_master": master,
         "planned": sum(len(batch.jobs) for batch in batches),

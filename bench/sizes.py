@@ -7,21 +7,30 @@ from typing import Any
 
 from bench.errors import WorkError
 
-_PACKS = frozenset(
-    {
-        "ChromaPipeline",
-        "Flux2KleinPipeline",
-        "Flux2Pipeline",
-        "FluxPipeline",
-        "HunyuanImagePipeline",
-        "Lumina2Pipeline",
-        "QwenImagePipeline",
-        "ZImagePipeline",
-    }
+_OF_TWO = (
+    "ChromaPipeline",
+    "CogVideoXPipeline",
+    "Flux2KleinPipeline",
+    "Flux2Pipeline",
+    "FluxPipeline",
+    "HunyuanDiTPipeline",
+    "HunyuanImagePipeline",
+    "Lumina2Pipeline",
+    "MochiPipeline",
+    "QwenImagePipeline",
+    "WanPipeline",
+    "ZImagePipeline",
 )
-"""Classes that pack their latents two by two, and round a size that does not fit."""
+_CUT = dict.fromkeys(_OF_TWO, 2) | {"HunyuanVideo15Pipeline": 1}
+"""Classes that round a size that does not fit, or break at it in the middle, by the latents' values
+that go together along a side."""
 
-_SPATIAL = ("vae_scale_factor_spatial", "vae_spatial_compression_ratio", "vae_scale_factor")
+_SPATIAL = (
+    "vae_scale_factor_spatial",
+    "vae_spatial_compression_ratio",
+    "vae_spatial_scale_factor",
+    "vae_scale_factor",
+)
 _TEMPORAL = (
     "vae_scale_factor_temporal",
     "vae_temporal_compression_ratio",
@@ -39,12 +48,13 @@ def check_asked(pipeline: Any, arguments: Mapping[str, Any]) -> None:
     """
     name = type(pipeline).__name__
     spatial, temporal = _first(pipeline, _SPATIAL), _first(pipeline, _TEMPORAL)
-    if spatial and name in _PACKS:
+    if spatial and name in _CUT:
+        least = _CUT[name] * spatial
         for side in ("width", "height"):
             value = arguments.get(side)
-            if value and value % (2 * spatial):
+            if value and value % least:
                 raise WorkError(
-                    f"{name} cannot do {side} {value}: it must be a multiple of {2 * spatial}"
+                    f"{name} cannot do {side} {value}: it must be a multiple of {least}"
                 )
     frames = arguments.get("num_frames")
     if frames and temporal and frames % temporal != 1 % temporal:

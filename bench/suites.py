@@ -90,6 +90,11 @@ class Suite:
         """Scene ids in the file's order."""
         return tuple(dict.fromkeys(prompt.scene for prompt in self.prompts.values()))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the suite as a run's `run.yaml` names it."""
+        names = ("name", "version", "hash", "home")
+        return {name: getattr(self, name) for name in names} | {"traditions": list(self.traditions)}
+
 
 def load_suite(name: str) -> Suite:
     """Return the suite of that name in `prompts/`, in that folder, or in that one YAML.

@@ -8,18 +8,22 @@ Random weights of the real architectures (SDXL at 1024², 20 steps with guidance
 fp32. For each model, in one process and within eight minutes for all three on an H200:
 
 - `decoder`: one latent decoded as loaded, and compiled and channels last; operations by time;
-- `loop`: `pipe(prompt)` one by one, each picture saved as PNG by PIL's defaults, as many as fit, for
-  clips with fewer steps, the time of denoising scaled; the first call is not counted;
-- `compile`: a batch of two steps, in which the blocks and the decoder are compiled;
+- `compile`: a batch of two steps, in which the blocks and the decoder are compiled. Where that fails,
+  everything below is measured uncompiled, and says so;
 - `harness`: `generate` from the loaded model to the last row, text, decoding, files and manifest
   included; operations of the denoiser (counted by FlopCounterMode) over that time, as a share of what
   an 8192³ bf16 product reaches in the same run; and with the decoder's operations counted too;
 - `kernels`: some steps of two batches under the profiler: the share of the time in which no kernel
-  ran, wall time against the kernels' own, and which kinds of kernels the time went to.
+  ran, wall time against the kernels' own, and which kinds of kernels the time went to. With fewer
+  steps than a run has, what a batch costs beside its steps weighs more: the idle share is at most this;
+- `loop`: the pipeline as it was loaded, `pipe(prompt)` one by one, each picture saved as PNG by PIL's
+  defaults; for clips with fewer steps, the time of denoising scaled; the first call is not counted.
 
-Each part prints its JSON as it ends; one that fails says so and the others go on; parts that would
-begin after the budget (460 s) are left out and named. `--tiny` walks the same code with tiny
-checkpoints on whatever device there is: its figures mean nothing. The last line is JSON.
+Each part prints its JSON as it ends; one that fails says so and the others go on. Each model has its
+share of the budget (440 s) and what those before it left; parts that would begin after it are left out
+and named. Twenty seconds after the budget the script ends, whatever still runs, with what it has.
+`--tiny` walks the same code with tiny checkpoints on whatever device there is: its figures mean
+nothing. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -29,8 +33,10 @@ import gc
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
@@ -59,38 +65,58 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", nargs="*", default=list(CASES), choices=list(CASES))
     parser.add_argument("--compile", choices=["off", "on"], help="on, but off with --tiny")
-    parser.add_argument("--budget", type=float, default=460, help="seconds (460)")
+    parser.add_argument("--budget", type=float, default=440, help="seconds (440)")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
     if not options.tiny and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here: --tiny walks the code without one")
     cases = tiny_cases() if options.tiny else CASES
-    until = time.perf_counter() + options.budget
-    results: dict[str, dict[str, Any]] = {}
+    began = time.perf_counter()
+    results: dict[str, dict[str, Any]] = {name: {} for name in options.models}
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = place  # the tuning under test is kept there, and found
-        for name in options.models:
-            compiled = options.compile == "on" or not (options.compile or options.tiny)
-            results[name] = measured(name, cases[name], Path(place), until, compiled=compiled)
-    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
-    rate = matrix_rate(torch.bfloat16 if torch.cuda.is_available() else torch.float32)
-    print(
-        json.dumps(
-            {
-                "device": pipelines.device_kind(),
-                "tiny": options.tiny,
-                **versions,
-                "matrix_teraflops": rate / 1e12,
-                "models": results,
-            }
+        ending = threading.Timer(
+            options.budget + 20, ended, [results, place], {"tiny": options.tiny}
         )
-    )
+        ending.daemon = True
+        ending.start()
+        whole = sum(cases[name].share for name in options.models)
+        shares = 0.0
+        for name in options.models:
+            shares += cases[name].share
+            compiled = options.compile == "on" or not (options.compile or options.tiny)
+            until = began + options.budget * shares / whole
+            measured(name, cases[name], Path(place), until, results[name], compiled=compiled)
+        ending.cancel()
+    print(last_line(results, tiny=options.tiny))
 
 
-def measured(name: str, case: Case, place: Path, until: float, *, compiled: bool) -> dict[str, Any]:
-    """Measure part by part; a part that fails, or has no time left, is named and the rest goes on."""
-    found: dict[str, Any] = {}
-    made: list[Any] = []
+def last_line(results: dict[str, dict[str, Any]], *, tiny: bool) -> str:
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    found = {
+        "device": pipelines.device_kind(),
+        "tiny": tiny,
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "matrix_teraflops": matrix_rate(dtype) / 1e12,
+        "models": results,
+    }
+    return json.dumps(found)
+
+
+def ended(results: dict[str, dict[str, Any]], place: str, *, tiny: bool) -> None:
+    """End here and now, from a thread beside: what was measured is told."""
+    line = last_line({name: dict(found) for name, found in results.items()}, tiny=tiny)
+    print(line, flush=True)
+    shutil.rmtree(place, ignore_errors=True)
+    os._exit(1)
+
+
+Part = Callable[[str, Callable[[], Any]], Any]
+
+
+def parts(name: str, found: dict[str, Any], until: float) -> Part:
+    """Return what measures a part into `found`; one that fails, or has no time left, is named."""
 
     def part(called: str, work: Callable[[], Any]) -> Any:
         began = time.perf_counter()
@@ -111,23 +137,58 @@ def measured(name: str, case: Case, place: Path, until: float, *, compiled: bool
         sys.stdout.flush()
         return found[called]
 
+    return part
+
+
+def measured(
+    name: str, case: Case, place: Path, until: float, found: dict[str, Any], *, compiled: bool
+) -> None:
+    """Build a model and measure it part by part into `found`."""
+    made: list[Any] = []
+    part = parts(name, found, until)
     part("built_seconds", lambda: timed(lambda: made.append(made_on_device(case))))
-    if not made:
-        return found
-    part("decoder", lambda: decoding(made[0], case))
-    loop = part("loop_seconds_per_output", lambda: plain_loop(made[0], case, place))
-    part("compile_seconds", lambda: timed(lambda: warmed_up(made[0], case, compiled=compiled)))
-    if compiled:
-        part("decoder_compiled", lambda: decoding(made[0], case))
-    row = part("harness", lambda: harness(name, case, place, made[0], compiled=compiled))
-    part("kernels", lambda: kernels(made[0], case))
-    if row:
-        found |= summary(case, row, loop, found.get("decoder") or {})
-    made.clear()
+    if made:
+        measured_of(made.pop(), name, case, place, part=part, found=found, compiled=compiled)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return found
+
+
+def measured_of(
+    pipeline: Any,
+    name: str,
+    case: Case,
+    place: Path,
+    *,
+    part: Part,
+    found: dict[str, Any],
+    compiled: bool,
+) -> None:
+    decoder = None if case.fps else part("decoder", lambda: decoding(pipeline, case))
+    part("compile_seconds", lambda: timed(lambda: warmed_up(pipeline, case, compiled=compiled)))
+    if compiled and "failed" in str(found["compile_seconds"]):
+        compiled = False
+        as_loaded(pipeline)
+    found["compiled"] = compiled
+    if compiled and not case.fps:  # clips' decoders are not compiled
+        part("decoder_compiled", lambda: decoding(pipeline, case))
+    row = part("harness", lambda: harness(name, case, place, pipeline, compiled=compiled))
+    part("kernels", lambda: kernels(pipeline, case))
+    as_loaded(pipeline)
+    loop = part("loop_seconds_per_output", lambda: plain_loop(pipeline, case, place))
+    if case.fps:
+        decoder = part("decoder", lambda: decoding(pipeline, case))
+    if row:
+        found |= summary(case, row, loop, decoder or {})
+
+
+def as_loaded(pipeline: Any) -> None:
+    """Have a pipeline that was compiled run as it was loaded."""
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            for module in part.modules():
+                module._compiled_call_impl = None  # noqa: SLF001 - torch has no other way back
+            part.to(memory_format=torch.contiguous_format)
 
 
 def summary(
@@ -193,8 +254,10 @@ def warmed_up(pipeline: Any, case: Case, *, compiled: bool) -> None:
     worker = engine.Engine(pipeline, tuning.Tuning(case.batch, compiled))
     arguments = few_steps(case, 2)
     worker.encode([TEXT["zh"]], arguments)
-    on_host(one_batch(worker, case, arguments))
-    worker.close()
+    try:
+        on_host(one_batch(worker, case, arguments))
+    finally:
+        worker.close()
 
 
 def decoding(pipeline: Any, case: Case) -> dict[str, Any]:
@@ -206,7 +269,8 @@ def decoding(pipeline: Any, case: Case) -> dict[str, Any]:
     worker.encode([TEXT["zh"]], arguments)
     (latents,) = fast.denoise([TEXT["zh"]], [0], arguments)
     rounds = 1 if case.fps else 5
-    fast.decode(latents, arguments)  # the first one warms up
+    if not case.fps:
+        fast.decode(latents, arguments)  # the first one warms up; clips' did in the harness
     seconds = timed_exactly(lambda: fast.decode(latents, arguments), rounds)
     teraflop = decoder_teraflop(pipeline, latents)
     worker.close()
@@ -341,8 +405,8 @@ def kind_of(kernel: str) -> str:
 
 def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
     """Profile two batches of some steps; without a GPU walk the code and give nothing."""
-    worker = engine.Engine(pipeline, tuning.Tuning(case.batch))
-    arguments = few_steps(case, 4 if case.fps else 10)
+    worker = engine.Engine(pipeline, tuning.Tuning(case.batch))  # compiled, where it was before
+    arguments = few_steps(case, 4 if case.fps else 20)
     worker.encode([TEXT["zh"]], arguments)
 
     def batches() -> None:
@@ -362,8 +426,12 @@ def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
     spans = sorted(
         (event.time_range.start, event.time_range.end, event.name)
         for event in profiler.events()
-        if str(event.device_type).endswith("CUDA")
+        if str(event.device_type).endswith("CUDA") and not event.is_user_annotation
     )
+    if not spans:
+        raise RuntimeError(
+            "the profiler saw no kernel: are the counters of this device open to us?"
+        )
     busy, until = 0.0, 0.0
     by_kind: Counter[str] = Counter()
     by_name: Counter[str] = Counter()

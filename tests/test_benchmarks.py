@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from bench import engine
+from bench.placing import compile_parts, denoisers
 from benchmarks import generation_gpu
-from benchmarks.generation_shapes import tiny_cases
+from benchmarks.generation_shapes import CASES, tiny_cases
 
 
 @pytest.fixture(autouse=True)
@@ -19,11 +22,12 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def walked(place: Path, seconds: float) -> dict[str, Any]:
-    case = tiny_cases()["flux"]
-    return generation_gpu.measured(
-        "flux", case, place, time.perf_counter() + seconds, compiled=False
+def walked(place: Path, seconds: float, *, compiled: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    generation_gpu.measured(
+        "flux", tiny_cases()["flux"], place, time.perf_counter() + seconds, found, compiled=compiled
     )
+    return found
 
 
 def test_a_part_that_fails_is_named_and_the_others_go_on(
@@ -38,6 +42,7 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(
         "failed": "RuntimeError: CUDA error: out of everything"
     }
     assert found["harness"]["outputs"] == 4
+    assert found["harness"]["compiled"] is found["compiled"] is False
     assert found["decoder"]["teraflop"] > 0
     assert found["verdict"] in {"goal", "done", "not done"}
     assert "times_the_loop" not in found
@@ -49,6 +54,52 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(
         "harness",
         "kernels",
     ]
+
+
+def test_where_compiling_fails_the_rest_is_measured_uncompiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_compiler(_graph: Any, _inputs: Any) -> Any:
+        raise FileNotFoundError("no C compiler")
+
+    monkeypatch.setattr(
+        engine, "compile_parts", lambda pipeline: compile_parts(pipeline, backend=no_compiler)
+    )
+    found = walked(tmp_path, 600, compiled=True)
+    assert "no C compiler" in found["compile_seconds"]["failed"]
+    assert "decoder_compiled" not in found
+    assert found["harness"]["outputs"] == 4
+    assert found["harness"]["compiled"] is found["compiled"] is False
+    assert found["times_the_loop"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "billions"), [("sdxl", 2.57), ("flux", 11.9), ("wan", 1.42)], ids=str
+)
+def test_the_real_shapes_are_those_published_and_their_schedules_lie_on_the_host(
+    name: str, billions: float
+) -> None:
+    with torch.device("meta"):  # as on a GPU, but without values
+        pipeline = CASES[name].build()
+    (denoiser,) = denoisers(pipeline)
+    count = sum(weights.numel() for weights in denoiser.parameters())
+    assert count / 1e9 == pytest.approx(billions, rel=0.01)
+    assert denoiser.device.type == "meta"
+    shifted = {"mu": 1.0} if name == "flux" else {}
+    pipeline.scheduler.set_timesteps(20, device="cpu", **shifted)
+    assert len(pipeline.scheduler.timesteps) == 20
+
+
+def test_what_takes_too_long_is_ended_with_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(generation_gpu.os, "_exit", left.append)
+    generation_gpu.ended({"flux": {"built_seconds": 1.5}}, str(tmp_path / "place"), tiny=True)
+    assert left == [1]
+    last = json.loads(capsys.readouterr().out)
+    assert last["models"] == {"flux": {"built_seconds": 1.5}}
+    assert last["matrix_teraflops"] > 0
 
 
 def test_parts_that_would_begin_after_the_budget_are_left_out_and_named(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ MAY_IMPORT_HEAVY = {
     "bench/rank.py",
     "bench/profiling.py",
     "bench/run.py",
+    "bench/steps.py",
     "bench/understanding/reader.py",
     "bench/shapes.py",
 }

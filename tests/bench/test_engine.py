@@ -184,7 +184,7 @@ def test_how_fast_it_went_is_in_the_run(
     assert row == dict(done.speed[0])
     assert (row["model"], row["path"], row["outputs"]) == ("tiny-sd", "fast", 16)
     assert row["teraflop_per_output"] > 0
-    assert 0 < row["matrix_share"] < 1
+    assert row["matrix_share"] > 0
     assert row["outputs_per_second"] > 0
     settled = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))["models"][0]
     assert settled["path"] == "fast"

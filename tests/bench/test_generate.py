@@ -19,15 +19,17 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline
+from PIL import Image
 
 from bench import manifest, pipelines
 from bench.cli import main
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.generate import generate
+from bench.importing import import_outputs
 from bench.media import read_pixels
 from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
-from bench.run import planned_run
+from bench.run import planned_run, run_on_disk
 from bench.suites import load_suite
 from tests import tiny
 from tests.conftest import suite_content, write_yaml
@@ -385,6 +387,51 @@ def test_a_suite_that_grew_adds_scenes_and_cuts_no_batch_anew(
     assert [len(part.get("scenes", ())) for part in parts] == [2, 5, 0]
     with pytest.raises(ConflictError, match="more than scenes were added"):
         generate(request, run)
+
+
+def test_what_is_published_of_a_run_does_not_say_where_a_checkpoint_lies(
+    finished: tuple[Path, Request], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    published = [path for path in run.rglob("*") if path.is_file() and ".state" not in path.parts]
+    assert run / "run.yaml" in published
+    for path in published:
+        assert str(tiny_checkpoint.parent).encode() not in path.read_bytes(), path
+    # whoever works on it here finds it; without what is told of this machine, who asks says it anew
+    assert run_on_disk(run, frozenset()).models["tiny-sd"].source == str(tiny_checkpoint)
+    shutil.rmtree(run / ".state")
+    assert run_on_disk(run, frozenset()).models["tiny-sd"].source == "tiny-sd"
+    assert generate(request, run).made == 0
+    assert run_on_disk(run, frozenset()).models["tiny-sd"].source == str(tiny_checkpoint)
+
+
+def test_a_closed_model_joins_a_run_by_a_suite_that_has_grown_since(
+    finished: tuple[Path, Request], tmp_path: Path
+) -> None:
+    whole, request = finished
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    before = [batch.jobs for batch in planned_run(request, run).batches]
+    grown = str(write_yaml(tmp_path / "grown.yaml", suite_content(3)))
+    files = tmp_path / "files"
+    files.mkdir()
+    for number, prompt in enumerate(load_suite(grown).prompts.values()):
+        noise = np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
+        name = prompt.id.replace("/", "--")
+        Image.fromarray(noise).save(files / f"{name}--zh--0.png")
+    closed = ModelSpec("closed", "", "2026-11")
+    assert "does not have" in " ".join(import_outputs(files, closed, run).refused)
+    done = import_outputs(files, closed, run, suite=grown)
+    assert (len(done.entered), done.refused) == (6, ())
+    assert load_suite(str(run / "suite.yaml")).hash == load_suite(grown).hash
+    assert manifest.verify(run) == []
+    # what was planned stays as it was, and a run goes on with the scenes that came
+    later = replace(request, suite=grown)
+    planned = [batch.jobs for batch in planned_run(later, run).batches]
+    assert planned[: len(before)] == before
+    assert generate(later, run).made == 8
+    # again, it is in already
+    assert import_outputs(files, closed, run, suite=grown).there_before == 6
 
 
 def test_scenes_can_be_asked_with_seeds_of_their_own(

@@ -307,8 +307,10 @@ def test_requests_that_contradict_a_run_are_refused(
     with pytest.raises(RequestError, match="is a new run: say with --suite"):
         take(folder, run)
     take(folder, run, suite)
-    other = write_yaml(tmp_path / "other.yaml", suite_content(scenes=3))
-    with pytest.raises(ConflictError, match="another text of suite tiny"):
+    content = suite_content(scenes=3)
+    content["scenes"][0]["prompts"]["chinese"]["zh"] += "。"
+    other = write_yaml(tmp_path / "other.yaml", content)
+    with pytest.raises(ConflictError, match="another text of suite tiny, and more than scenes"):
         take(folder, run, str(other))
     later = ModelSpec("closed-one", "", "2026-12")
     with pytest.raises(ConflictError, match="holds closed-one with revision '2026-11'"):

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import pipelines
+from bench import engine, pipelines
 from bench.cli import main
 from bench.errors import ConflictError
 from bench.generate import generate
+from bench.placing import compile_parts
 from bench.profiling import settled_spec
 from bench.tuning import Measured, Tuning, choose, store, stored
 from tests.bench.test_engine import asked
@@ -71,7 +73,7 @@ def test_a_profile_is_measured_kept_and_gone_by(
     ]
     assert (found["steps"], found["measured_steps"]) == (4, 2)
     row = found["rows"][0]
-    assert 0 < row["matrix_share"] < 1
+    assert row["matrix_share"] > 0
     assert row["outputs_per_second"] > 0
     assert row["seconds_per_output"]["denoise"] > 0
     assert (cache / "pinlu" / "profiles.json").is_file()
@@ -99,3 +101,29 @@ def test_what_a_profile_is_asked_is_checked(capsys: pytest.CaptureFixture[str]) 
         main(["profile", "m", "--compile", "perhaps"])
     assert left.value.code == 2
     assert "off, on" in capsys.readouterr().err
+
+
+def test_where_compiling_fails_what_runs_as_it_stands_is_measured_and_kept(
+    cache: Path,
+    tiny_checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_compiler(_graph: Any, _inputs: Any) -> Any:
+        raise FileNotFoundError("no C compiler")
+
+    monkeypatch.setattr(
+        engine, "compile_parts", lambda pipeline: compile_parts(pipeline, backend=no_compiler)
+    )
+    settings = ["--batch-sizes", "1", "--steps", "1", "--json"]
+    command = ["profile", str(tiny_checkpoint), *settings]
+    assert main([*command, "--compile", "off,on"]) == 0
+    *_, said, _kept, last = capsys.readouterr().out.splitlines()
+    assert said.startswith("compiling failed: ")
+    assert "no C compiler" in said
+    found = json.loads(last)
+    assert [row["compile"] for row in found["rows"]] == [False]
+    assert found["left_out"] == said
+    assert (cache / "pinlu" / "profiles.json").is_file()
+    assert main([*command, "--compile", "on"]) == 1
+    assert "try --compile off" in capsys.readouterr().err

@@ -35,6 +35,10 @@ def test_a_side_that_a_pipeline_would_round_is_refused_before_any_work() -> None
         ("sana", {"width": 48}, "have to be divisible by 32"),
         ("wan", {"num_frames": 4}, "cannot do 4 frames: ask for 1 or 5, a multiple of 4"),
         ("ltx", {"width": 48}, "have to be divisible by 32"),
+        ("hunyuan-dit", {"width": 72}, "cannot do width 72: it must be a multiple of 16"),
+        ("cogvideox", {"height": 24}, "cannot do height 24: it must be a multiple of 16"),
+        ("mochi", {"height": 24}, "cannot do height 24: it must be a multiple of 16"),
+        ("hunyuan-video-1.5", {"width": 24}, "cannot do width 24: it must be a multiple of 16"),
     ],
 )
 def test_a_size_that_a_checkpoint_cannot_do_is_told_once_before_any_work(
