@@ -110,9 +110,10 @@ def test_what_a_new_study_is_like_is_told_in_words(
     lines = told.out.splitlines()
     assert "  twice: pairs 6" in lines
     assert "simulated: no" in lines
-    assert "pairs_per_rater: 4 to 5" in lines
+    assert "pairs per rater: 4 to 5" in lines
+    assert not any("_" in line for line in lines)
     # what such a study has no task for is not listed with a nought
-    for none in ("singles_per_rater", "raters_per_item", "anchors", "carry_over", "references_of"):
+    for none in ("singles per rater", "raters per item", "anchors", "carry over", "references of"):
         assert none not in told.out
     for stray in ("{", "[", "None", "True", "False", "'"):
         assert stray not in told.out
