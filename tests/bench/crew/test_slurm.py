@@ -24,6 +24,7 @@ from bench.crew import slurm, slurm_tasks
 from bench.crew.pictures import Pictures
 from bench.crew.scheduling import Estimate, Task
 from bench.crew.slurm import drive_by_slurm
+from bench.crew.slurm_cut import cut
 from bench.crew.worker import Worker
 from bench.errors import ConflictError, RequestError
 from bench.generate import generate
@@ -224,7 +225,7 @@ def test_stretches_hold_every_batch_once_and_keep_to_the_time(
     models = [f"m{n}" for n, count in enumerate(counts) for _ in range(count)]
     tasks = [Task(index, model) for index, model in enumerate(models)]
     estimates = {f"m{n}": Estimate(2.0 + n if known else None, 5.0) for n in range(len(counts))}
-    shares = slurm.cut(tasks, estimates, workers=workers, seconds=seconds)
+    shares = cut(tasks, estimates, workers=workers, seconds=seconds)
     assert sorted(index for share in shares for index in share.batches) == list(range(len(tasks)))
     for share in shares:
         assert {models[index] for index in share.batches} == {share.model}
