@@ -32,6 +32,7 @@ from bench.request import Request, SlurmOptions
 from tests.bench.crew.crews import (
     asked,
     begun,
+    killer,
     left_over,
     meanwhile,
     pids_of,
@@ -85,6 +86,25 @@ def test_a_task_that_runs_out_of_time_and_one_that_is_killed_change_nothing(
     assert slurm_tasks.read(run).tasks == []
     again = drive_by_slurm(Pictures(request), run, LOCAL)
     assert (again.made, again.there_before) == (0, 32)
+
+
+def test_a_batch_over_which_two_tasks_die_is_set_aside_and_the_rest_is_made(
+    whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    request = replace(whole[1], seeds=(0,))
+    for attempt in range(3):  # on a busy machine the killer may come late
+        run = tmp_path / f"run-{attempt}"
+        with meanwhile(killer(run, lambda batches: batches[-1:] == [1], most=9)):
+            done = drive_by_slurm(Pictures(request), run, LOCAL)
+        if done.failed:
+            break
+    assert done.failed == 3
+    assert done.made == 16 - 3
+    errors = {row["error"] for row in manifest.read_failures(run)}
+    assert len(errors) == 1
+    assert errors.pop().startswith("set aside: its tasks fail (")
+    assert generate(request, run).made == 3  # run again, it is tried again
+    assert pixels_of(run).items() <= pixels_of(whole[0]).items()
 
 
 def test_tasks_outlive_who_submitted_them_and_are_found_again(
