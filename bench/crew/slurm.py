@@ -181,7 +181,7 @@ class _Driver:
                 ledger.set_aside(lost, f"{error} (left out: {', '.join(nodes)}; {self.trouble})")
 
     def submit_array(
-        self, shares: Sequence[tuple[str, Wanted]], nodes: Sequence[str], jobs: int
+        self, shares: Sequence[tuple[str, Wanted]], nodes: tuple[str, ...], jobs: int
     ) -> None:
         """Submit tasks as one array, kept off these nodes."""
         names = [f"slurm-{uuid.uuid4().hex[:8]}" for _ in shares]

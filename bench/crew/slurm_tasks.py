@@ -26,7 +26,7 @@ class SlurmTask:
     job: str
     model: str
     wanted: Wanted
-    without: Sequence[str] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -98,4 +98,5 @@ def _path(run: Path) -> Path:
 
 def _task_from(content: Mapping[str, Any]) -> SlurmTask:
     wanted = {int(index): keys for index, keys in content["wanted"].items()}
-    return SlurmTask(**{**content, "wanted": wanted})
+    without = tuple(content.get("without", ()))
+    return SlurmTask(**{**content, "wanted": wanted, "without": without})

@@ -92,7 +92,7 @@ def test_a_batch_over_which_two_tasks_die_is_set_aside_and_the_rest_is_made(
     whole: tuple[Path, Request], tmp_path: Path
 ) -> None:
     request = replace(whole[1], seeds=(0,))
-    for attempt in range(3):  # on a busy machine the killer may come late
+    for attempt in range(5):  # on a busy machine the killer may come late
         run = tmp_path / f"run-{attempt}"
         with meanwhile(killer(run, lambda batches: batches[-1:] == [1], most=9)):
             done = drive_by_slurm(Pictures(request), run, LOCAL)
@@ -158,8 +158,8 @@ def test_what_slurm_is_asked_stands_in_the_runs_yaml(tmp_path: Path) -> None:
 
 def test_what_was_submitted_is_kept_as_it_was(tmp_path: Path) -> None:
     (tmp_path / manifest.STATE).mkdir()
-    task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {3: ["k"], 4: None})
-    submitted = slurm_tasks.Submitted("Pictures", ["m"], [task], {3: 1})
+    task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {3: ["k"], 4: None}, ("node7",))
+    submitted = slurm_tasks.Submitted("Pictures", ["m"], [task], {3: 1}, "marker")
     slurm_tasks.write(tmp_path, submitted)
     assert slurm_tasks.read(tmp_path) == submitted
     with pytest.raises(ConflictError, match="12_3"):
