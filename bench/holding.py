@@ -105,15 +105,26 @@ def follow(state: Path, token: str, *, patience: float = 30 * BEAT) -> None:
     For whoever works for a holder on another host, and must not outlive it.
     """
     last, seen = None, time.monotonic()
-    while True:
+    while time.monotonic() - seen <= patience:
         found = holder(state)
-        if found is None or found.get("token") != token:
+        if found is None and not _is_there(state):
             return
-        if found.get("beat") != last:
+        if found is not None and found.get("token") != token:
+            return
+        if found is not None and found.get("beat") != last:
             last, seen = found.get("beat"), time.monotonic()
-        elif time.monotonic() - seen > patience:
-            return
         time.sleep(BEAT)
+
+
+def _is_there(state: Path) -> bool:
+    """Say whether somebody is named: a shared file system may fail to read it for a moment."""
+    try:
+        (state / "holder.json").stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _locked(lock: IO[str], state: Path) -> bool:

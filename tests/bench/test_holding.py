@@ -124,6 +124,27 @@ def test_a_worker_follows_its_holder_and_nobody_else(tmp_path: Path) -> None:
     holding.follow(tmp_path, "theirs", patience=0.3)  # a beat that stands still
 
 
+def test_a_holder_that_cannot_be_read_for_a_moment_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "BEAT", 0.05)
+    with holding.held(tmp_path) as token:
+        whole, asked = holding.holder, []
+
+        def stale(state: Path) -> Any:
+            asked.append(state)
+            return None if len(asked) < 5 else whole(state)
+
+        monkeypatch.setattr(holding, "holder", stale)
+        thread = threading.Thread(target=holding.follow, args=(tmp_path, token))
+        thread.start()
+        while len(asked) < 8:
+            assert thread.is_alive()
+            time.sleep(0.02)
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_a_file_system_without_locks_is_held_by_the_beat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
