@@ -24,9 +24,9 @@ from bench.crew.scheduling import Share
 from bench.crew.trust import distrust
 from bench.crew.view import View, share_line, view
 from bench.crew.worker import code_hash
+from bench.environments import differs
 from bench.errors import PinluError, RequestError, WorkError
 from bench.generate import Summary
-from bench.run import differs
 
 HUNG = 600.0
 """Seconds without a sign of life after which a worker may count as hung; see `patience`."""

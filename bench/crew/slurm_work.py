@@ -10,9 +10,9 @@ from typing import Any
 from bench import manifest, parts
 from bench.crew.crafts import Craft, keys_there
 from bench.crew.worker import Worker, answer, code_hash
+from bench.environments import differs
 from bench.parts import Wanted
 from bench.pipelines import has_gpu
-from bench.run import differs
 
 
 class Work:
