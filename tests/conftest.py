@@ -12,6 +12,7 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def suite_content(scenes: int = 2) -> dict[str, Any]:
         "modality": "image",
         "home": "chinese",
         "traditions": ["chinese", "japanese"],
-        "scenes": [{**SCENE, "id": f"boat-{number}"} for number in range(scenes)],
+        "scenes": [deepcopy(SCENE) | {"id": f"boat-{number}"} for number in range(scenes)],
     }
 
 
