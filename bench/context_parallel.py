@@ -13,18 +13,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import diffusers
 import torch
 
 from bench import children, placing
-from bench.errors import DeviceLostError, LoadError, RequestError, WorkError
+from bench.device_maps import DENOISERS, check_gpus, class_of
+from bench.errors import DeviceLostError, RequestError, WorkError
 from bench.records import ModelSpec
 from bench.tuning import Tuning
 
@@ -44,11 +45,20 @@ PATIENCE = 60.0
 """Seconds after which ranks that are not in step again, once one of them has failed, are given up."""
 
 
-def check_context_parallel(spec: ModelSpec, pipeline: str) -> None:
+def check_context_parallel(
+    spec: ModelSpec, pipeline: str, config: Mapping[str, Any] | None, **options: Any
+) -> None:
     """Refuse to cut a model's sequences where that is not known to leave its outputs alone.
 
+    Args:
+        spec: of the model.
+        pipeline: its class.
+        config: the checkpoint's list of parts; None where it is not at hand.
+        options: how the checkpoint is read.
+
     Raises:
-        RequestError: of another class, together with a device map, or with speed-ups.
+        RequestError: of another class, together with a device map or speed-ups, or over a number of
+            devices that does not divide the heads of attention.
     """
     if spec.context_parallel == 1:
         return
@@ -62,6 +72,14 @@ def check_context_parallel(spec: ModelSpec, pipeline: str) -> None:
             raise RequestError(
                 f"model {spec.id}: context_parallel and {name} do not go together: leave one out"
             )
+    for name in DENOISERS:
+        if config is not None and (part := class_of(config, name)):
+            heads = part.load_config(spec.source, subfolder=name, **options)["num_attention_heads"]
+            if heads % spec.context_parallel:
+                raise RequestError(
+                    f"model {spec.id}: context_parallel {spec.context_parallel} does not divide the "
+                    f"{heads} heads of its {name}"
+                )
 
 
 def join(pipeline: Any, rank: int, count: int, meeting: str) -> None:
@@ -73,14 +91,13 @@ def join(pipeline: Any, rank: int, count: int, meeting: str) -> None:
         count: of ranks.
         meeting: the file by which they find each other.
     """
-    on_gpu = torch.cuda.is_available()
     leave()  # a group whose ranks were lost is still there
     torch.distributed.init_process_group(
-        "nccl" if on_gpu else "gloo",
+        # sizes are exchanged on the host: over NCCL each attention would wait for the device
+        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
         init_method=f"file://{meeting}",
         rank=rank,
         world_size=count,
-        device_id=torch.device("cuda", rank) if on_gpu else None,
     )
     level = diffusers.utils.logging.get_verbosity()
     diffusers.utils.logging.set_verbosity_error()  # that this is experimental is no news
@@ -116,25 +133,28 @@ def _cpu_counted() -> Iterator[None]:
 
 
 class Ranks:
-    """The other ranks, as the first one sees them: what it does they do beside it. For one thread."""
+    """The other ranks, as the first one sees them: what it does they do beside it. For one thread.
+
+    Each answers once for each step: "done"; "failed" or "memory" with a sentence, where it can go on
+    to the next; or "lost", where its device answers no more.
+    """
 
     def __init__(self, spec: ModelSpec, tuning: Tuning) -> None:
         """Start a process for each further device; each loads the model by itself.
 
         Raises:
-            LoadError: this worker has fewer devices than the model is to be cut over.
+            LoadError: this worker has fewer devices than the model is to be cut over, or several
+                kinds of them.
         """
         self._model, self.count = spec.id, spec.context_parallel
-        gpus = torch.cuda.device_count()
-        if torch.cuda.is_available() and gpus < self.count:
-            raise LoadError(
-                f"model {spec.id} is to be cut over {self.count} devices (context_parallel), and "
-                f"there are {gpus} here: --devices 0+1, --gpus-per-worker 2, or gpus: 2 for Slurm"
-            )
+        if torch.cuda.is_available():
+            check_gpus(spec.id, self.count)
         self._folder = tempfile.TemporaryDirectory(prefix="pinlu-ranks-")
         self._step = 0
-        self._at_work = self._closing = False
-        self._heard: SimpleQueue[tuple[int, str, str]] = SimpleQueue()
+        self._waits = self._closing = False
+        self._news = threading.Condition()
+        self._answers: dict[int, tuple[str, str]] = {}
+        self._gone = ""
         self._processes: dict[int, children.Process] = {}
         self._pipes: dict[int, Connection] = {}
         for rank in range(1, self.count):
@@ -158,80 +178,97 @@ class Ranks:
             join(pipeline, 0, self.count, meeting)
 
     @contextmanager
-    def doing(self, method: str, *arguments: Any) -> Iterator[None]:
+    def doing(self, method: str, *arguments: Any, together: bool = True) -> Iterator[None]:
         """Have the others do what the block does; when it is over all are in step again.
+
+        `together` says that whoever does it waits for the others meanwhile.
 
         Raises:
             DeviceLostError: one of them ended, or does not come to an end after a failure.
             torch.OutOfMemoryError: memory ran out there.
             WorkError: it failed there.
         """
-        self._step += 1
-        self._at_work = True
+        with self._news:
+            self._step += 1
+            self._answers.clear()
+            self._waits = together
+            gone = self._gone
+        if gone:
+            self._end()
+            raise self._lost(gone)
         for pipe in self._pipes.values():
             with suppress(BrokenPipeError, ConnectionResetError):  # its end is heard of
-                pipe.send((method, arguments))
+                pipe.send((self._step, method, arguments))
         try:
             yield
         except Exception as error:
-            self._at_work = False
+            self._waits = False
             try:
                 self._await(PATIENCE)
             except DeviceLostError as lost:
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise self._lost("memory ran out on it alone: take smaller batches") from error
                 raise lost from error
             except (WorkError, torch.OutOfMemoryError):
                 pass  # they failed likewise, and are in step
             raise
-        self._at_work = False
+        self._waits = False
         self._await(None)
 
     def _await(self, seconds: float | None) -> None:
-        """Hear from every rank; `seconds` is the longest wait for each."""
-        failed: tuple[str, str] | None = None
-        for _ in self._pipes:
-            try:
-                _, kind, why = self._heard.get(timeout=seconds)
-            except Empty:
-                kind, why = "ended", f"no answer in {seconds:.0f} s"
-            if kind == "ended":
-                self._end()
-                raise DeviceLostError(self._lost(why))
-            failed = failed or ((kind, why) if kind != "done" else None)
-        if failed:
-            raise (
-                torch.OutOfMemoryError(failed[1]) if failed[0] == "memory" else WorkError(failed[1])
+        """Wait for the answers of all ranks, or for so many seconds."""
+        with self._news:
+            come = self._news.wait_for(
+                lambda: self._gone or len(self._answers) == len(self._pipes), timeout=seconds
             )
+            gone, answers = self._gone, list(self._answers.values())
+        if gone or not come:
+            self._end()
+            raise self._lost(gone or f"no answer in {seconds} s")
+        for kind, why in answers:
+            if kind != "done":
+                raise torch.OutOfMemoryError(why) if kind == "memory" else WorkError(why)
 
     def _listen(self) -> None:
-        """Hear what ranks say; end this process where it waits for one that can come no more."""
+        """Hear what ranks say; see to it that this process waits for nobody who can come no more."""
         listened = dict(self._pipes)
         while listened:
             ready = wait(list(listened.values()))
             for rank, pipe in [one for one in listened.items() if one[1] in ready]:
                 try:
-                    kind, why = pipe.recv()
+                    step, kind, why = pipe.recv()
                 except (EOFError, OSError):
-                    if self._closing:
-                        return
-                    kind, why = (
-                        "ended",
-                        f"rank {rank}: {children.why_ended(self._processes[rank], self._log(rank))}",
-                    )
                     del listened[rank]
-                self._heard.put((rank, kind, why))
-                if kind in {"failed", "memory", "ended"}:
-                    patience = threading.Timer(PATIENCE, self._give_up, (self._step, why))
+                    ended = children.why_ended(self._processes[rank], self._log(rank))
+                    step, kind, why = self._step, "lost", f"rank {rank}: {ended}"
+                if self._closing:
+                    return
+                with self._news:
+                    if kind == "lost":
+                        self._gone = self._gone or why
+                    elif step == self._step:
+                        self._answers[rank] = (kind, why)
+                    self._news.notify()
+                if kind != "done":
+                    patience = threading.Timer(PATIENCE, self._give_up, (step, why))
                     patience.daemon = True
                     patience.start()
 
     def _give_up(self, step: int, why: str) -> None:
-        if self._at_work and self._step == step:  # nothing wakes who waits for a rank that failed
-            sys.stderr.write(self._lost(why) + "\n")
+        """End the others where this process still waits in that step; itself if that wakes it not."""
+        if not (self._waits and self._step == step):
+            return
+        with self._news:
+            self._gone = self._gone or why
+        self._end()
+        time.sleep(children.FAREWELL)
+        if self._waits:
+            sys.stderr.write(f"pinlu: {self._lost(why)}\n")
             sys.stderr.flush()
             os._exit(1)
 
-    def _lost(self, why: str) -> str:
-        return (
+    def _lost(self, why: str) -> DeviceLostError:
+        return DeviceLostError(
             f"stopped: model {self._model} is cut over {self.count} devices, and one of them is "
             f"lost ({why}); what was finished is kept, run again"
         )
@@ -240,17 +277,18 @@ class Ranks:
         return Path(self._folder.name) / f"{rank}.log"
 
     def close(self) -> None:
-        """Let the others end, and leave the group."""
+        """Let the others end, and leave the group beside them."""
         self._closing = True
         for pipe in self._pipes.values():
             with suppress(OSError):
                 pipe.send(None)
-        with suppress(RuntimeError):  # the others are gone already
-            leave()
+        leaving = threading.Thread(target=_leave, daemon=True)  # may wait for one that is stuck
+        leaving.start()
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(children.FAREWELL)
         self._end()
+        leaving.join(children.FAREWELL)
 
     def _end(self) -> None:
         self._closing = True
@@ -258,3 +296,8 @@ class Ranks:
             process.kill()
             process.wait()
         self._folder.cleanup()
+
+
+def _leave() -> None:
+    with suppress(RuntimeError):  # the others are gone already
+        leave()

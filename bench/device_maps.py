@@ -5,16 +5,22 @@ What diffusers and accelerate do; pixels are those of one device. Imports torch.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+from safetensors import safe_open
 
-from bench.errors import RequestError
+from bench.errors import LoadError, RequestError
 from bench.records import ModelSpec
+
+EVENLY = "balanced"
+"""How accelerate is to lay layers over devices."""
 
 DENOISERS = ("unet", "transformer", "transformer_2")
 """Names of the parts that denoise: one, in some models one for each half of the way."""
@@ -38,7 +44,7 @@ def check_device_map(spec: ModelSpec, pipeline: str, config: Mapping[str, Any] |
         )
     if spec.device_map != "auto" or config is None:
         return
-    found = [part for name in DENOISERS if (part := _class_of(config, name))]
+    found = [part for name in DENOISERS if (part := class_of(config, name))]
     if not found or any(part._no_split_modules is None for part in found):  # noqa: SLF001
         raise RequestError(
             f"model {spec.id}: diffusers {diffusers.__version__} does not lay the denoiser of "
@@ -50,66 +56,107 @@ def by_layers(
     spec: ModelSpec,
     config: Mapping[str, Any],
     dtypes: Mapping[str, torch.dtype],
-    max_memory: Mapping[int | str, int],
+    free: Callable[[], Mapping[int | str, int]],
     **options: Any,
 ) -> dict[str, Any]:
-    """Read the denoisers and lay their layers over devices, on the first no more than must be.
+    """Read the denoisers and lay their layers evenly over devices.
 
     Args:
         spec: of the model.
         config: the checkpoint's list of parts.
         dtypes: by the part's name, and "default".
-        max_memory: bytes that weights may take, by the device's number; "cpu" for what is left.
+        free: tells the bytes that a denoiser may take, by the device's number, and "cpu" for what no
+            device has room for; asked before each.
         options: how the checkpoint is read.
 
     Returns:
         The denoisers by the part's name.
     """
+    found = {}
     with warnings.catch_warnings():
         # accelerate looks for parts alone, and some maps name a parameter that is in none
         warnings.filterwarnings("ignore", "The following device_map keys do not match")
-        return {
-            name: part.from_pretrained(
-                spec.source,
-                subfolder=name,
-                dtype=dtypes.get(name, dtypes["default"]),
-                device_map="balanced_low_0",  # the first device has encoders and decoder to bear
-                max_memory=dict(max_memory),
-                **options,
-            )
-            for name in DENOISERS
-            if (part := _class_of(config, name))
-        }
+        for name in DENOISERS:
+            if kind := class_of(config, name):
+                part = kind.from_pretrained(
+                    spec.source,
+                    subfolder=name,
+                    dtype=dtypes.get(name, dtypes["default"]),
+                    device_map=EVENLY,
+                    max_memory=dict(free()),
+                    **options,
+                )
+                found[name] = part
+    return found
 
 
-def memory_of_devices(share: float) -> dict[int | str, int]:
-    """Return the bytes free on each GPU, times `share`, and those free on the host."""
+def memory_of_devices(share: float, others: int) -> dict[int | str, int]:
+    """Return what a denoiser may take of each GPU and of the host.
+
+    Args:
+        share: of what is free; the rest is for the work itself.
+        others: bytes of the parts that are to lie on the first GPU whole.
+    """
     gpus = range(torch.cuda.device_count())
     free: dict[int | str, int] = {gpu: int(share * torch.cuda.mem_get_info(gpu)[0]) for gpu in gpus}
+    free[0] = max(0, free[0] - others)
     host = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return free | {"cpu": int(share * host)}
 
 
+def bytes_of_others(
+    folder: Path, config: Mapping[str, Any], dtypes: Mapping[str, torch.dtype]
+) -> int:
+    """Return the bytes that a checkpoint's parts take, the denoisers left out, in these dtypes."""
+    total = 0
+    for name in config.keys() - set(DENOISERS):
+        dtype = dtypes.get(name, dtypes["default"])
+        for file in (folder / name).glob("*.safetensors"):
+            with safe_open(file, "pt") as weights:
+                shapes = [weights.get_slice(key).get_shape() for key in weights.keys()]  # noqa: SIM118
+            total += dtype.itemsize * sum(map(math.prod, shapes))
+    return total
+
+
+def check_gpus(model: str, count: int) -> None:
+    """Refuse to have fewer GPUs than a model asks for at work on it, or several kinds of them.
+
+    Raises:
+        LoadError: another worker may have them.
+    """
+    there = torch.cuda.device_count()
+    if there < count:
+        raise LoadError(
+            f"model {model} is to be cut over {count} devices (context_parallel), and there are "
+            f"{there} here: --devices 0+1, --gpus-per-worker 2, or gpus: 2 for Slurm"
+        )
+    kinds = sorted({torch.cuda.get_device_name(gpu) for gpu in range(count)})
+    if len(kinds) > 1:
+        raise LoadError(
+            f"model {model} is to lie on devices of several kinds ({', '.join(kinds)}): pixels "
+            "would depend on which does what"
+        )
+
+
 def is_laid_out(part: Any) -> bool:
-    """Say whether a part's layers lie on several devices."""
-    return len(set((getattr(part, "hf_device_map", None) or {}).values())) > 1
+    """Say whether layers of a part lie elsewhere than on the first device."""
+    return bool({*(getattr(part, "hf_device_map", None) or {}).values()} - {0})
+
+
+def is_spilled(part: Any) -> bool:
+    """Say whether some layers found no room on any device."""
+    return bool({"cpu", "disk"} & {*(getattr(part, "hf_device_map", None) or {}).values()})
 
 
 def devices_of(pipeline: Any) -> int:
     """Return over how many GPUs a pipeline is laid; 1 where it is not."""
-    maps = [
-        pipeline.hf_device_map,
-        *(getattr(part, "hf_device_map", None) for part in _modules(pipeline)),
-    ]
+    modules = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    maps = [getattr(part, "hf_device_map", None) for part in (pipeline, *modules)]
     devices = {str(device) for one in maps if isinstance(one, dict) for device in one.values()}
     return max(1, len(devices - {"cpu", "disk"}))
 
 
-def _modules(pipeline: Any) -> list[Any]:
-    return [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
-
-
-def _class_of(config: Mapping[str, Any], name: str) -> Any:
-    """Return the class of a checkpoint's part; None where it has no such part."""
+def class_of(config: Mapping[str, Any], name: str) -> Any:
+    """Return the class of a checkpoint's part that diffusers has; None where there is none."""
     library, kind = config.get(name) or (None, None)
     return getattr(diffusers, kind) if library == "diffusers" and kind else None

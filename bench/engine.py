@@ -56,6 +56,7 @@ class Made:
     pictures: Mapping[str, Picture]
     size: int
     note: str
+    devices: int
     spans: Sequence[tuple[str, Any, Any]] = field(repr=False)
 
     def seconds(self) -> dict[str, float]:
@@ -93,14 +94,17 @@ class Engine:
         self._at_once: int | None = None
         self._stream: torch.cuda.Stream | None = None
         if torch.cuda.is_available():
-            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            # beside other ranks nothing is decoded while they denoise: memory gives out on all or none
+            self._stream = torch.cuda.current_stream() if ranks else torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._modules = {
             name: part
             for name, part in pipeline.components.items()
             if isinstance(part, torch.nn.Module)
         }
-        self._compiled = tuning.compile and self.placement != "layers in turn"
-        if self._compiled:  # parts that come and go layer by layer are hooked, layer by layer
+        # layers that come and go, or lie on several devices, are hooked one by one
+        by_layers = self.placement in {"layers in turn", "layers over devices"}
+        self._compiled = tuning.compile and not by_layers
+        if self._compiled:
             compile_parts(pipeline)
 
     @property
@@ -113,7 +117,7 @@ class Engine:
         if self.fast is None:
             return
         texts = list(texts)
-        with self._beside("encode", texts, arguments):
+        with self._beside("encode", texts, arguments, together=False):
             self._encode(self.fast, texts, arguments)
 
     def _encode(self, fast: FastPath, texts: Sequence[str], arguments: Mapping[str, Any]) -> None:
@@ -197,15 +201,19 @@ class Engine:
         note = ""
         if at_once < len(jobs):
             note = f"out of memory with {len(jobs)} at once: made {at_once} at once"
-        return Made(pictures, at_once, note, spans)
+        return Made(pictures, at_once, note, self.devices, spans)
 
     def follow(self, jobs: Sequence[Job], arguments: Mapping[str, Any], by_cudnn: bool) -> None:
         """Denoise beside the rank that makes these jobs; it alone decodes them."""
         with exact_attention(by_cudnn=by_cudnn):
             self._piece(jobs, arguments, set(), [])
 
-    def _beside(self, method: str, *arguments: Any) -> AbstractContextManager[None]:
-        return self._ranks.doing(method, *arguments) if self._ranks else nullcontext()
+    def _beside(
+        self, method: str, *arguments: Any, together: bool = True
+    ) -> AbstractContextManager[None]:
+        if self._ranks is None:
+            return nullcontext()
+        return self._ranks.doing(method, *arguments, together=together)
 
     def _piece(
         self,
@@ -292,10 +300,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def peak_memory() -> int:
-    """Return the most bytes held since the last call: of the GPU, else of this process so far."""
+    """Return the most bytes held since the last call: of one GPU, else of this process so far."""
     if torch.cuda.is_available():
-        peak = torch.cuda.max_memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
+        devices = range(torch.cuda.device_count())
+        peak = max(map(torch.cuda.max_memory_allocated, devices))
+        for device in devices:
+            torch.cuda.reset_peak_memory_stats(device)
         return peak
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -305,7 +315,7 @@ def _told_apart() -> Iterator[None]:
     """Tell a device that is lost, after which nothing works, from a batch that failed."""
     try:
         yield
-    except torch.AcceleratorError as error:
+    except (torch.AcceleratorError, torch.distributed.DistError) as error:
         if is_out_of_memory(error):
             raise
         raise DeviceLostError(

@@ -153,12 +153,13 @@ class Keeper:
         self._seconds.append(sum(spent.values()))
         for stage, taken in spent.items():
             self.spent[stage] += taken
-        seconds = sum(spent.values()) / len(due.batch.jobs)
+        seconds = due.made.devices * sum(spent.values()) / len(due.batch.jobs)
         rows = [
             replace(
                 output,
                 seconds=round(seconds, 6),
                 batch_size=due.made.size,
+                devices=due.made.devices,
                 note="; ".join(note for note in (output.note, due.made.note) if note),
             )
             for output in outputs

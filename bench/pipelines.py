@@ -8,6 +8,7 @@ import platform
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from bench.context_parallel import check_context_parallel
-from bench.device_maps import by_layers, check_device_map, memory_of_devices
+from bench.device_maps import by_layers, bytes_of_others, check_device_map, memory_of_devices
 from bench.errors import RequestError, WorkError
 from bench.families import FAMILIES
 from bench.fast import begin_anew, decide_together
@@ -112,7 +113,7 @@ def pipeline_class(spec: ModelSpec) -> str:
     name = config["_class_name"]
     check_call(spec.id, name, call_arguments(spec))
     check_speedups(spec.id, name, spec.speedups, call_arguments(spec))
-    check_context_parallel(spec, name)
+    check_context_parallel(spec, name, config, revision=on_hub(spec))
     check_device_map(spec, name, config)
     return str(name)
 
@@ -159,7 +160,7 @@ def check_spec(name: str) -> None:
     if file and file.pipeline and written:
         check_call(written.id, file.pipeline, call_arguments(written))
         check_speedups(written.id, file.pipeline, written.speedups, call_arguments(written))
-        check_context_parallel(written, file.pipeline)
+        check_context_parallel(written, file.pipeline, None)
         check_device_map(written, file.pipeline, None)
         if makes(file.pipeline) != written.modality:
             raise RequestError(
@@ -213,7 +214,15 @@ def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
         config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
         given = _left_out(config)
         if over == "auto":
-            given |= by_layers(spec, config, parts, memory_of_devices(ROOM), **read)
+            folder = _folder_of(spec)
+            others = bytes_of_others(folder, config, parts)
+            given |= by_layers(
+                replace(spec, source=str(folder)),
+                config,
+                parts,
+                partial(memory_of_devices, ROOM, others),
+                use_safetensors=read["use_safetensors"],
+            )
         elif over:
             given["device_map"] = over
         # of the class itself: the general one overlooks parts that are given and may be left out
@@ -237,13 +246,7 @@ def read_ahead(spec: ModelSpec, stop: threading.Event) -> None:
     Whatever goes wrong goes wrong again, and is said, when the model is loaded.
     """
     try:
-        folder = Path(spec.source)
-        if not folder.is_dir():
-            folder = Path(
-                diffusers.DiffusionPipeline.download(
-                    spec.source, revision=spec.revision, use_safetensors=True
-                )
-            )
+        folder = _folder_of(spec)
         files = sorted(folder.rglob("*.safetensors"))
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if sum(file.stat().st_size for file in files) > free // 2:
@@ -301,6 +304,19 @@ def first_line(error: BaseException) -> str:
 def on_hub(spec: ModelSpec) -> str | None:
     """Return the revision to ask the hub for; None for a folder."""
     return None if os.path.isdir(spec.source) else spec.revision  # noqa: PTH112 - may be a hub id
+
+
+def _folder_of(spec: ModelSpec) -> Path:
+    """Return where a checkpoint's files lie, having fetched what is not there."""
+    if on_hub(spec) is None:
+        return Path(spec.source)
+    return Path(
+        diffusers.DiffusionPipeline.download(
+            spec.source,
+            revision=spec.revision,
+            use_safetensors=None if spec.pickled_weights else True,
+        )
+    )
 
 
 def _not_installed(pipeline: Any) -> str:

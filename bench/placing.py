@@ -13,7 +13,7 @@ import diffusers
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bench.device_maps import DENOISERS, is_laid_out
+from bench.device_maps import DENOISERS, is_laid_out, is_spilled
 from bench.errors import WorkError
 from bench.fast import takes_fast_path
 from bench.speedups import CACHES, WEIGHTS, described, settings_of
@@ -36,8 +36,8 @@ def place(pipeline: Any) -> Placement:
     """Put a pipeline on the device, whole where memory allows; return how it lies.
 
     Raises:
-        WorkError: it is too large for devices that are each to hold all of it, or what is not laid
-            over devices is too large for the first.
+        WorkError: it is too large for the devices together, or for devices that are each to hold
+            all of it.
     """
     if not torch.cuda.is_available():
         return "whole"
@@ -49,9 +49,10 @@ def place(pipeline: Any) -> Placement:
     room = int(ROOM * torch.cuda.mem_get_info()[0])
     how = placement(sizes, room, apart=takes_fast_path(pipeline))
     if len(whole) < len(modules):
-        if how != "whole":
+        if how != "whole" or any(map(is_spilled, modules.values())):
             raise WorkError(
-                f"beside the layers on the first device there is no room for {', '.join(whole)}"
+                f"too large for {torch.cuda.device_count()} devices together (device_map auto): give "
+                "a worker more, or leave out the map"
             )
         for part in whole.values():
             part.to("cuda")

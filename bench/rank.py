@@ -19,6 +19,7 @@ import torch
 from bench import pipelines
 from bench.context_parallel import join, leave
 from bench.engine import Engine, is_out_of_memory
+from bench.errors import DeviceLostError
 from bench.model_work import sentence
 
 
@@ -31,13 +32,12 @@ def serve(pipe: Connection) -> None:
     worker: Engine | None = None
     try:
         pipeline = pipelines.load(spec, spec.dtype)
+        pipe.send((0, "done", ""))
     except Exception as error:  # noqa: BLE001 - its sentence is what the first rank says
-        pipe.send(("failed", sentence(error)))
-        return
-    pipe.send(("done", ""))
+        pipe.send((0, "failed", sentence(error)))
     while asked := pipe.recv():
-        method, arguments = asked
-        said = ("done", "")
+        step, method, arguments = asked
+        kind, why = "done", ""
         try:
             if worker is None:
                 join(pipeline, rank, *arguments)
@@ -45,12 +45,18 @@ def serve(pipe: Connection) -> None:
             else:
                 getattr(worker, method)(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the first rank must hear of it
-            said = ("memory" if is_out_of_memory(error) else "failed", sentence(error))
-        if said[0] == "memory":  # here the frames that held tensors are gone
+            kind, why = _kind(error), sentence(error)
+        if kind == "memory":  # here the frames that held tensors are gone
             gc.collect()
             torch.cuda.empty_cache()
-        pipe.send(said)
+        pipe.send((step, kind, why))
     leave()
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, DeviceLostError):
+        return "lost"
+    return "memory" if is_out_of_memory(error) else "failed"
 
 
 def _end_with(parent: int) -> None:
@@ -60,7 +66,9 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever drives
+    # what ends or warns a task is for the first rank, whose end ends this one
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(one, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(int(sys.argv[2]),), daemon=True).start()
     with suppress(EOFError):
         serve(Connection(int(sys.argv[1])))

@@ -130,7 +130,8 @@ class Output:
     """One row of `metadata.jsonl`: the columns in the order in which they are written.
 
     Of clips `duration` is in seconds, and `master` the lossless file beside, where there is one.
-    `speedups` says what was asked to make the model faster at the cost of other pictures.
+    `speedups` says what was asked to make the model faster at the cost of other pictures. `seconds`
+    are those of all `devices` that worked on it.
     """
 
     file_name: str
@@ -157,6 +158,7 @@ class Output:
     duration: float | None = None
     master: str = ""
     speedups: str = ""
+    devices: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 _COUNTS = {"num_inference_steps", "num_frames", "width", "height"}
 """Arguments of a call that count something."""
 
-_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
+_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights", "device_map"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
 
 

@@ -73,7 +73,7 @@ class SleepingWork:
             time.sleep(SLEEP)
             pixels = noise.integers(0, 255, (16, 16, 3), dtype=np.uint8)
             pictures = {job.key: Picture(pixels) for job in batch.jobs}
-            made = Made(pictures, batch.size, "", [("denoise", 0.0, SLEEP)])
+            made = Made(pictures, batch.size, "", 1, [("denoise", 0.0, SLEEP)])
             self.keeper.keep(batch, made, missing[batch.index], {})
         self.keeper.settle()
 

@@ -25,7 +25,9 @@ def estimates_of(run: Run) -> Mapping[str, Estimate]:
     for name in run.asked:
         spec, tuning, row = run.models[name], run.tunings[name], rows.get(name)
         each = row.get("device_seconds_per_output") if row else None
-        if each is None:
+        if row and each is not None:
+            each /= row.get("devices", 1)
+        else:
             options = [one for one in stored(spec, device) if one.tuning == tuning]
             each = options[0].seconds if options else None
         seconds = each * tuning.batch_size if each else None

@@ -103,7 +103,8 @@ class Ledger:
             return False
         self._missing[index].discard(made["key"])
         self._count(self._pieces[index].model, made, failed="failure" in row)
-        self._spent[index] = self._spent.get(index, 0.0) + (made.get("seconds") or 0.0)
+        seconds = (made.get("seconds") or 0.0) / made.get("devices", 1)
+        self._spent[index] = self._spent.get(index, 0.0) + seconds
         if self._missing[index]:
             return False
         seconds = self._spent.pop(index)

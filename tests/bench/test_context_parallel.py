@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time  # noqa: F401 - for the script
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ def test_a_run_whose_rank_is_killed_is_gone_on_with(
     assert (done.failed, done.there_before + done.made) == (0, 8)
     keys = {row["key"] for row in manifest.read_outputs(run)}
     assert len(keys) == 8
+    assert {row["devices"] for row in manifest.read_outputs(run)} == {2}
     content = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))
     assert content["models"][0]["context_parallel"] == 2
     plain = asked(suite_path, yaml_of(tmp_path / "plain", context_parallel=1))
@@ -112,18 +114,40 @@ def test_what_goes_wrong_on_all_devices_leaves_them_in_step(tmp_path: Path) -> N
     worker.close()
 
 
-def test_one_that_fails_alone_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ValueError("something of this process alone"), "no answer in 2.0 s"),
+        (torch.OutOfMemoryError("no memory here"), "memory ran out on it alone"),
+    ],
+)
+def test_one_that_fails_alone_is_lost(
+    error: Exception, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(context_parallel, "PATIENCE", 2.0)
     spec, arguments = cut("flux", tmp_path / "m")
     worker = engine.load(spec, Tuning(3))
     worker.encode(TEXTS, arguments)
 
     def failing(*_: Any) -> None:
-        raise ValueError("something of this process alone")
+        raise error
 
     worker.pipeline.transformer.register_forward_pre_hook(failing)
-    with pytest.raises(DeviceLostError, match="cut over 2 devices, and one of them is lost"):
+    with pytest.raises(DeviceLostError, match=f"one of them is lost .*{sentence}"):
         worker.make(JOBS, arguments, JOBS)
+    worker.close()
+
+
+def test_a_rank_that_ends_between_two_steps_is_missed_at_once(tmp_path: Path) -> None:
+    worker = engine.load(cut("flux", tmp_path / "m")[0], Tuning(3))
+    ranks = worker._ranks
+    assert ranks is not None
+    ranks._processes[1].kill()
+    ranks._processes[1].wait()
+    with ranks._news:
+        assert ranks._news.wait_for(lambda: ranks._gone, timeout=30)
+    with pytest.raises(DeviceLostError, match="rank 1: killed by SIGKILL"), ranks.doing("encode"):
+        pytest.fail("nothing is begun without it")
     worker.close()
 
 
@@ -135,7 +159,7 @@ if __name__ == "__main__":
     worker = engine.load(spec, Tuning(3))
     worker.encode(TEXTS, arguments)
     with worker._ranks.doing("follow", JOBS, arguments | {"height": -1}, True):
-        worker.follow(JOBS, arguments, True)
+        time.sleep(600)  # as one waits whom nothing wakes
 """
 
 
@@ -172,6 +196,7 @@ def test_a_checkpoint_that_does_not_load_is_said_once(tmp_path: Path) -> None:
     ("family", "more", "sentence"),
     [
         ("pixart", {}, "PixArtSigmaPipeline is not known to work with context_parallel"),
+        ("flux", {"context_parallel": 5}, "context_parallel 5 does not divide the . heads"),
         ("flux", {"device_map": "auto"}, "context_parallel and device_map do not go together"),
         ("flux", {"speedups": {"weights": "fp8"}}, "context_parallel and speedups do not go"),
     ],

@@ -9,9 +9,18 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from diffusers.models.model_loading_utils import _determine_device_map
 
 from bench import pipelines
-from bench.device_maps import by_layers, check_device_map, devices_of, is_laid_out
+from bench.device_maps import (
+    EVENLY,
+    by_layers,
+    bytes_of_others,
+    check_device_map,
+    devices_of,
+    is_laid_out,
+    is_spilled,
+)
 from bench.engine import Engine
 from bench.errors import FileFormatError, RequestError
 from bench.models import load_model
@@ -47,16 +56,35 @@ def test_layers_that_lie_apart_make_the_same_pixels(family: str, tmp_path: Path)
         spec,
         config,
         FP32,
-        {"cpu": int(0.9 * size_of(denoisers(whole)[0]))},
+        lambda: {"cpu": int(0.9 * size_of(denoisers(whole)[0]))},
         offload_folder=tmp_path / "disk",
     )
     assert {str(one) for one in apart["transformer"].hf_device_map.values()} == {"cpu", "disk"}
     laid = type(whole).from_pretrained(spec.source, **apart)
     laid.set_progress_bar_config(disable=True)
     assert is_laid_out(laid.transformer)
+    assert is_spilled(laid.transformer)
     assert devices_of(laid) == 1  # no GPU
     pairs = zip(made(laid, arguments), made(whole, arguments), strict=True)
     assert all((one == other).all() for one, other in pairs)
+
+
+def test_layers_are_laid_evenly_and_beside_the_other_parts_of_the_first_device(
+    tmp_path: Path,
+) -> None:
+    tiny_families.save("flux", tmp_path / "m")
+    pipeline = pipelines.load(ModelSpec("m", str(tmp_path / "m"), "r"), {"default": "float32"})
+    parts = (pipeline.text_encoder, pipeline.text_encoder_2, pipeline.vae)
+    config = diffusers.DiffusionPipeline.load_config(str(tmp_path / "m"))
+    others = bytes_of_others(tmp_path / "m", config, FP32)
+    assert others == pytest.approx(sum(map(size_of, parts)), rel=0.01)
+    with torch.device("meta"):
+        large = diffusers.FluxTransformer2DModel(num_layers=8, num_single_layers=8)
+    room = size_of(large)
+    for first in (room, room // 3):  # with and without room for all of it on one device
+        memory = {0: first, 1: room, "cpu": 8 * room}
+        found = _determine_device_map(large, EVENLY, memory, torch.float32)
+        assert {*found.values()} == {0, 1}
 
 
 def test_a_device_map_is_checked_against_diffusers(tmp_path: Path, tiny_checkpoint: Path) -> None:
