@@ -3,13 +3,17 @@
 PinluError                 one sentence that says what to do
 ├── RequestError           the request was wrong: exit status 2
 │   ├── FileFormatError    a file does not say what it should: names file, place and value
-│   └── ConflictError      the request contradicts what is already on disk
+│   ├── ConflictError      the request contradicts what is already on disk
+│   └── NotHereError       what it names is not on this host, or no use here; another host may have it
 └── WorkError              the work failed, wholly or in part: exit status 1
     ├── DeviceLostError    the device answers no more: nothing further can be done in this process
     └── LoadError          a model does not load on this worker; another may have its files
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class PinluError(Exception):
@@ -30,6 +34,27 @@ class FileFormatError(RequestError):
 
 class ConflictError(RequestError):
     """The request contradicts what an existing run or study was made with."""
+
+
+class NotHereError(RequestError):
+    """What the request names is not on this host, or is no use here; another host may have it."""
+
+
+@contextmanager
+def perhaps_elsewhere(*, unread: bool = False) -> Iterator[None]:
+    """Have a request that cannot be met here count as one that another host may meet.
+
+    Args:
+        unread: only where something could not be read: what was read and is wrong is wrong everywhere.
+    """
+    try:
+        yield
+    except (ConflictError, FileFormatError):
+        raise
+    except RequestError as error:
+        if unread and error.__cause__ is None:
+            raise
+        raise NotHereError(str(error)) from error
 
 
 class WorkError(PinluError):

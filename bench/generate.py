@@ -24,23 +24,7 @@ from bench.records import Batch, ModelSpec
 from bench.request import Request
 from bench.run import Run, planned_run, settle
 from bench.speed import write_speed
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a call of `generate` did: counts of jobs, and seconds of wall time.
-
-    `cut` are outputs whose prompt was longer than an encoder takes; `speed` has a row per model.
-    """
-
-    planned: int
-    made: int
-    there_before: int
-    failed: int
-    suspect: int
-    cut: int
-    seconds: float
-    speed: Sequence[Mapping[str, Any]]
+from bench.summary import Summary
 
 
 def generate(request: Request, folder: Path, *, allow_mixed: bool = False) -> Summary:

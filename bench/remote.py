@@ -30,6 +30,12 @@ from bench.stores import Store, opened, sentence
 EVERY = 10.0
 """Seconds between two times that what is new is sent; more where sending takes longer than a tenth of it."""
 
+SMALL = 1_000_000
+"""Bytes up to which a table is sent whenever it has changed."""
+
+GROWN, LATEST = 1.02, 300.0
+"""A larger one is sent when it has grown by this factor since it was sent, or after so many seconds."""
+
 AT_ONCE = 8
 """Files on their way at one time."""
 
@@ -86,6 +92,7 @@ class _Mirror:
         self.state = folder / manifest.STATE
         self.there: set[str] = set()
         self.sent: dict[str, str] = {}
+        self.looked_at: dict[str, tuple[int, float]] = {}
         self.read = self.inode = 0
 
     def fetch(self, *, whole: bool) -> None:
@@ -156,7 +163,7 @@ class _Mirror:
             thread.join()
             if (self.folder / "run.yaml").exists():
                 try:
-                    self.send()
+                    self.send(last=True)
                 except RequestError as error:
                     raise WorkError(
                         f"cannot send: {error}; what was made lies in {self.folder}, run again to "
@@ -176,8 +183,8 @@ class _Mirror:
                 told = True
             pause = max(EVERY, 10 * (time.monotonic() - began))
 
-    def send(self) -> None:
-        """Send new files, then the tables: no row goes before its file.
+    def send(self, *, last: bool = False) -> None:
+        """Send new files, then the tables that are due, at `last` all: no row goes before its file.
 
         Raises:
             ConflictError: another host holds the run now.
@@ -191,9 +198,13 @@ class _Mirror:
         self.there.update(new)
         sent = dict(self.sent)
         for path in self.tables():
+            size = length if path.name == manifest.METADATA else path.stat().st_size
+            if not last and not self.is_due(path.name, size):
+                continue
             content = path.read_bytes()
             if path.name == manifest.METADATA:
                 content = content[:length]
+            self.looked_at[path.name] = (len(content), time.monotonic())
             if sent.get(path.name) != (hash_ := _hash(content)):
                 self.store.put_content(path.name, content)
                 sent[path.name] = hash_
@@ -205,6 +216,13 @@ class _Mirror:
                 file.write("".join(f"\n{name}" for name in new))
             for name in new:
                 (self.folder / name).unlink(missing_ok=True)
+
+    def is_due(self, name: str, size: int) -> bool:
+        """Say whether a table is to be sent now: it goes whole, so a large one not for every row."""
+        if name not in self.looked_at or size <= SMALL:
+            return True
+        before, when = self.looked_at[name]
+        return not before <= size < GROWN * before or time.monotonic() - when >= LATEST
 
     def new_rows(self) -> tuple[list[dict[str, Any]], int]:
         """Return the rows entered since the last time that they were sent, and where they end."""

@@ -14,7 +14,7 @@ import yaml
 
 from bench import clips, manifest, pipelines
 from bench.environments import differs, environment_of
-from bench.errors import ConflictError, FileFormatError, RequestError
+from bench.errors import ConflictError, FileFormatError, RequestError, perhaps_elsewhere
 from bench.files import write_whole
 from bench.models import load_models
 from bench.plan import Part, call_arguments, plan
@@ -220,8 +220,11 @@ def _resolved_models(
     pinned = {
         content["source"]: content["revision"] for content in (existing or {}).get("models", ())
     }
-    for spec in load_models(list(request.models), pinned):
-        name = pipelines.pipeline_class(spec)
+    with perhaps_elsewhere():
+        specs = load_models(list(request.models), pinned)
+    for spec in specs:
+        with perhaps_elsewhere(unread=True):
+            name = pipelines.pipeline_class(spec)
         modality = pipelines.makes(name)
         if modality != suite.modality:
             raise RequestError(

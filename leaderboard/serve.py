@@ -79,10 +79,12 @@ footer { display: none !important; }
 def layout(scores: Sequence[Score], labels: Labels, pictures: Pictures) -> gr.Blocks:
     """Return the app: three choices above the page."""
     studies = sorted({score.study for score in scores})
-    words = words_in(LANGUAGES[0], labels)
 
     def show(study: str, slice_: str, language: str) -> str:
         return shown(scores, labels, study, slice_, language, pictures=pictures)
+
+    def choices(language: str) -> list[tuple[str, str]]:
+        return slices_of(scores, words_in(language, labels))
 
     def preferred(request: gr.Request) -> str:
         """Return the browser's first language, where it is one of ours."""
@@ -97,7 +99,7 @@ def layout(scores: Sequence[Score], labels: Labels, pictures: Pictures) -> gr.Bl
                 label="Study · 研究",
                 visible=len(studies) > 1,
             )
-            slice_ = gr.Dropdown(slices_of(scores, words), value="", label="Show · 范围")
+            slice_ = gr.Dropdown(choices(LANGUAGES[0]), value="", label="Show · 范围")
             language = gr.Radio(
                 [(NAMES[name], name) for name in LANGUAGES],
                 value=LANGUAGES[0],
@@ -111,6 +113,9 @@ def layout(scores: Sequence[Score], labels: Labels, pictures: Pictures) -> gr.Bl
         )
         inputs = [study, slice_, language]
         blocks.load(preferred, None, language, show_progress="hidden")
+        language.change(
+            lambda chosen: gr.Dropdown(choices(chosen)), language, slice_, show_progress="hidden"
+        )
         for choice in inputs:
             choice.change(show, inputs, page, show_progress="hidden")
     return blocks

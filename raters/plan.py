@@ -126,7 +126,7 @@ def take_block(connection: Connection, protocol: Protocol, rng: np.random.Genera
         return number
     stimuli, anchors = _stimuli(connection)
     items = _items(connection, stimuli, anchors)
-    pairs = _pairs(connection, items)
+    pairs = _pairs(connection)
     judged, votes = _given_so_far(connection, plan.raters)
     explained = _explained(connection)
     rules = rules_of(
@@ -194,14 +194,16 @@ def _items(
     }
 
 
-def _pairs(connection: Connection, items: Mapping[str, Item]) -> list[Pair]:
-    a = t.assignment.c
+def _pairs(connection: Connection) -> list[Pair]:
+    """Return the pairs of the plan, also where nothing is shown singly, as in studies of answers."""
+    a, s = t.assignment.c, t.stimulus.c
+    of = {row.id: row for row in connection.execute(select(s.id, s.scene, s.maker))}
     shown = connection.execute(select(a.first, a.second).where(a.kind == "pair")).all()
     by_maker = {
-        tuple(sorted((row.first, row.second), key=lambda one: items[one].maker)) for row in shown
+        tuple(sorted((row.first, row.second), key=lambda one: of[one].maker)) for row in shown
     }
     return [
-        Pair(first, second, items[first].scene, (items[first].maker, items[second].maker))
+        Pair(first, second, of[first].scene, (of[first].maker, of[second].maker))
         for first, second in sorted(by_maker)
     ]
 

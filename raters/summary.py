@@ -181,11 +181,29 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         if name == "size":
             lines.append(f"size: {value[0]} × {value[1]}")
         elif isinstance(value, Mapping):
-            parts = [f"  {part}: {_said(one)}" for part, one in value.items() if _is_told(one)]
-            lines += [f"{name}:", *parts] if parts else []
+            parts = [
+                f"  {_named(part)}: {_said(one)}" for part, one in value.items() if _is_told(one)
+            ]
+            lines += [f"{_named(name)}:", *parts] if parts else []
         elif _is_told(value):
-            lines.append(f"{name}: {_said(value)}")
+            lines.append(f"{_named(name)}: {_said(value)}")
     return lines
+
+
+def _named(name: str) -> str:
+    return _SAID.get(name, name.replace("_", " "))
+
+
+_SAID = {
+    "suspect": "outputs that are suspect",
+    "stand_ins": "works drawn by a program",
+    "with_scales": "pictures with scales",
+    "seconds": "seconds per task, as planned",
+    "detectable_difference": "difference of two models' means that is detected with 80 % power",
+    "check": "check of the plan",
+    "cues": "cues that remain, by the number of pictures",
+}
+"""Where the name alone would not tell a reader what is counted."""
 
 
 def _is_told(value: Any) -> bool:
@@ -197,7 +215,9 @@ def _is_told(value: Any) -> bool:
 def _said(value: Any) -> str:
     """Say a value: spans as `2 to 5`, parts as `name value, name value`, yes and no."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_said(one)}" for name, one in value.items() if _is_told(one))
+        return ", ".join(
+            f"{_named(name)} {_said(one)}" for name, one in value.items() if _is_told(one)
+        )
     if isinstance(value, list):
         return " to ".join(dict.fromkeys(map(_said, value)))
     if isinstance(value, bool):

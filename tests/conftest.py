@@ -37,7 +37,8 @@ def suite_content(scenes: int = 2) -> dict[str, Any]:
         "modality": "image",
         "home": "chinese",
         "traditions": ["chinese", "japanese"],
-        "scenes": [deepcopy(SCENE) | {"id": f"boat-{number}"} for number in range(scenes)],
+        # each its own, since tests change what they are given
+        "scenes": [{**deepcopy(SCENE), "id": f"boat-{number}"} for number in range(scenes)],
     }
 
 

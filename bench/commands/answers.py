@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import names, positive
-from bench.commands.engines import refuse_beside_server
 from bench.errors import RequestError
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ def answer_command(options: argparse.Namespace, request: Request, folder: Path) 
             "what is the model to look at? give --works, a folder that pinlu references add made"
         )
     server = server_of(options)
-    refuse_beside_server(options)
     asking = Asking(options.works, options.questions, server, options.price)
     if options.dry_run:
         run = planned_answers(request, asking, folder)

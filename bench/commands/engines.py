@@ -8,6 +8,12 @@ from typing import Any
 from bench.arguments import names, positive
 from bench.errors import RequestError
 
+MIXED = (
+    "go on under other versions or on another kind of device than before, and record it; of several "
+    "workers let those on other kinds of device in, never other versions than the others'"
+)
+"""What `--allow-mixed` does."""
+
 
 def add_engine_options(group: Any, *, served: str) -> None:
     """Add the options of engines; `served` says for what a server may be one."""
@@ -35,14 +41,29 @@ def add_engine_options(group: Any, *, served: str) -> None:
     add("--json", action="store_true", help="show the state of all workers as JSON lines")
 
 
-def refuse_beside_server(options: argparse.Namespace) -> None:
-    """Refuse workers of ours where a server does the work.
+def refuse_idle_options(options: argparse.Namespace) -> None:
+    """Refuse options that mean nothing to the engine asked for. Nothing heavy is imported for this.
 
     Raises:
         RequestError: names what to leave out.
     """
-    if options.engine != "openai":
-        return
-    for name in ("devices", "workers", "json"):
-        if getattr(options, name):
-            raise RequestError(f"a server has its own workers: leave out --{name}")
+    if options.engine == "openai":
+        given = {
+            "devices": options.devices,
+            "workers": options.workers,
+            "address": options.address,
+            "gpus-per-worker": options.gpus is not None,
+            "allow-mixed": options.allow_mixed,
+            "json": options.json,
+        }
+        for name, value in given.items():
+            if value:
+                raise RequestError(f"a server has its own workers: leave out --{name}")
+    if options.devices and options.engine != "local":
+        raise RequestError(
+            f"--devices is for this host's devices, not for --engine {options.engine}"
+        )
+    if options.engine != "ray" and (options.address or options.gpus is not None):
+        raise RequestError("--address and --gpus-per-worker are for --engine ray")
+    if options.devices and options.workers:
+        raise RequestError("--devices says where the workers are: leave out --workers")

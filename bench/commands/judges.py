@@ -8,7 +8,6 @@ from typing import Any
 
 from bench.arguments import names, positive, whole
 from bench.commands.answers import price, server_of
-from bench.commands.engines import refuse_beside_server
 from bench.errors import RequestError
 
 _OF_NETWORKS = ("network", "references", "texts", "revision", "threads")
@@ -42,9 +41,9 @@ def add_judge_options(group: Any) -> None:
 def judge_command(options: argparse.Namespace) -> int:
     """Have a model judge a run."""
     from bench.crew.engines import workers_of
-    from bench.judging.by_workers import judge_by_workers
     from bench.judging.names import REPLIES, REPORT, TABLE
-    from bench.judging.run import BATCH_SIZE, Judging, judge
+    from bench.judging.run import judge
+    from bench.judging.seats import BATCH_SIZE, Judging
     from bench.plan import parse_seeds
     from bench.remote import worked_in
     from bench.request import settings
@@ -65,12 +64,13 @@ def judge_command(options: argparse.Namespace) -> int:
         price=options.price,
         batch_size=options.batch_size or BATCH_SIZE,
     )
-    refuse_beside_server(options)
     by = None if asked.server else workers_of(options)
     with worked_in(options.run, whole=True) as run:
         if by is None:
-            done = judge(run, asked)
+            done = judge(run, asked, allow_mixed=options.allow_mixed)
         else:
+            from bench.judging.by_workers import judge_by_workers
+
             done = judge_by_workers(by, run, asked, allow_mixed=options.allow_mixed)
     flags = "".join(f", {count} {flag}" for flag, count in sorted(done.flags.items()))
     cost = f", cost {done.cost:.4f}" if options.price else ""

@@ -14,7 +14,7 @@ from bench.commands.answers import (
     asks_for_answers,
     import_command,
 )
-from bench.commands.engines import add_engine_options
+from bench.commands.engines import MIXED, add_engine_options, refuse_idle_options
 from bench.errors import RequestError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
     )
     add("--out", help="the run folder, or its URL: s3://BUCKET/RUN, hf://…")
     add("--dry-run", action="store_true", help="say what would be made, write nothing")
-    add("--allow-mixed", action="store_true", help="resume under other versions or devices")
+    add("--allow-mixed", action="store_true", help=MIXED)
     add_engine_options(
         generate.add_argument_group("engine", "who makes the outputs"),
         served="suites of understanding",
@@ -101,6 +101,7 @@ def _generate(options: argparse.Namespace) -> int:
     from bench.remote import worked_in
     from bench.request import request_from
 
+    refuse_idle_options(options)
     request, out = request_from(options)
     with worked_in(out, write=not options.dry_run) as folder:
         return _generated(options, request, folder, out)

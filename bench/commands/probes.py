@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.arguments import Adder, Command, positive
-from bench.commands.engines import add_engine_options
+from bench.commands.engines import MIXED, add_engine_options, refuse_idle_options
 from bench.commands.judges import add_judge_options, judge_command, refuse_judges_options
 from bench.errors import RequestError
 
@@ -37,7 +37,7 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
         help="pictures per forward pass (32; of a judge 8)",
     )
     add("--threads", type=positive, help="that read and decode, of each worker (one per core)")
-    add("--allow-mixed", action="store_true", help="let workers on other devices in")
+    add("--allow-mixed", action="store_true", help=MIXED)
     add(
         "--run-yaml",
         dest="run_yaml",
@@ -50,6 +50,7 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
 
 def _probe(options: argparse.Namespace) -> int:
     """Look at a run; a judge in a network's place."""
+    refuse_idle_options(options)
     if options.run_yaml and options.engine != "slurm":
         raise RequestError("--run-yaml says what is asked of Slurm: it wants --engine slurm")
     if options.workers and options.engine == "local":
@@ -75,7 +76,7 @@ def _probe(options: argparse.Namespace) -> int:
     by = workers_of(options)
     with worked_in(options.run, whole=True) as run:
         if by is None:
-            done = probe(run, asked)
+            done = probe(run, asked, allow_mixed=options.allow_mixed)
         else:
             done = probe_by_workers(by, run, asked, allow_mixed=options.allow_mixed)
     for fault in done.faults:

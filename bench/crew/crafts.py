@@ -18,11 +18,14 @@ from bench import errors, manifest
 from bench.checkpoints import folder_revision
 from bench.crew.scheduling import Estimate
 from bench.files import read_rows, write_whole
-from bench.generate import Summary
 from bench.parts import Part, Wanted
 from bench.records import ModelSpec
+from bench.summary import Summary
 
 Row = Mapping[str, Any]
+
+By = Callable[..., Summary]
+"""Has workers do a craft: called with it and the folder, and with `allow_mixed`."""
 
 
 @dataclass(frozen=True, slots=True)

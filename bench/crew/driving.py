@@ -22,11 +22,11 @@ from bench.crew.crews import Crew, News
 from bench.crew.ledger import Ledger
 from bench.crew.scheduling import Share
 from bench.crew.trust import distrust
-from bench.crew.view import View, share_line, view
+from bench.crew.view import View, say, share_line, view
 from bench.crew.worker import code_hash
 from bench.environments import differs
 from bench.errors import PinluError, RequestError, WorkError
-from bench.generate import Summary
+from bench.summary import Summary
 
 HUNG = 600.0
 """Seconds without a sign of life after which a worker may count as hung; see `patience`."""
@@ -393,7 +393,7 @@ class _Driver:
         if self.view is not None:
             self.view.say(text)
         else:
-            sys.stderr.write(f"pinlu: {text}\n")
+            say(text)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from bench.crew.crafts import By
 from bench.crew.crews import Crew
-from bench.crew.pictures import By
 from bench.errors import RequestError
 from bench.request import SlurmOptions
 
@@ -16,10 +16,11 @@ from bench.request import SlurmOptions
 def workers_of(options: argparse.Namespace) -> By | None:
     """Return the workers that the command line means; None: this process.
 
+    Options were held against the engine before (`bench.commands.engines.refuse_idle_options`).
+
     Raises:
-        RequestError: options that do not go together.
+        RequestError: places for workers that there are not, or that do not go together.
     """
-    _check(options)
     if options.engine == "slurm":
         from bench.crew.slurm import drive_by_slurm
 
@@ -30,15 +31,6 @@ def workers_of(options: argparse.Namespace) -> By | None:
     from bench.crew.driving import drive
 
     return partial(drive, crew_of=crew, as_json=options.json)
-
-
-def _check(options: argparse.Namespace) -> None:
-    if options.devices and options.engine != "local":
-        raise RequestError(
-            f"--devices is for this host's devices, not for --engine {options.engine}"
-        )
-    if options.engine != "ray" and (options.address or options.gpus is not None):
-        raise RequestError("--address and --gpus-per-worker are for --engine ray")
 
 
 def _slurm(options: argparse.Namespace) -> SlurmOptions:
@@ -54,8 +46,6 @@ def _crew(options: argparse.Namespace) -> Callable[[Path], Crew] | None:
         from bench.crew.ray_actors import RayCrew
 
         return partial(RayCrew, options.address, options.workers, options.gpus)
-    if options.devices and options.workers:
-        raise RequestError("--devices says where the workers are: leave out --workers")
     from bench.pipelines import count_gpus
 
     gpus = count_gpus()

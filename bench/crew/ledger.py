@@ -13,8 +13,8 @@ from typing import Any
 from bench.crew.crafts import Piece, Plan, made_in
 from bench.crew.scheduling import Schedule, Share, Task
 from bench.crew.view import ModelState, State
-from bench.generate import Summary
 from bench.parts import Wanted
+from bench.summary import Summary
 
 
 class Ledger:

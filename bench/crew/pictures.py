@@ -6,17 +6,17 @@ Imports torch through `bench.model_work`.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench import errors
 from bench.cards import write_run_card
-from bench.crew.crafts import Piece, Plan, refuse_other_checkpoint
+from bench.crew.crafts import By, Piece, Plan, refuse_other_checkpoint
 from bench.crew.estimates import estimates_of
 from bench.environments import environment_of
-from bench.generate import Summary, warnings_of_languages, what_is_due
+from bench.generate import warnings_of_languages, what_is_due
 from bench.keeper import Keeper
 from bench.model_work import ModelWork, sentence
 from bench.parts import Book, Part, Wanted
@@ -25,9 +25,7 @@ from bench.records import Batch, ModelSpec
 from bench.request import Request
 from bench.run import planned_run, run_on_disk, settle, with_environment
 from bench.speed import of_workers
-
-By = Callable[..., Summary]
-"""Has workers do a craft: called with it and the folder, and with `allow_mixed`."""
+from bench.summary import Summary
 
 
 def generate_by(by: By, request: Request, folder: Path, *, allow_mixed: bool = False) -> Summary:

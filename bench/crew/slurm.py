@@ -8,7 +8,6 @@ enters what they made, and submits what is missing when they are over.
 
 from __future__ import annotations
 
-import heapq
 import shutil
 import sys
 import time
@@ -18,21 +17,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import errors, manifest, parts
+from bench import manifest, parts
 from bench.crew import slurm_tasks
 from bench.crew.crafts import Craft
 from bench.crew.ledger import Ledger, task_of
-from bench.crew.scheduling import DEATHS, Estimate, Schedule, Share, Task
-from bench.crew.slurm_jobs import executor_of, is_over, job_of, result_of
+from bench.crew.scheduling import DEATHS, Share
+from bench.crew.slurm_awaited import answer_of
+from bench.crew.slurm_cut import cut
+from bench.crew.slurm_jobs import executor_of, is_over, job_of, result_of, submitted
+from bench.crew.slurm_nodes import KeptOff, excluding
 from bench.crew.slurm_tasks import SlurmTask
-from bench.crew.slurm_work import Work, call
-from bench.crew.view import State, View, view
+from bench.crew.slurm_work import Work
+from bench.crew.view import State, View, say, view
 from bench.crew.worker import code_hash
-from bench.errors import PinluError, RequestError, WorkError
+from bench.errors import RequestError, WorkError
 from bench.files import read_rows
-from bench.generate import Summary
 from bench.parts import Wanted
 from bench.request import SlurmOptions
+from bench.summary import Summary
 
 POLLED_EVERY = 2.0
 """Seconds between two looks at the tasks' parts."""
@@ -59,8 +61,10 @@ def drive_by_slurm(
     was_there = folder.exists()
     began = time.monotonic()
     try:
-        with manifest.opened(folder):
-            driver = _Driver(craft, folder, options, allow_mixed=allow_mixed, as_json=as_json)
+        with manifest.opened(folder) as token:
+            driver = _Driver(
+                craft, folder, options, token, allow_mixed=allow_mixed, as_json=as_json
+            )
             ledger = driver.drive()
             done = ledger.summary(time.monotonic() - began)
             ledger.plan.after(done)
@@ -77,13 +81,15 @@ class _Driver:
         craft: Craft,
         folder: Path,
         options: SlurmOptions,
+        token: str,
         *,
         allow_mixed: bool,
         as_json: bool,
     ) -> None:
-        self.craft, self.folder, self.options = craft, folder, options
+        self.craft, self.folder, self.options, self.token = craft, folder, options, token
         self.allow_mixed, self.as_json = allow_mixed, as_json
-        self.executor = executor_of(folder / manifest.STATE / "slurm", options)
+        self.executor = self.executor_without(())
+        self.kept_off = KeptOff()
         self.submitted = slurm_tasks.read(folder)
         self.jobs: dict[str, Any] = {}
         self.trouble = ""
@@ -94,7 +100,7 @@ class _Driver:
             slurm_tasks.refuse_under_way(self.folder, self.is_over)
             self.submitted = slurm_tasks.read(self.folder)
         if self.submitted.tasks:
-            _say(f"{len(self.submitted.tasks)} tasks were submitted before")
+            say(f"{len(self.submitted.tasks)} tasks were submitted before")
             self.follow(self.ledger(), [])
         parts.gather(self.folder)
         self.settle()  # anew: the old pieces are of what there was, and was asked, then
@@ -104,7 +110,7 @@ class _Driver:
             made = ledger.state.done
             self.follow(ledger, self.cut(ledger))
             rounds = rounds + 1 if ledger.state.done == made else 0
-            if rounds == ROUNDS:
+            if rounds == ROUNDS and ledger.left():
                 raise WorkError(
                     f"{rounds} times tasks ended with nothing made ({self.trouble}); what was "
                     "finished is kept, run again"
@@ -119,37 +125,32 @@ class _Driver:
         """Say whether a task has ended, as Slurm has it."""
         return is_over(job_of(self.executor, task.job))
 
+    def executor_without(self, nodes: Iterable[str], jobs: int | None = None) -> Any:
+        """Return what submits tasks that do not fall to these nodes, so many of them at once."""
+        options = self.options.model_copy(update={"jobs": jobs}) if jobs else self.options
+        return executor_of(self.folder / manifest.STATE / "slurm", excluding(options, nodes))
+
     def ledger(self) -> Ledger:
         """Return the ledger of what is due, touching nothing of what is under way."""
         under_way = {index for task in self.submitted.tasks for index in task.wanted}
-        return Ledger(self.craft.plan(self.folder, self.submitted.settled, under_way), _say)
+        return Ledger(self.craft.plan(self.folder, self.submitted.settled, under_way), say)
 
     def settle(self) -> None:
         """Have a task settle the work, on a device like those that will do it."""
-        _say("a task settles the work on a computing node")
-        slurm_tasks.write(
-            self.folder, self.submitted
-        )  # by this file a node knows that it is shared
+        say("a task settles the work on a computing node")
+        self.submitted.marker = self.token
+        slurm_tasks.write(self.folder, self.submitted)
         self.submitted.settled = self.call("settle", self.allow_mixed)
         self.submitted.craft = type(self.craft).__name__
         self.submitted.deaths.clear()  # they were of the pieces before
+        self.kept_off.forget_pieces()
         slurm_tasks.write(self.folder, self.submitted)
 
     def call(self, method: str, told: Sequence[Any] | bool) -> Any:
-        """Have a task settle or finish the work; one that dies is submitted once more."""
-        here = (code_hash(), self.options.gpus)
-        for _ in range(DEATHS):
-            job = self.executor.submit(call, method, self.craft, self.folder, told, *here)
-            while not is_over(job):
-                time.sleep(POLLED_EVERY / 4)
-            found = result_of(job)
-            if "died" not in found:
-                break
-        if "error" in found:
-            kind = getattr(errors, found.get("kind", ""), WorkError)
-            error: PinluError = kind(found["error"])
-            raise error
-        return found["answer"]
+        """Have a task settle or finish the work, and wait for it."""
+        here = (code_hash(), self.options.gpus, self.token)
+        asked = (method, self.craft, self.folder, told, *here)
+        return answer_of(self.executor_without, asked, nodes=self.options.cluster == "slurm")
 
     def cut(self, ledger: Ledger) -> list[tuple[str, Wanted]]:
         """Cut what is left into tasks: model and pieces; one whose task died stands alone."""
@@ -164,17 +165,36 @@ class _Driver:
         shares += [Share("", task.model, (task.index,)) for task in tasks if task.index in deaths]
         return [(share.model, ledger.wanted(share)) for share in shares]
 
-    def submit(self, shares: Sequence[tuple[str, Wanted]]) -> None:
-        """Submit tasks as one array, and keep on disk that they were."""
+    def submit(self, shares: Sequence[tuple[str, Wanted]], ledger: Ledger) -> None:
+        """Submit tasks as arrays, one for all that may go anywhere, and keep on disk that they were."""
+        arrays: dict[tuple[str, ...], list[tuple[str, Wanted]]] = {}
+        for model, wanted in shares:
+            arrays.setdefault(self.kept_off.nodes(model), []).append((model, wanted))
+        for nodes, some in arrays.items():
+            jobs = max(1, self.options.jobs * len(some) // len(shares))
+            try:
+                self.submit_array(some, nodes, jobs)
+            except WorkError as error:
+                if not nodes:
+                    raise
+                lost = [index for _, wanted in some for index in wanted if ledger.lacks(index)]
+                ledger.set_aside(lost, f"{error} (left out: {', '.join(nodes)}; {self.trouble})")
+
+    def submit_array(
+        self, shares: Sequence[tuple[str, Wanted]], nodes: tuple[str, ...], jobs: int
+    ) -> None:
+        """Submit tasks as one array, kept off these nodes."""
         names = [f"slurm-{uuid.uuid4().hex[:8]}" for _ in shares]
+        told = (code_hash(), self.submitted.marker, self.allow_mixed)
         calls = [
-            (self.craft, self.folder, name, model, wanted, code_hash(), self.allow_mixed)
+            (self.craft, self.folder, name, model, wanted, *told)
             for name, (model, wanted) in zip(names, shares, strict=True)
         ]
-        jobs = self.executor.map_array(Work(), *zip(*calls, strict=True))
-        for name, job, (model, wanted) in zip(names, jobs, shares, strict=True):
+        executor = self.executor_without(nodes, jobs)
+        tasks = submitted(lambda: executor.map_array(Work(), *zip(*calls, strict=True)))
+        for name, job, (model, wanted) in zip(names, tasks, shares, strict=True):
             self.jobs[name] = job
-            self.submitted.tasks.append(SlurmTask(name, job.job_id, model, wanted))
+            self.submitted.tasks.append(SlurmTask(name, job.job_id, model, wanted, nodes))
         slurm_tasks.write(self.folder, self.submitted)
 
     def follow(self, ledger: Ledger, shares: list[tuple[str, Wanted]]) -> None:
@@ -187,7 +207,7 @@ class _Driver:
                 while shares or self.submitted.tasks:
                     while shares and len(self.submitted.tasks) < at_once:
                         free = at_once - len(self.submitted.tasks)
-                        self.submit(shares[:free])
+                        self.submit(shares[:free], ledger)
                         shares = shares[free:]
                     time.sleep(POLLED_EVERY)
                     self.look(ledger, readers)
@@ -228,19 +248,24 @@ class _Driver:
             return
         self.trouble = why
         ledger.state.deaths += 1
-        _say(f"task {task.job} of {task.model} ended early ({why}); what it left is done again")
+        say(f"task {task.job} of {task.model} ended early ({why}); what it left is done again")
+        if "died" in found:
+            self.blame(ledger, task, left, why)
+            return
+        if "stopped" not in found and (node := self.kept_off.note(task, found)):
+            what = f"tasks of {task.model}" if "cannot_load" in found else "all tasks"
+            say(f"{node} is left out from now on for {what}")
         if "cannot_load" in found:
-            blamed = left
-        elif "died" in found:
-            path = parts.folder_of(self.folder) / f"{task.name}.jsonl"
-            begun = {row["begun"] for row in read_rows(path) if "begun" in row}
-            blamed = [index for index in left if index in begun]
-        else:
-            blamed = []
+            ledger.set_aside(self.kept_off.lost(task, found, left), f"set aside: {why}")
+
+    def blame(self, ledger: Ledger, task: SlurmTask, left: Sequence[int], why: str) -> None:
+        """Blame the pieces that a task which died had begun; one that cost two tasks alone is set aside."""
+        path = parts.folder_of(self.folder) / f"{task.name}.jsonl"
+        begun = {row["begun"] for row in read_rows(path) if "begun" in row}
+        blamed, deaths = begun.intersection(left), self.submitted.deaths
         for index in blamed:
-            self.submitted.deaths[index] = self.submitted.deaths.get(index, 0) + 1
-        alone = len(task.wanted) == 1 or "cannot_load" in found
-        lost = [index for index in blamed if alone and self.submitted.deaths[index] >= DEATHS]
+            deaths[index] = deaths.get(index, 0) + 1
+        lost = [one for one in blamed if len(task.wanted) == 1 and deaths[one] >= DEATHS]
         ledger.set_aside(lost, f"set aside: its tasks fail ({why})")
 
     def show(self, shown: View, ledger: Ledger, waiting: int, *, last: bool = False) -> None:
@@ -269,52 +294,3 @@ class _Driver:
             return replace(now, queued_batches=waiting, seconds_left=seconds / self.options.jobs)
 
         shown.show(state, last=last)
-
-
-def cut(
-    tasks: Iterable[Task], estimates: Mapping[str, Estimate], *, workers: int, seconds: float
-) -> list[Share]:
-    """Cut batches into stretches of one model, as so many workers would do them one after another.
-
-    The scheduler is played forward under a virtual clock.
-
-    Args:
-        tasks: the batches.
-        estimates: what is expected of each model, by id.
-        workers: how many work at once.
-        seconds: how long a stretch may take at most; a single batch may take longer.
-
-    Returns:
-        The stretches in the order in which they begin.
-    """
-    schedule = Schedule(tasks, estimates)
-    for number in range(workers):
-        schedule.add(str(number))
-    clock: list[tuple[float, str, Share]] = []
-    open_: dict[str, tuple[Share, float]] = {}
-    stretches: list[tuple[float, Share]] = []
-    now = 0.0
-    while True:
-        while (share := schedule.next()) is not None:
-            taken = sum(schedule.seconds_of(index) or 1.0 for index in share.batches)
-            begun, until = open_.get(share.worker, (None, 0.0))
-            if begun and begun.model == share.model and until + taken <= seconds:
-                share = replace(share, batches=begun.batches + share.batches)
-                taken_whole = until + taken
-                at = next(n for n, (_, one) in enumerate(stretches) if one is begun)
-                stretches[at] = (stretches[at][0], share)
-            else:
-                taken_whole = taken
-                stretches.append((now, share))
-            open_[share.worker] = (share, taken_whole)
-            heapq.heappush(clock, (now + taken, share.worker, share))
-        if not clock:
-            return [share for _, share in stretches]
-        now, worker, share = heapq.heappop(clock)
-        for index in share.batches:
-            schedule.done(worker, index)
-        schedule.ended(worker)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"pinlu: {text}\n")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from bench.errors import RequestError
+from bench.errors import RequestError, WorkError
 from bench.request import SlurmOptions
+
+T = TypeVar("T")
 
 
 def executor_of(folder: Path, options: SlurmOptions) -> Any:
@@ -44,6 +47,19 @@ def executor_of(folder: Path, options: SlurmOptions) -> Any:
     return executor
 
 
+def submitted(submit: Callable[[], T]) -> T:
+    """Submit something.
+
+    Raises:
+        WorkError: Slurm takes no such task; says why, in its words.
+    """
+    try:
+        return submit()
+    except (RuntimeError, OSError) as error:  # submitit's own are of the former
+        said = " ".join(str(error).split())[:300]
+        raise WorkError(f"Slurm takes no such task: {said}") from error
+
+
 def job_of(executor: Any, job: str) -> Any:
     """Return submitit's job of that id, also one that an earlier process submitted."""
     return executor._executor.job_class(executor.folder, job)  # noqa: SLF001 - it hides its own
@@ -67,6 +83,14 @@ def result_of(job: Any) -> dict[str, Any]:
     try:
         found: dict[str, Any] = job.result()
     except Exception as error:  # noqa: BLE001 - whatever submitit makes of it
+        logs = (job.paths.stdout, job.paths.stderr)
+        if not any(log.exists() and log.stat().st_size for log in logs):
+            said = (
+                f"job {job.job_id} left nothing, not even a log, in {job.paths.folder} (state "
+                f"{job.state}): unless it was cancelled its node does not see that folder, and it "
+                "must lie on a file system that all share"
+            )
+            return {"error": said, "died": True}
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return {"error": lines[-1][:200] if lines else type(error).__name__, "died": True}
     return found

@@ -17,22 +17,30 @@ from bench.parts import Wanted, folder_of
 
 @dataclass(frozen=True, slots=True)
 class SlurmTask:
-    """One task: `name` is that of its part, `job` its id, and what it is to make of one model."""
+    """One task: `name` is that of its part, `job` its id, and what it is to make of one model.
+
+    `without` are the nodes that it was kept off when it was submitted.
+    """
 
     name: str
     job: str
     model: str
     wanted: Wanted
+    without: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Submitted:
-    """What was submitted: its craft, as what it was settled, tasks, deaths by piece."""
+    """What was submitted: its craft, as what it was settled, tasks, deaths by piece.
+
+    By `marker` a task knows that its node sees this very folder: it was told the same.
+    """
 
     craft: str = ""
     settled: Any = None
     tasks: list[SlurmTask] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
+    marker: str = ""
 
 
 def read(run: Path) -> Submitted:
@@ -41,7 +49,8 @@ def read(run: Path) -> Submitted:
         content = json.loads(_path(run).read_text(encoding="utf-8"))
         tasks = [_task_from(one) for one in content["tasks"]]
         deaths = {int(index): count for index, count in content["deaths"].items()}
-        return Submitted(content.get("craft", ""), content.get("settled"), tasks, deaths)
+        settled, marker = content.get("settled"), content.get("marker", "")
+        return Submitted(content.get("craft", ""), settled, tasks, deaths, marker)
     return Submitted()
 
 
@@ -89,4 +98,5 @@ def _path(run: Path) -> Path:
 
 def _task_from(content: Mapping[str, Any]) -> SlurmTask:
     wanted = {int(index): keys for index, keys in content["wanted"].items()}
-    return SlurmTask(**{**content, "wanted": wanted})
+    without = tuple(content.get("without", ()))
+    return SlurmTask(**{**content, "wanted": wanted, "without": without})

@@ -69,7 +69,7 @@ class View:
         if self._bar is not None:
             self._bar.say(text)
         else:
-            sys.stderr.write(f"pinlu: {text}\n")
+            say(text)
 
     def show(self, state: Callable[[], State], *, last: bool = False) -> None:
         """Show the state, where enough time has gone by or it is the last."""
@@ -111,6 +111,11 @@ def _note(state: State) -> str:
 
 def _each(one: ModelState) -> str:
     return f"{one.device_seconds / one.done:.2f} s each" if one.done else "none yet"
+
+
+def say(text: str) -> None:
+    """Print a line for people, where no bar is shown."""
+    sys.stderr.write(f"pinlu: {text}\n")
 
 
 def share_line(share: Share) -> str:

@@ -70,7 +70,7 @@ class Worker:
         self.desk = craft.desk(folder, self._part)
         if token:
             state = folder / manifest.STATE
-            threading.Thread(target=_end_with, args=(state, token), daemon=True).start()
+            threading.Thread(target=end_with, args=(state, token), daemon=True).start()
         return dict(self.desk.environment)
 
     def work(self, model: str, wanted: Wanted) -> dict[str, Any]:
@@ -125,6 +125,7 @@ def code_hash() -> str:
     return total.hexdigest()
 
 
-def _end_with(state: Path, token: str) -> None:
+def end_with(state: Path, token: str) -> None:
+    """End this process when the holder of this token no longer holds the run."""
     holding.follow(state, token)
     os._exit(70)  # whoever drove is dead or gone: nothing more may be written

@@ -13,28 +13,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.crew.crafts import Plan, Row, read_pieces, write_pieces
-from bench.crew.pictures import By
+from bench.crew.crafts import By, Plan, Row, read_pieces, write_pieces
 from bench.errors import RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, read_rows
-from bench.generate import Summary
 from bench.judging.names import REPLIES, read_report
 from bench.judging.questions import Judged
 from bench.judging.run import (
     JudgeSummary,
-    Judging,
     Keeper,
     count,
     in_parts,
-    judge_of,
     shown_to_judges,
-    take_seat,
     write_judged,
+)
+from bench.judging.seats import (
+    Judging,
+    Seat,
+    enter_environment,
+    judge_of,
+    take_seat,
+    threads_of,
 )
 from bench.parts import Part
 from bench.probing.items import items_of_run
 from bench.rubrics import load_rubric
 from bench.suites import load_suite
+from bench.summary import Summary
 from bench.understanding.asking import entry_of, environment_here, spec_from
 from bench.understanding.by_workers import plan_of
 from bench.understanding.desks import Batch, Nobody, QuestionDesk, cut, seen_here
@@ -53,10 +57,10 @@ class Judgements:
         """Enter the judge, and cut the batches of what it has not judged.
 
         Raises:
-            RequestError, ConflictError: as `judge_of` and `take_seat`.
+            RequestError, ConflictError: as `judge_of`, `take_seat` and `enter_environment`.
         """
-        del allow_mixed
-        environment, seat = environment_here(), judge_of(folder, self.asked)
+        seat = judge_of(folder, self.asked)
+        environment = environment_here(threads_of(seat))
         outputs, questions, lost = take_seat(folder, seat, self.asked)
         there = {str(row["key"]) for row in read_rows(folder / REPLIES)}
         paths = {item.sha256: item for item in outputs}
@@ -64,7 +68,7 @@ class Judgements:
         about = {
             "spec": entry_of(seat.spec),
             "rubric_hash": seat.rubric.hash,
-            "environment": environment,
+            "environments": self._environments(folder, seat, environment, left, allow_mixed),
             "planned": len(questions),
             "there_before": len(questions) - len(left),
             "whole": [item.row["output"] for item in outputs],
@@ -79,13 +83,25 @@ class Judgements:
         numbered = ({"index": index, **row} for index, row in enumerate(rows))
         write_pieces(folder, PIECES, about, numbered)
 
+    @staticmethod
+    def _environments(
+        folder: Path, seat: Seat, environment: Row, left: Sequence[Judged], allow_mixed: bool
+    ) -> list[Row]:
+        """Return those that the judge was asked on, the first of them first, and this one."""
+        name = seat.spec.id
+        if left:
+            return [*enter_environment(folder, name, environment, allow_mixed=allow_mixed)]
+        entry = read_report(folder)["judges"][name]
+        known = [one for one in [entry.get("environment"), *entry.get("mixed", ())] if one]
+        return known if environment in known else [*known, environment]
+
     def plan(self, folder: Path, settled: Any, under_way: Collection[int] = ()) -> Plan:
         """Return what is not judged."""
         del settled, under_way
         about, rows = read_pieces(folder, PIECES)
         cut_torn_line(folder / REPLIES)
         finished = {str(row["key"]) for row in read_rows(folder / REPLIES)}
-        replied, errors = set(finished), Counter[str]()
+        replied, errors, environments = set(finished), Counter[str](), list(about["environments"])
 
         def enter(new: Sequence[Row]) -> None:
             replies = {row["reply"]["key"]: row["reply"] for row in new if "reply" in row}
@@ -95,25 +111,28 @@ class Judgements:
             replied.update(replies)
             errors.update(row["failure"]["error"] for row in new if "failure" in row)
 
+        def mix(environment: Row) -> None:
+            enter_environment(folder, about["spec"]["id"], environment, allow_mixed=True)
+            environments.append(environment)
+
         def after(done: Summary) -> None:
             judged = _counted(folder, done, about)
             whole = set(about["whole"])
             suite = load_suite(str(folder / "suite.yaml"))
             outputs = [item for item in items_of_run(folder, suite) if item.row["output"] in whole]
             judged.faults += about["lost"]
-            write_judged(
-                folder, self.asked, judged, outputs, environment=about["environment"], errors=errors
-            )
+            write_judged(folder, self.asked, judged, outputs, errors=errors)
 
         return plan_of(
             rows,
             finished,
             doing="judge",
             unit="replies",
-            environments=[about["environment"]],
+            environments=environments,
             planned=about["planned"],
             there_before=about["there_before"],
             enter=enter,
+            mix=mix,
             after=after,
         )
 
@@ -146,8 +165,8 @@ class Judgements:
             picture=seen_here(lambda picture: shown_to_judges(paths[picture])),
             keeper=keeper,
             speed=speed,
-            environment=environment_here(about["environment"]["threads"]),
-            known=[about["environment"]],
+            environment=environment_here(about["environments"][0]["threads"]),
+            known=about["environments"],
         )
 
     def finish(self, folder: Path, *told: Any) -> None:
@@ -163,7 +182,7 @@ def judge_by_workers(
         by: has the workers do it.
         run: the run folder, which every worker must see under this path.
         asked: by whom, and how; no server.
-        allow_mixed: take workers with other versions or devices than the first.
+        allow_mixed: take workers on other kinds of device, and record them.
 
     Raises:
         RequestError, ConflictError, WorkError: as `judge`; a WorkError where no worker is left.

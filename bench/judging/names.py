@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import manifest
 from bench.errors import FileFormatError
+from bench.files import write_whole
 
 REPLIES = "judgements.jsonl"
 """One row per reply of a judge, as it came and as it was read; it only grows."""
@@ -39,3 +42,9 @@ def scale_labels(run: Path) -> dict[str, dict[str, str]]:
         for judge in read_report(run)["judges"].values()
         for name, label in judge["scales"].items()
     }
+
+
+def write_report(run: Path, report: Mapping[str, Any]) -> None:
+    """Write `judge.json` whole."""
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    write_whole(run / REPORT, text.encode(), run / manifest.STATE / "tmp")

@@ -11,7 +11,7 @@ import pandas as pd
 from bench.judging.questions import PAIR, Judged, Kind
 from bench.judging.replies import Read
 from bench.probing.items import Item
-from bench.probing.tables import TOLD
+from bench.probing.names import TOLD
 from bench.records import NOT_APPLICABLE
 
 SCALE = "scale"

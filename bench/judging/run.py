@@ -6,7 +6,6 @@ the table is made anew from all replies. Imports torch where the model runs here
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,44 +17,19 @@ from PIL import Image
 
 from bench import manifest, parts
 from bench.crew import slurm_tasks
-from bench.errors import ConflictError, RequestError, WorkError
-from bench.files import append_rows, cut_torn_line, read_rows, write_whole, written_whole
-from bench.judging.names import REPLIES, REPORT, TABLE, read_report
-from bench.judging.questions import LANGUAGES, SCALES, How, Judged, questions_of
+from bench.errors import WorkError
+from bench.files import append_rows, cut_torn_line, read_rows, written_whole
+from bench.judging.names import REPLIES, TABLE, read_report, write_report
+from bench.judging.questions import SCALES, Judged
 from bench.judging.replies import read_pair, read_scales
 from bench.judging.rows import judgement, table_of
-from bench.probing.items import Item, hold_to_hash, items_of_run, read_picture
+from bench.judging.seats import Judging, enter_environment, judge_of, take_seat, threads_of
+from bench.probing.items import Item, read_picture
 from bench.progress import Progress, progress
 from bench.records import ModelSpec, Rubric
-from bench.rubrics import load_rubric
-from bench.suites import Suite, load_suite
-from bench.understanding.asking import environment_here, settled_models
-from bench.understanding.served import Server
+from bench.understanding.asking import environment_here
 from bench.understanding.working import Text, work_off
 from bench.understanding.works import brought_down
-
-BATCH_SIZE = 8
-_SETTLED = ("revision", "pipeline", "dtype", "arguments", "rubric", "rubric_hash")
-"""What of a judge may not change within a run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judging:
-    """What is asked of a judge.
-
-    `model` is named as for generate, or with a `server` by what that calls it; `pairs` of each two
-    models are shown at most, None for all. `price` is that of a million tokens in and out.
-    """
-
-    model: str
-    rubric: str
-    languages: tuple[str, ...] = ("en",)
-    seeds: tuple[int, ...] = (0,)
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    pairs: int | None = None
-    server: Server | None = None
-    price: tuple[float, float] | None = None
-    batch_size: int = BATCH_SIZE
 
 
 @dataclass
@@ -78,99 +52,29 @@ class JudgeSummary:
     faults: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A judge that is ready, and what it is to judge: `entry` is what `judge.json` says of it."""
-
-    suite: Suite
-    outputs: Sequence[Item]
-    rubric: Rubric
-    spec: ModelSpec
-    entry: Mapping[str, Any]
-    report: dict[str, Any]
-
-
-def judge_of(run: Path, asked: Judging) -> Seat:
-    """Find out who is to judge what.
-
-    Raises:
-        RequestError: no such model, rubric or language; the run holds no pictures.
-    """
-    content = manifest.read_run(run)
-    if content["modality"] != "image":
-        raise RequestError(f"judges look at pictures, and {run} holds {content['modality']}")
-    suite = load_suite(str(run / "suite.yaml"))
-    outputs = items_of_run(run, suite)
-    rubric = load_rubric(asked.rubric)
-    for language in asked.languages:
-        if language not in LANGUAGES:
-            raise RequestError(f"judges are asked in {' or '.join(LANGUAGES)}, not in {language!r}")
-    report = read_report(run)
-    models, classes = settled_models(
-        [asked.model],
-        asked.server,
-        asked.arguments,
-        asked.seeds,
-        before=list(report["judges"].values()),
-    )
-    ((name, spec),) = models.items()
-    entry = {
-        "judge": name,
-        "source": spec.source,
-        "revision": spec.revision,
-        "pipeline": classes[name],
-        "dtype": dict(spec.dtype),
-        "arguments": dict(spec.arguments),
-        "rubric": rubric.id,
-        "rubric_hash": rubric.hash,
-        "scales": {scale.id: dict(scale.label) for scale in rubric.scales},
-    }
-    return Seat(suite, outputs, rubric, spec, entry, report)
-
-
-def take_seat(run: Path, there: Seat, asked: Judging) -> tuple[list[Item], list[Judged], list[str]]:
-    """Enter a judge into the run; the caller holds it.
-
-    Returns:
-        The outputs whose files are whole, the questions about them, and a sentence for each other.
-
-    Raises:
-        ConflictError: it has judged this run by another rubric, revision or decoding.
-    """
-    _settle(run, there.report, there.entry)
-    whole, lost = _whole(there.outputs)
-    decides = ("judge", "revision", "pipeline", "dtype", "arguments")
-    how = How(
-        there.rubric,
-        asked.languages,
-        asked.seeds,
-        asked.pairs,
-        {key: there.entry[key] for key in decides},
-    )
-    return whole, questions_of(whole, there.suite, how), lost
-
-
 def in_parts(questions: Sequence[Judged]) -> list[list[Judged]]:
     """Return the questions on scales and those about pairs: no batch holds both."""
     scales = [job for job in questions if job.kind == SCALES]
     return [scales, [job for job in questions if job.kind != SCALES]]
 
 
-def judge(run: Path, asked: Judging) -> JudgeSummary:
+def judge(run: Path, asked: Judging, *, allow_mixed: bool = False) -> JudgeSummary:
     """Have a model judge every picture of a run that it has not judged yet, and pairs of them.
 
     Args:
         run: the run folder, of pictures.
         asked: by whom, and how.
+        allow_mixed: go on under other versions or on another device kind, and record it.
 
     Raises:
         RequestError: no such model, rubric or language; the run holds no pictures.
-        ConflictError: the judge has judged this run by another rubric, revision or decoding.
+        ConflictError: the judge has judged this run by another rubric, revision or decoding, or on
+            another device.
         WorkError: the disk is full; what was judged is kept.
     """
     began = time.monotonic()
     seat = judge_of(run, asked)
-    environment = None if asked.server else environment_here()
+    environment = None if asked.server else environment_here(threads_of(seat))
     with manifest.opened(run):
         slurm_tasks.refuse_under_way(run)
         parts.gather(run)
@@ -181,6 +85,8 @@ def judge(run: Path, asked: Judging) -> JudgeSummary:
             seat.spec.id, float(seat.spec.arguments["temperature"]), len(questions),
             sum(job.key in there for job in questions), faults=lost,
         )  # fmt: skip
+        if done.there_before < len(questions):
+            enter_environment(run, seat.spec.id, environment, allow_mixed=allow_mixed)
         with progress("judge", "replies", len(questions) - done.there_before) as bar:
             keeper = Keeper(asked, seat.spec, seat.rubric, there, done, bar, run)
             paths = {item.sha256: item for item in outputs}
@@ -193,7 +99,7 @@ def judge(run: Path, asked: Judging) -> JudgeSummary:
                 batch_size=asked.batch_size,
             )
         done.padding_share = worked.padding_share
-        write_judged(run, asked, done, outputs, environment=environment, errors=keeper.errors)
+        write_judged(run, asked, done, outputs, errors=keeper.errors)
     done.seconds = time.monotonic() - began
     return done
 
@@ -296,32 +202,6 @@ class Keeper:
         )
 
 
-def _settle(run: Path, report: dict[str, Any], entry: Mapping[str, Any]) -> None:
-    """Enter a judge, after refusing one that is not what it was."""
-    before = report["judges"].get(entry["judge"])
-    for name in _SETTLED:
-        if before and before[name] != entry[name]:
-            raise ConflictError(
-                f"{entry['judge']} has judged {run} with {name} {before[name]!r}, now {entry[name]!r} "
-                f"is asked: give the judge another name, or move {REPLIES} and {REPORT} aside"
-            )
-    report["judges"][entry["judge"]] = {**(before or {}), **entry}
-    _write_report(run, report)
-
-
-def _whole(outputs: Sequence[Item]) -> tuple[list[Item], list[str]]:
-    """Return the outputs whose files are what they were, and a sentence for each of the others."""
-    whole, lost = [], []
-    for item in outputs:
-        try:
-            hold_to_hash(item)
-        except WorkError as error:
-            lost.append(str(error))
-        else:
-            whole.append(item)
-    return whole, lost
-
-
 def shown_to_judges(item: Item) -> Image.Image:
     """Return what a judge sees: pixels alone, at most as long as models are shown works."""
     return brought_down(Image.fromarray(read_picture(item)))
@@ -333,7 +213,6 @@ def write_judged(
     done: JudgeSummary,
     outputs: Sequence[Item],
     *,
-    environment: Mapping[str, Any] | None,
     errors: Counter[str],
 ) -> None:
     """Write the table of all judges, and what there is to say of this one."""
@@ -352,7 +231,6 @@ def write_judged(
     report = read_report(run)
     report["judges"][done.judge] |= {
         "pairs": "all" if asked.pairs is None else asked.pairs,
-        "environment": environment and dict(environment),
         "temperature": done.temperature,
         "languages": sorted({row["language"] for row in mine}),
         "seeds": sorted({row["seed"] for row in mine}),
@@ -360,9 +238,4 @@ def write_judged(
         "flags": dict(sorted(Counter(flag for row in mine for flag in row["flags"]).items())),
         "faults": done.faults,
     }
-    _write_report(run, report)
-
-
-def _write_report(run: Path, report: Mapping[str, Any]) -> None:
-    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    write_whole(run / REPORT, text.encode(), run / manifest.STATE / "tmp")
+    write_report(run, report)

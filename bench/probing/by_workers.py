@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.crew.crafts import Piece, Plan, Row, read_pieces, write_pieces
-from bench.crew.pictures import By
+from bench.crew.crafts import By, Piece, Plan, Row, read_pieces, write_pieces
 from bench.errors import LoadError, PinluError, RequestError, WorkError
 from bench.files import file_hash
 from bench.parts import Part, Wanted
 from bench.pipelines import settle_threads
 from bench.probing.embeddings import Network, load_network
+from bench.probing.environments import enter_environment, environments_of, settled_environment
 from bench.probing.items import Item
-from bench.probing.looking import Caches, Looked, Wish, caches_of, chunks, see
+from bench.probing.looking import Caches, Looked, Wish, caches_of, chunks, new_in, see
 from bench.probing.names import REPORT
 from bench.probing.run import NO_NETWORK, Probed, Probing, to_see, write_tables
 from bench.records import REFERENCE
@@ -42,17 +42,23 @@ class Probes:
 
         Raises:
             RequestError: as `bench.probing.run.to_see`.
+            ConflictError: some of it was seen under other versions or on another device.
         """
-        del allow_mixed
-        environment, there = environment_here(), to_see(folder, self.asked)
-        wishes = caches_of(folder, there.seer).wishes(there.items)
+        there = to_see(folder, self.asked)
+        caches = caches_of(folder, there.seer)
+        wishes = caches.wishes(there.items)
+        new = new_in(wishes)
+        here = settled_environment(caches.kept, new=new > 0, allow_mixed=allow_mixed)
+        before = environments_of(caches.kept)
+        known = [one for one in (before["environment"], *before["mixed"]) if one]
         about = {
-            "environment": environment,
+            "environments": known if here in known else [*known, here],
+            "kept": str(caches.kept.relative_to(folder)),
             "network": there.network,
             "seer": _identity(there.seer),
             "outputs": len(there.outputs),
             "references": len(there.works),
-            "new": len({one.item.sha256 for one in wishes if one.facts or one.network}),
+            "new": new,
             "beside": _beside(self.asked),
         }
         keys = iter(_keys(there.items))
@@ -67,6 +73,12 @@ class Probes:
         del settled, under_way
         about, rows = read_pieces(folder, PIECES)
         faults: dict[str, str] = {}
+        environments = list(about["environments"])
+
+        def mix(environment: Row) -> None:
+            if about["new"]:
+                enter_environment(folder / about["kept"], environment, allow_mixed=True)
+            environments.append(environment)
 
         def enter(new: Sequence[Row]) -> None:
             lost = [row["failure"] for row in new if "failure" in row]
@@ -89,11 +101,12 @@ class Probes:
             unit="files",
             pieces=[piece(row) for row in rows],
             finished=(),
-            environments=[about["environment"]],
+            environments=environments,
             planned=sum(len(row["jobs"]) for row in rows),
             there_before=0,
             enter=enter,
             failures=failures,
+            mix=mix,
             last=lambda: [faults],
         )
 
@@ -119,7 +132,7 @@ class Probes:
         left = [item for key, item in items.items() if key not in faults]
         lacking = [wish for wish in caches.wishes(left) if wish.facts or wish.network]
         if lacking:
-            settle_threads(about["environment"]["threads"])
+            settle_threads(about["environments"][0]["threads"])
         size = self.asked.batch_size
         for chunk in see(
             chunks(lacking, size), caches, there.seer, size, self.asked.decoding_threads()
@@ -146,7 +159,7 @@ class ProbeDesk:
                     f"{socket.gethostname()} does not see {path} as it was: it must lie on a file "
                     "system that all share"
                 )
-        self.known = [self._about["environment"]]
+        self.known = self._about["environments"]
         self.environment = environment_here(self.known[0]["threads"])
         self._seer: Network | None = None
         self._caches: Caches | None = None
@@ -227,7 +240,7 @@ def probe_by_workers(by: By, run: Path, asked: Probing, *, allow_mixed: bool = F
         by: has the workers do it.
         run: the run folder, which every worker must see under this path, as the references and texts.
         asked: with what.
-        allow_mixed: take workers with other versions or devices than the first.
+        allow_mixed: take workers on other kinds of device, and record them.
 
     Raises:
         RequestError: as `probe`; WorkError where no worker is left.

@@ -84,6 +84,11 @@ class Caches:
     """By the hash of a master's pixels that of its file, which is quicker to check."""
     embedded: Cache | None
 
+    @property
+    def kept(self) -> Path:
+        """Where lies what the network saw; without one what was seen."""
+        return (self.embedded or self.facts).folder
+
     def wishes(self, items: Sequence[Item]) -> list[Wish]:
         """Return of each file what is not kept."""
         embedded = None if self.embedded is None else self.embedded.there
@@ -98,15 +103,13 @@ class Caches:
 
 
 def look(
-    run: Path, items: Sequence[Item], seer: Network | None, batch_size: int, threads: int
+    caches: Caches, wishes: Sequence[Wish], seer: Network | None, batch_size: int, threads: int
 ) -> Looked:
-    """Read every file once: what is cached is held to its hash, the rest is looked at and cached."""
-    caches = caches_of(run, seer)
-    wishes = caches.wishes(items)
+    """Read every file once: what is kept is held to its hash, the rest is looked at and kept."""
     looked = Looked(caches.facts.there, caches.embedded.there if caches.embedded else {})
-    looked.new = len({one.item.sha256 for one in wishes if one.facts or one.network})
+    looked.new = new_in(wishes)
     began = time.perf_counter()
-    with progress("probe", "files", len(items)) as bar:
+    with progress("probe", "files", len(wishes)) as bar:
         for chunk in see(chunks(wishes, batch_size), caches, seer, batch_size, threads):
             looked.faults += [said for _, said in chunk.faults]
             looked.lost |= {item.path for item, _ in chunk.faults}
@@ -114,6 +117,11 @@ def look(
             bar.advance(chunk.files)
     looked.seconds = time.perf_counter() - began
     return looked
+
+
+def new_in(wishes: Sequence[Wish]) -> int:
+    """Return of how many files something is not kept yet."""
+    return len({one.item.sha256 for one in wishes if one.facts or one.network})
 
 
 def chunks(wishes: Sequence[Wish], batch_size: int) -> list[list[Wish]]:

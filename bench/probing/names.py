@@ -13,6 +13,12 @@ DIVERSITY = "diversity.parquet"
 REPORT = "probe.json"
 """What looked, how well it tells the references apart, and what could not be looked at; written last."""
 
+TOLD = (
+    "output", "file_name", "sha256", "suite", "home", "model", "prompt", "target", "language",
+    "seed", "genre", "stratum", "diagnosticity", "work",
+)  # fmt: skip
+"""The columns of both tables, and of judgements, that say which output a row is about."""
+
 
 def is_probed(run: Path) -> bool:
     """Say whether a run has the tables of probes.

@@ -16,13 +16,14 @@ from typing import Any
 
 from bench import manifest
 from bench.crew import slurm_tasks
-from bench.errors import RequestError
+from bench.errors import RequestError, perhaps_elsewhere
 from bench.files import write_whole, written_whole
 from bench.pipelines import settle_threads
 from bench.probing import tables
 from bench.probing.embeddings import ATELIER, Network, load_network
+from bench.probing.environments import environments_of, settled_environment
 from bench.probing.items import Item, items_of_references, items_of_run
-from bench.probing.looking import Looked, look
+from bench.probing.looking import Looked, caches_of, look, new_in
 from bench.probing.names import DIVERSITY, PROBES, REPORT
 from bench.probing.texts import find_probe_texts
 from bench.suites import Suite, load_suite
@@ -100,10 +101,12 @@ def to_see(run: Path, asked: Probing) -> ToSee:
         raise RequestError(f"{run} holds neither images nor clips: there is nothing to look at")
     suite = load_suite(str(run / "suite.yaml"))
     outputs = items_of_run(run, suite)
-    works = items_of_references(asked.references, suite) if asked.references is not None else []
+    with perhaps_elsewhere():
+        works = items_of_references(asked.references, suite) if asked.references else []
     ensembles = find_probe_texts(suite, asked.texts, asked.languages)
     name = asked.network or usual_network(content)
-    seer = None if name == NO_NETWORK else load_network(name, asked.revision)
+    with perhaps_elsewhere():
+        seer = None if name == NO_NETWORK else load_network(name, asked.revision)
     if seer is not None and seer.head and not set(suite.traditions) <= set(seer.traditions):
         raise RequestError(
             f"{seer.name} tells {', '.join(seer.traditions)} apart, not {', '.join(suite.traditions)}"
@@ -111,22 +114,27 @@ def to_see(run: Path, asked: Probing) -> ToSee:
     return ToSee(suite, outputs, works, name, seer, ensembles)
 
 
-def probe(run: Path, asked: Probing) -> Probed:
+def probe(run: Path, asked: Probing, *, allow_mixed: bool = False) -> Probed:
     """Look at what is new in a run and write its tables of probes.
 
     Args:
         run: the run folder.
         asked: with what.
+        allow_mixed: go on under other versions or on another device kind, and record it.
 
     Raises:
-        RequestError: as `to_see`; a ConflictError where Slurm tasks may be at work on the run.
+        RequestError: as `to_see`; a ConflictError where Slurm tasks may be at work on the run, or where
+            some of it was seen under other versions.
     """
     began = time.monotonic()
     settle_threads(None)
     there = to_see(run, asked)
     with manifest.opened(run):
         slurm_tasks.refuse_under_way(run)
-        looked = look(run, there.items, there.seer, asked.batch_size, asked.decoding_threads())
+        caches = caches_of(run, there.seer)
+        wishes = caches.wishes(there.items)
+        settled_environment(caches.kept, new=new_in(wishes) > 0, allow_mixed=allow_mixed)
+        looked = look(caches, wishes, there.seer, asked.batch_size, asked.decoding_threads())
         report = write_tables(run, asked, there, looked)
     return Probed(
         outputs=len(there.outputs),
@@ -152,7 +160,10 @@ def write_tables(run: Path, asked: Probing, there: ToSee, looked: Looked) -> Map
         texts=there.ensembles,
     )
     read = list(asked.languages) or "all"
-    report = {**found.report, "text_languages": read, "faults": list(looked.faults)}
+    seen_under = environments_of(caches_of(run, there.seer, writer="none").kept)
+    report = {
+        **found.report, **seen_under, "text_languages": read, "faults": list(looked.faults)
+    }  # fmt: skip
     _write(run, found, report)
     return report
 

@@ -16,15 +16,12 @@ from bench.probing import faults, style, video
 from bench.probing.diversity import vendi, vendi_of_samples
 from bench.probing.embeddings import Embeddings, Network
 from bench.probing.items import Item
+from bench.probing.names import TOLD
 from bench.suites import Suite
 
 STYLE, FAULTS, VIDEO = "style", "faults", "video"
 CHANCE = "p_"
 """What the columns of style probabilities begin with: `p_chinese`, `p_other` …"""
-TOLD = (
-    "output", "file_name", "sha256", "suite", "home", "model", "prompt", "target", "language",
-    "seed", "genre", "stratum", "diagnosticity", "work",
-)  # fmt: skip
 _REFERENCE_SAMPLES = 200
 _SEED = 5
 

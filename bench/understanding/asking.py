@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import manifest
-from bench.errors import ConflictError, RequestError
+from bench.errors import ConflictError, RequestError, perhaps_elsewhere
 from bench.models import MODEL_ID_PATTERN, load_models, read_model_file
 from bench.records import ModelSpec
 from bench.request import Request
@@ -89,7 +89,8 @@ def planned_answers(request: Request, asking: Asking, folder: Path) -> AskedRun:
             f"run {existing['run']} was made with another text of suite "
             f"{existing['suite']['name']}: give another --out"
         )
-    works = read_works(asking.works, suite)[: request.limit]
+    with perhaps_elsewhere():
+        works = read_works(asking.works, suite)[: request.limit]
     chosen_questions(suite, asking.questions)
     for language in request.languages:
         if language not in suite.languages:
@@ -166,17 +167,9 @@ def settle_answers(
     Raises:
         ConflictError: the run was begun under others, and `allow_mixed` is not given.
     """
-    content = dict(run.content)
-    first = content["environment"]
-    if environment and not first:
-        content["environment"] = dict(environment)
-    elif environment and environment not in [first, *content["mixed"]]:
-        if not allow_mixed:
-            raise ConflictError(
-                f"{run.folder} was made on another device or under other versions: answers may "
-                "differ; --allow-mixed goes on anyway"
-            )
-        content["mixed"] = [*content["mixed"], dict(environment)]
+    content = with_environment(
+        run.content, environment, f"{run.folder} was made", allow_mixed=allow_mixed
+    )
     if not (run.folder / "suite.yaml").exists():
         write_suite(run.folder, run.suite)
         manifest.write_card(
@@ -185,6 +178,37 @@ def settle_answers(
     write_works(run.works, run.folder)
     manifest.write_run(run.folder, content)
     return replace(run, content=content)
+
+
+def with_environment(
+    content: Mapping[str, Any],
+    environment: Mapping[str, Any] | None,
+    what: str,
+    *,
+    allow_mixed: bool,
+) -> dict[str, Any]:
+    """Return what `run.yaml` or a report says, with an environment named in it that takes part now.
+
+    Args:
+        content: `environment` is the first, where there is one; in `mixed` are the others.
+        environment: None where a server does the work.
+        what: "RUN was made", for the sentence.
+        allow_mixed: take another environment than those that are named.
+
+    Raises:
+        ConflictError: it is another, and `allow_mixed` is not given.
+    """
+    first, mixed = content.get("environment"), list(content.get("mixed", ()))
+    if environment and not first:
+        first = dict(environment)
+    elif environment and environment not in [first, *mixed]:
+        if not allow_mixed:
+            raise ConflictError(
+                f"{what} on another device or under other versions: what comes now may differ; "
+                "--allow-mixed goes on anyway"
+            )
+        mixed.append(dict(environment))
+    return {**content, "environment": first, "mixed": mixed}
 
 
 def environment_here(threads: int | None = None) -> dict[str, Any]:
@@ -227,11 +251,11 @@ def settled_models(
         from bench.understanding.reader import architecture  # noqa: PLC0415 - torch
 
         pinned = {entry["source"]: entry["revision"] for entry in before}
-        specs = [
-            replace(spec, dtype=pipelines.settle_dtype(spec))
-            for spec in load_models(list(names), pinned)
-        ]
-        classes = {spec.id: architecture(spec) for spec in specs}
+        with perhaps_elsewhere():
+            loaded = load_models(list(names), pinned)
+        specs = [replace(spec, dtype=pipelines.settle_dtype(spec)) for spec in loaded]
+        with perhaps_elsewhere(unread=True):
+            classes = {spec.id: architecture(spec) for spec in specs}
     settled = {}
     for spec in specs:
         own = settled_arguments(spec, arguments)

@@ -15,14 +15,14 @@ from PIL import Image
 
 from bench import manifest
 from bench.cards import write_run_card
-from bench.crew.crafts import Piece, Plan, Row, read_pieces, write_pieces
-from bench.crew.pictures import By, absolute
+from bench.crew.crafts import By, Piece, Plan, Row, read_pieces, write_pieces
+from bench.crew.pictures import absolute
 from bench.errors import WorkError
 from bench.files import append_rows
-from bench.generate import Summary
 from bench.media import pixel_hash
 from bench.parts import Book, Part
 from bench.request import Request
+from bench.summary import Summary
 from bench.understanding.answering import SPEED, AnswerSummary, Writer, speed_of
 from bench.understanding.asking import (
     AskedRun,

@@ -18,10 +18,10 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bench import manifest, stores
+from bench import manifest, remote, stores
 from bench.cli import main
 from bench.errors import ConflictError, RequestError, WorkError
-from bench.remote import staging_of, worked_in
+from bench.remote import _Mirror, staging_of, worked_in
 from tests.bench.crew.crews import asked, pixels_of, wait_for
 
 _NUMBERS = itertools.count()
@@ -278,6 +278,31 @@ def test_what_nobody_else_changed_is_sent_whole_by_the_next_call(
     with worked_in(url):
         pass
     assert kept_at(url)["judgements.jsonl"] == b"{}\n"
+
+
+def test_a_large_table_is_sent_when_it_has_grown_and_whole_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "SETTLED", 0.0)
+    monkeypatch.setattr(remote, "SMALL", 100)
+    monkeypatch.setattr(remote, "LATEST", 600.0)
+    store = stores.opened(f"file://{tmp_path}/there/run")
+    mirror = _Mirror(store, tmp_path / "here" / "run", keep=False)
+    mirror.state.mkdir(parents=True)
+    table = mirror.folder / manifest.METADATA
+
+    def sent(more: int, *, last: bool = False) -> int:
+        with table.open("a") as file:
+            file.write("".join(f'{{"file_name": "", "key": "{one:064}"}}\n' for one in range(more)))
+        mirror.send(last=last)
+        return store.content(manifest.METADATA).count(b"\n")
+
+    with store.held("here"):
+        assert [sent(1), sent(100), sent(1), sent(0)] == [1, 101, 101, 101]
+        assert sent(2) == 104  # as of 101 by more than a fiftieth
+        assert [sent(1), sent(1, last=True)] == [104, 106]
+        monkeypatch.setattr(remote, "LATEST", 0.0)
+        assert sent(1) == 107
 
 
 def test_names_that_lie_outside_are_neither_sent_nor_fetched(bucket: str, tmp_path: Path) -> None:

@@ -89,3 +89,4 @@ def test_the_app_filters_and_asks_nobody_else(address: str, page: Page) -> None:
         other = chinese.new_page()
         other.goto(address)
         expect(other.locator(".pinlu")).to_contain_text("各模型概览", timeout=30_000)
+        expect(other.get_by_label("Show")).to_have_value("全部", timeout=30_000)

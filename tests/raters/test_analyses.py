@@ -85,6 +85,20 @@ def test_every_pair_of_models_on_every_work_has_its_votes_and_sides_are_balanced
     assert max(abs(left[row.first] - sum(r.second == row.first for r in rows)) for row in rows) <= 2
 
 
+def test_who_is_invited_beyond_the_plan_reads_what_has_the_fewest_votes(tmp_path: Path) -> None:
+    study = readings_study(tmp_path)
+    given = judge_all(study, 4)
+    assert len(invite(study, 2, base_url="")) == 2
+    rows = {row["rater"]: row for row in status(study)["raters"]}
+    assert 4 <= rows["r005"]["total"] <= 5
+    with open_study(study) as (_, engine), t.reading(engine) as connection:
+        shown = connection.execute(t.assignment.select().where(t.assignment.c.block == 4)).all()
+    assert given == 18
+    assert {row.kind for row in shown} == {"pair"}
+    assert len({row.scene for row in shown}) >= 2
+    assert judge_all(study, 1) in {4, 5}
+
+
 def test_what_a_new_study_is_like_is_told_in_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,9 +110,10 @@ def test_what_a_new_study_is_like_is_told_in_words(
     lines = told.out.splitlines()
     assert "  twice: pairs 6" in lines
     assert "simulated: no" in lines
-    assert "pairs_per_rater: 4 to 5" in lines
+    assert "pairs per rater: 4 to 5" in lines
+    assert not any("_" in line for line in lines)
     # what such a study has no task for is not listed with a nought
-    for none in ("singles_per_rater", "raters_per_item", "anchors", "carry_over", "references_of"):
+    for none in ("singles per rater", "raters per item", "anchors", "carry over", "references of"):
         assert none not in told.out
     for stray in ("{", "[", "None", "True", "False", "'"):
         assert stray not in told.out

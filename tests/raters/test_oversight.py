@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from sqlalchemy import select, update
 
 from bench.cli import main
 from bench.overview import oversee, readable
+from bench.records import AssignmentKind
+from raters import report as report_of
 from raters import tables as t
 from raters.export import neutralised
 from raters.organiser.app import create_view
@@ -132,6 +134,11 @@ def test_the_report_says_how_the_study_was_run(judged: Path) -> None:
     for text in (english, chinese):
         assert "r001" not in text
         assert REMARK not in text
+
+
+def test_the_chinese_report_has_a_name_for_every_kind_of_item() -> None:
+    template = (Path(report_of.__file__).parent / "reports" / "report.zh.md").read_text("utf-8")
+    assert [kind for kind in get_args(AssignmentKind) if f'"{kind}": "' not in template] == []
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "＝1"])

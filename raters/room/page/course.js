@@ -1,5 +1,7 @@
 // Where the rater is: what the server says, and what has been answered since and is on its way.
 
+export const AHEAD = 20; // steps that are known ahead, with their pictures: what can be done offline
+
 export function same(one, other) {
   return Boolean(one && other) && one.assignment === other.assignment && one.phase === other.phase;
 }

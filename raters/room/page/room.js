@@ -3,8 +3,9 @@
 
 import { answering, keepDrafts } from "/room/page/answering.js";
 import { draftOf, payloadOf } from "/room/page/asked.js";
+import { goingBack } from "/room/page/back.js";
 import {
-  completed, doneWith, lastKnown, nameOf, same, settledBefore, storeSettled, waiting,
+  AHEAD, completed, doneWith, lastKnown, nameOf, same, settledBefore, storeSettled, waiting,
 } from "/room/page/course.js";
 import { element } from "/room/page/elements.js";
 import { drawFrame, drawPart, drawProgress, drawSaved } from "/room/page/frame.js";
@@ -15,15 +16,14 @@ import { ask, eventId, outbox, recall } from "/room/page/outbox.js";
 import { past } from "/room/page/past.js";
 import { panel } from "/room/page/panel.js";
 import { stage } from "/room/page/stage.js";
-import { findParts, narrow, part, room, say, sessionShown, stacked } from "/room/page/state.js";
+import { findParts, narrow, part, room, say, stacked } from "/room/page/state.js";
 import { askScreen, offerSkip, openHelp } from "/room/page/windows.js";
 
-const AHEAD = 20; // steps that are known ahead, with their pictures: what can be done offline
 const SMALLEST = { width: 340, height: 480 }; // CSS pixels
 const LONGEST = 86_400_000; // milliseconds
 const PATIENCE = 800; // milliseconds before a page says that it waits
 
-let sheet, scene, news, box, hand;
+let sheet, scene, news, box, hand, back;
 const before = past();
 
 export async function open(root) {
@@ -48,6 +48,7 @@ export async function open(root) {
     path: () => `/room/respond?ahead=${AHEAD}&known=${encodeURIComponent(lastKnown(room.state))}`,
     token: () => room.setup.token, renew, told: heard,
   });
+  back = goingBack(before, { box, news, recount, present });
   drawFrame(speak);
   listen();
   storeSettled(room.settled, box.pending());
@@ -59,7 +60,7 @@ export async function open(root) {
 function listen() {
   const { look } = scene;
   const act = {
-    undo, skip: askSkip, help: openHelp, remark: openRemark, large: () => large(),
+    undo: back.undo, skip: askSkip, help: openHelp, remark: openRemark, large: () => large(),
     flags: () => part.questions.querySelector(".room-kind")?.focus(),
     leave: () => large(false),
     closer: () => look.zoomBy(1), further: () => look.zoomBy(-1), fit: look.fit,
@@ -67,7 +68,7 @@ function listen() {
   for (const name of ["play", "frame_back", "frame_on", "loop", "half"]) act[name] = () => scene.act(name);
   // the second click of a double one is no click
   part.next.addEventListener("click", (event) => { if (event.detail < 2) goOn(); });
-  part.back.addEventListener("click", undo);
+  part.back.addEventListener("click", back.undo);
   part.skip.addEventListener("click", askSkip);
   part["help-open"].addEventListener("click", openHelp);
   part.dialog.addEventListener("close", () => { if (room.step) sheet.move(room.active, { scroll: false }); });
@@ -150,7 +151,7 @@ function recount() {
   room.queue = waiting(room.state, pending);
   drawProgress(pending);
   drawSaved(news, pending);
-  drawBack();
+  back.draw();
 }
 
 function fetchMedia() {
@@ -166,7 +167,7 @@ function stop() {
   part.next.disabled = true;
   room.offline = true;
   drawSaved(news, box.pending());
-  drawBack();
+  back.draw();
   news.tell("closed", "link_again");
 }
 
@@ -314,41 +315,6 @@ function askSkip() {
   if (room.step && !room.busy && !room.explained) offerSkip(submit);
 }
 
-// Back to what was answered last, and from there to what was answered before it.
-async function undo() {
-  if (room.busy) return;
-  if (room.offline || box.pending().length) {
-    visitOwn();
-    return;
-  }
-  const back = room.state?.back ?? [];
-  const here = room.visiting ? back.indexOf(room.step.assignment) : back.length;
-  const at = back[here - 1];
-  const answered = at && await ask(`/room/state?at=${at}&ahead=${AHEAD}`, { tries: 1 });
-  if (!answered || answered.status >= 400) {
-    news.tell("told", answered?.status === 503 ? "undo_later" : "undo_none");
-    return;
-  }
-  news.drop("told");
-  room.state = answered.body;
-  room.visiting = true;
-  recount();
-  present(room.state);
-}
-
-// The same by what the page itself knows.
-function visitOwn() {
-  const open = before.open(sessionShown(), room.queue);
-  const here = room.visiting ? open.indexOf(room.step.assignment) : open.length;
-  if (here < 1) {
-    news.tell("told", "undo_later");
-    return;
-  }
-  news.drop("told");
-  room.visiting = true;
-  present(before.again(open[here - 1]));
-}
-
 // ---- drawing
 
 function redraw() {
@@ -356,20 +322,13 @@ function redraw() {
   part.room.dataset.view = step?.analyses?.length ? "reading" : view === "draw" ? "break" : view;
   part.room.classList.toggle("explained", room.explained);
   drawPart();
-  drawBack();
+  back.draw();
   part.skip.hidden = !step || room.explained;
   if (step) {
     sheet.draw();
     hand.drawFlags();
     if (room.visiting) part.hint.textContent = say("visiting");
   } else sheet.drawView(view);
-}
-
-// Offered where there is something to go back to, by the server's word or the page's own.
-function drawBack() {
-  const { view, step, state, visiting } = room;
-  const there = visiting || state?.back?.length || before.open(sessionShown(), room.queue).length;
-  part.back.hidden = room.stopped || !there || !(step || view === "break" || view === "draw");
 }
 
 // The picture alone on the whole window, and back.

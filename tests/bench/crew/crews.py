@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -109,6 +110,14 @@ def killer(run: Path, doomed: Callable[[list[int]], bool], most: int) -> Any:
                     dead.add(name)
 
     return kill
+
+
+def fill_a_disk(run: Path, stop: threading.Event) -> None:
+    """Have one worker find that nothing beyond 600 bytes can be written."""
+    while not stop.wait(0.005):
+        for pid in pids_of(run).values():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (600, 600))
+            return
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 300) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import threading
@@ -32,6 +31,7 @@ from tests import tiny
 from tests.bench.crew.crews import (
     asked,
     begun,
+    fill_a_disk,
     killer,
     left_over,
     meanwhile,
@@ -154,14 +154,6 @@ def test_a_full_disk_stops_one_worker_and_a_broken_model_fails_alone(
         if "cannot write into" in (told := capsys.readouterr().err):
             break
     assert "cannot write into" in told
-
-
-def fill_a_disk(run: Path, stop: threading.Event) -> None:
-    """Have one worker find that nothing beyond 600 bytes can be written."""
-    while not stop.wait(0.005):
-        for pid in pids_of(run).values():
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (600, 600))
-            return
 
 
 def test_a_worker_that_hangs_is_ended_and_its_work_done_again(

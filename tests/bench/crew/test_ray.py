@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -121,6 +122,29 @@ def test_the_driver_is_killed_and_the_next_goes_on(
     assert psutil.wait_procs(actors, timeout=60)[1] == []
     done = drive(Pictures(request), run, partial(RayCrew, cluster.address, 2, None))
     assert done.there_before > 0
+    assert done.made + done.there_before == 32
+    assert pixels_of(run) == pixels_of(whole[0])
+    assert manifest.verify(run) == []
+
+
+def test_ctrl_c_ends_a_run_and_another_engine_goes_on(
+    cluster: Cluster, whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    for attempt in range(5):  # on a busy machine all may be made before it is struck
+        run, request = tmp_path / f"run-{attempt}", whole[1]
+        first = start(request, run, "--engine", "ray", "--address", cluster.address)
+        wait_for(lambda run=run: any(len(begun(run, name)) > 1 for name in pids_of(run)))
+        actors = [psutil.Process(pid) for pid in pids_of(run).values()]
+        first.send_signal(signal.SIGINT)
+        told = first.communicate(timeout=300)[1]
+        if first.returncode == 130 and len(manifest.read_outputs(run)) < 32:
+            break
+    assert first.returncode == 130
+    assert "stopped; what was finished is kept" in told
+    assert psutil.wait_procs(actors, timeout=60)[1] == []
+    assert left_over(run) == []
+    done = generate(request, run)
+    assert 0 < done.there_before < 32
     assert done.made + done.there_before == 32
     assert pixels_of(run) == pixels_of(whole[0])
     assert manifest.verify(run) == []

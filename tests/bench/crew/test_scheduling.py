@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.crew.scheduling import DEATHS, LOADS, Estimate, Schedule, Share, Task
+from benchmarks.scheduling import GOALS, compared
 
 
 def tasks_of(**counts: int) -> list[Task]:
@@ -239,3 +240,12 @@ def test_what_is_left_comes_to_nothing(count: int, workers: int) -> None:
         shares += list(iter(schedule.next, None))
     assert schedule.seconds_left() == 0.0
     assert schedule.unfinished == 0
+
+
+@pytest.mark.parametrize("workers", GOALS)
+def test_twelve_models_take_little_more_than_the_shortest_time_possible(workers: int) -> None:
+    found = compared(workers, seed=0)
+    assert found["scheduler"] <= GOALS[workers]
+    assert found["scheduler"] <= min(found["round_robin"], found["queue"])
+    if workers == 8:
+        assert found["loads_per_model_and_worker"] <= 1.2

@@ -24,6 +24,7 @@ from bench.crew import slurm, slurm_tasks
 from bench.crew.pictures import Pictures
 from bench.crew.scheduling import Estimate, Task
 from bench.crew.slurm import drive_by_slurm
+from bench.crew.slurm_cut import cut
 from bench.crew.worker import Worker
 from bench.errors import ConflictError, RequestError
 from bench.generate import generate
@@ -31,6 +32,7 @@ from bench.request import Request, SlurmOptions
 from tests.bench.crew.crews import (
     asked,
     begun,
+    killer,
     left_over,
     meanwhile,
     pids_of,
@@ -86,6 +88,25 @@ def test_a_task_that_runs_out_of_time_and_one_that_is_killed_change_nothing(
     assert (again.made, again.there_before) == (0, 32)
 
 
+def test_a_batch_over_which_two_tasks_die_is_set_aside_and_the_rest_is_made(
+    whole: tuple[Path, Request], tmp_path: Path
+) -> None:
+    request = replace(whole[1], seeds=(0,))
+    for attempt in range(5):  # on a busy machine the killer may come late
+        run = tmp_path / f"run-{attempt}"
+        with meanwhile(killer(run, lambda batches: batches[-1:] == [1], most=9)):
+            done = drive_by_slurm(Pictures(request), run, LOCAL)
+        if done.failed:
+            break
+    assert done.failed == 3
+    assert done.made == 16 - 3
+    errors = {row["error"] for row in manifest.read_failures(run)}
+    assert len(errors) == 1
+    assert errors.pop().startswith("set aside: its tasks fail (")
+    assert generate(request, run).made == 3  # run again, it is tried again
+    assert pixels_of(run).items() <= pixels_of(whole[0]).items()
+
+
 def test_tasks_outlive_who_submitted_them_and_are_found_again(
     whole: tuple[Path, Request], tmp_path: Path
 ) -> None:
@@ -137,8 +158,8 @@ def test_what_slurm_is_asked_stands_in_the_runs_yaml(tmp_path: Path) -> None:
 
 def test_what_was_submitted_is_kept_as_it_was(tmp_path: Path) -> None:
     (tmp_path / manifest.STATE).mkdir()
-    task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {3: ["k"], 4: None})
-    submitted = slurm_tasks.Submitted("Pictures", ["m"], [task], {3: 1})
+    task = slurm_tasks.SlurmTask("slurm-1", "12_3", "m", {3: ["k"], 4: None}, ("node7",))
+    submitted = slurm_tasks.Submitted("Pictures", ["m"], [task], {3: 1}, "marker")
     slurm_tasks.write(tmp_path, submitted)
     assert slurm_tasks.read(tmp_path) == submitted
     with pytest.raises(ConflictError, match="12_3"):
@@ -224,7 +245,7 @@ def test_stretches_hold_every_batch_once_and_keep_to_the_time(
     models = [f"m{n}" for n, count in enumerate(counts) for _ in range(count)]
     tasks = [Task(index, model) for index, model in enumerate(models)]
     estimates = {f"m{n}": Estimate(2.0 + n if known else None, 5.0) for n in range(len(counts))}
-    shares = slurm.cut(tasks, estimates, workers=workers, seconds=seconds)
+    shares = cut(tasks, estimates, workers=workers, seconds=seconds)
     assert sorted(index for share in shares for index in share.batches) == list(range(len(tasks)))
     for share in shares:
         assert {models[index] for index in share.batches} == {share.model}

@@ -23,8 +23,9 @@ from bench.crew.worker import Worker
 from bench.errors import ConflictError, WorkError
 from bench.files import read_rows
 from bench.judging.by_workers import PIECES, Judgements, judge_by_workers
-from bench.judging.names import REPLIES, REPORT, TABLE
-from bench.judging.run import Judging, judge
+from bench.judging.names import REPLIES, REPORT, TABLE, read_report
+from bench.judging.run import judge
+from bench.judging.seats import Judging
 from bench.request import SlurmOptions
 from tests.bench.crew.crews import killer, left_over, meanwhile
 from tests.bench.judging.material import judged_run, rubric_file
@@ -156,6 +157,31 @@ def test_a_worker_that_lacks_a_picture_or_has_another_rubric_leaves_it_to_others
         rubric.write_bytes(rubric_file(tmp_path, version=2).read_bytes())
         with pytest.raises(WorkError, match="is another rubric than was asked for"):
             Worker("late").begin(craft, run, "")
+
+
+def test_devices_that_are_mixed_in_are_named_in_the_report_and_want_leave(
+    made: Made, tmp_path: Path
+) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Judgements(made[2])
+    with manifest.opened(run):
+        craft.settle(run, allow_mixed=False)
+        plan = craft.plan(run, None)
+        first = plan.environments[0]
+        plan.mix(other := {**first, "device": "cuda (another)"})
+        assert plan.environments == [first, other]
+    entry = read_report(run)["judges"]["tiny-llava"]
+    assert (entry["environment"], entry["mixed"]) == (first, [other])
+    report = read_report(run)
+    report["judges"]["tiny-llava"] |= {"environment": other, "mixed": []}
+    (run / REPORT).write_text(json.dumps(report), encoding="utf-8")
+    with pytest.raises(ConflictError, match=r"has judged .* on another device or under other"):
+        judge(run, made[2])
+    with manifest.opened(run), pytest.raises(ConflictError, match="on another device"):
+        craft.settle(run, allow_mixed=False)
+    assert judge(run, made[2], allow_mixed=True).made == 15
+    entry = read_report(run)["judges"]["tiny-llava"]
+    assert (entry["environment"], entry["mixed"]) == (other, [first])
+    assert judge(run, made[2]).there_before == 15
 
 
 def test_the_command_line_takes_workers_for_judges(

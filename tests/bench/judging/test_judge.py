@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +24,8 @@ from bench.files import append_rows, read_rows
 from bench.judging.names import REPLIES, REPORT, TABLE, scale_labels
 from bench.judging.questions import pairs_of, scales_for
 from bench.judging.rows import NOT_NOTED
-from bench.judging.run import Judging, judge
+from bench.judging.run import judge
+from bench.judging.seats import Judging
 from bench.probing.items import Item
 from bench.records import CUE, Rubric, Scale
 from bench.understanding.served import Server
@@ -318,3 +321,18 @@ def test_one_model_alone_has_no_pairs(tmp_path: Path, model: Model) -> None:
     manners = {"alone": {"chinese": "chinese"}}
     run = painted_run(tmp_path / "made", manners, scenes=2, seeds=1, targets=("chinese",))
     assert judge(run, asked(tmp_path, model)).planned == 2
+
+
+def test_a_judge_at_a_server_needs_no_torch(run: Path, tmp_path: Path, model: Model) -> None:
+    command = ["probe", str(run), "--judge", "owner/judge", "--rubric", str(rubric_file(tmp_path))]
+    command += ["--engine", "openai", "--base-url", model.url]
+    script = (
+        "import sys\nfrom bench.cli import main\n"
+        "code = main(sys.argv[1:])\n"
+        "print(code, sorted({'torch', 'transformers', 'diffusers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert len(list(read_rows(run / REPLIES))) == OUTPUTS + 2 * PAIRS

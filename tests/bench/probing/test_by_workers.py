@@ -14,7 +14,7 @@ import pytest
 from bench import manifest, pipelines
 from bench.cli import main
 from bench.crew import slurm, slurm_tasks
-from bench.crew.crafts import read_pieces
+from bench.crew.crafts import read_pieces, write_pieces
 from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
 from bench.crew.slurm import drive_by_slurm
@@ -24,11 +24,12 @@ from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import read_rows
 from bench.probing import looking
 from bench.probing.by_workers import PIECES, Probes, probe_by_workers
+from bench.probing.cache import Cache
 from bench.probing.items import Item
 from bench.probing.looking import Wish, chunks
 from bench.probing.run import Probing, probe
 from bench.request import SlurmOptions
-from tests.bench.crew.crews import begun, killer, left_over, meanwhile
+from tests.bench.crew.crews import begun, fill_a_disk, killer, left_over, meanwhile
 from tests.bench.probing.material import noise, painted_run, references, tiny_network
 
 TWO = partial(drive, crew_of=partial(LocalCrew, ["cpu", "cpu"]))
@@ -101,6 +102,22 @@ def test_a_worker_that_is_killed_changes_nothing(
     assert "is lost (killed by SIGKILL)" in told
 
 
+def test_a_full_disk_stops_one_worker_and_changes_nothing(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for attempt in range(3):  # as above
+        run = fresh(made, tmp_path / f"run-{attempt}")
+        capsys.readouterr()
+        with meanwhile(partial(fill_a_disk, run)):
+            done = probe_by_workers(TWO, run, made[2])
+        assert len(done.faults) == 2
+        same_tables(run, made[1])
+        assert left_over(run) == []
+        if "File too large" in (told := capsys.readouterr().err):
+            break
+    assert "is lost (cannot write into " in told
+
+
 def test_a_chunk_that_kills_its_workers_is_left_out_and_named(made: Made, tmp_path: Path) -> None:
     for attempt in range(3):  # as above
         run = fresh(made, tmp_path / f"run-{attempt}")
@@ -143,13 +160,14 @@ def test_a_task_put_back_into_the_queue_keeps_what_it_saw(made: Made, tmp_path: 
     assert probe(runs[0], asked).new == 192
     run, craft, worker = runs[1], Probes(asked), Worker("slurm-a")
     (run / manifest.STATE).mkdir(exist_ok=True)
-    slurm_tasks.write(run, slurm_tasks.Submitted())
+    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
     craft.settle(run, allow_mixed=False)
     _, pieces = read_pieces(run, PIECES)
     worker.begin(craft, run, "")
     worker.work("none", {0: None})  # and then its time was up
     whole = {piece["index"]: None for piece in pieces}
-    found = Work()(craft, run, "slurm-a", "none", whole, code_hash(), allow_mixed=False)
+    told = (craft, run, "slurm-a", "none", whole, code_hash(), "here", False)
+    found = Work()(*told)
     assert "error" not in found
     kept = run / manifest.STATE / "probe" / "facts-1"
     assert len(looking.caches_of(run, None).facts.there) == 190  # two files are lost
@@ -218,6 +236,29 @@ def test_what_a_worker_does_not_see_is_left_to_others(made: Made, tmp_path: Path
         Worker("late").begin(craft, run, "")
 
 
+def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    plan = craft.plan(run, None)
+    other = {**plan.environments[0], "device": "cuda (another)"}
+    plan.mix(other)
+    assert plan.environments == [plan.environments[0], other]
+    craft.finish(run, {})
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert (report["environment"], report["mixed"]) == (plan.environments[0], [other])
+    # a task on such a node is let in, one with other versions is not
+    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
+    for versions, error in (({}, ""), ({"torch": "2.0.0"}, "torch 2.0.0")):
+        about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
+        first = {**other, "device": "cuda (a third)"}
+        first["versions"] = {**first["versions"], **versions}
+        write_pieces(run, PIECES, {**about, "environments": [first]}, rows)
+        told = (craft, run, "slurm-a", "none", {0: None}, code_hash(), "here", True)
+        assert error in Work()(*told).get("error", "no")
+        assert ("error" in Work()(*told)) == bool(error)
+
+
 def test_workers_that_would_leave_gpus_idle_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -269,6 +310,27 @@ def test_what_workers_keep_has_names_of_its_own(made: Made, tmp_path: Path) -> N
         caches = looking.caches_of(run, None, writer=writer)
         caches.facts.add({writer: pd.Series([1.0]).to_numpy()})
     assert set(looking.caches_of(run, None).facts.there) == {"a", "b"}
+
+
+def test_what_the_file_system_does_not_give_is_not_put_away(tmp_path: Path) -> None:
+    kept = pd.Series([1.0]).to_numpy()
+    Cache(tmp_path, writer="a").add({"a": kept})
+    Cache(tmp_path, writer="b").add({"b": kept})
+    ours, theirs = sorted(tmp_path.iterdir())
+    content = theirs.read_bytes()
+    theirs.unlink()
+    theirs.mkdir()  # so that the system refuses to read it
+    with pytest.raises(
+        WorkError, match=rf"cannot read .*{theirs.name}: Is a directory; nothing is"
+    ):
+        Cache(tmp_path)
+    assert theirs.exists()
+    theirs.rmdir()
+    theirs.write_bytes(content[:-30])
+    assert Cache(tmp_path).there.keys() == {"a"}
+    assert list(tmp_path.iterdir()) == [ours]  # a torn one is put away
+    theirs.symlink_to(tmp_path / "gone")  # as one that another put away meanwhile
+    assert Cache(tmp_path).there.keys() == {"a"}
 
 
 def test_the_command_line_takes_workers_for_probes(

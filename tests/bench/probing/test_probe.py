@@ -19,9 +19,10 @@ from bench.files import append_rows, read_rows
 from bench.probing import faults, style, video
 from bench.probing.cache import Cache
 from bench.probing.diversity import vendi, vendi_of_samples
-from bench.probing.embeddings import load_network
+from bench.probing.embeddings import Network, load_network
+from bench.probing.environments import environments_of
 from bench.probing.items import Item, items_of_references, items_of_run, worked_ahead
-from bench.probing.looking import look
+from bench.probing.looking import caches_of, look
 from bench.probing.run import Probing, probe
 from bench.probing.texts import read_probe_texts
 from bench.suites import load_suite
@@ -116,7 +117,7 @@ def test_a_part_of_the_cache_that_cannot_be_read_is_looked_at_anew(
         {*before.loc[before["kind"] == "style", "output"]}
     )
     assert [one.getMessage() for one in caplog.records] == [
-        f"{parts[0]} cannot be read: its files are looked at anew"
+        f"{parts[0]} is torn: its files are looked at anew"
     ]
     pd.testing.assert_frame_equal(pd.read_parquet(run / "probes.parquet"), before)
 
@@ -159,12 +160,43 @@ def test_what_one_network_saw_is_not_taken_for_what_another_would(
     items = items_of_run(run, load_suite(str(run / "suite.yaml")))
     network = load_network(str(tiny_network("clip", tmp_path / "tiny")))
     assert network.dtype == "float32"
-    assert look(run, items, network, 2, 1).new == 4
-    assert look(run, items, network, 2, 1).new == 0
-    assert look(run, items, replace(network, dtype="float16"), 2, 1).new == 4
-    assert look(run, items, replace(network, revision="other"), 2, 1).new == 4
+
+    def looked_at(seer: Network) -> int:
+        caches = caches_of(run, seer)
+        return look(caches, caches.wishes(items), seer, 2, 1).new
+
+    assert looked_at(network) == 4
+    assert looked_at(network) == 0
+    assert looked_at(replace(network, dtype="float16")) == 4
+    assert looked_at(replace(network, revision="other")) == 4
     monkeypatch.setattr(video, "SEEN", "other frames")
-    assert look(run, items, network, 2, 1).new == 4
+    assert looked_at(network) == 4
+
+
+def test_on_what_else_it_is_probed_is_said_and_wants_leave(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL}, seeds=1, scenes=2)
+    probe(run, Probing("none"))
+    kept = caches_of(run, None).kept
+    here = environments_of(kept)
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert here.items() <= report.items()
+    assert here["mixed"] == []
+    assert set(here["environment"]) == {"device", "threads", "python", "versions"}
+    # as if half of it had been seen elsewhere
+    first = {**here["environment"], "device": "cuda (another)"}
+    (kept / "environments.json").write_text(json.dumps({"environment": first, "mixed": []}))
+    for part in kept.glob("part-*"):
+        part.unlink()
+    command = ["probe", str(run), "--network", "none"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "the run was probed on another device or under other versions" in said
+    assert main([*command, "--allow-mixed"]) == 0
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert (report["environment"], report["mixed"]) == (first, [here["environment"]])
+    assert main(command) == 0  # nothing is new, and both are known
 
 
 def test_an_output_changed_or_removed_since_is_named_and_left_out(
