@@ -5,16 +5,15 @@ Imports torch through `bench.pipelines`.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bench import clips, manifest, pipelines
+from bench.environments import differs, environment_of
 from bench.errors import ConflictError, FileFormatError, RequestError, perhaps_elsewhere
 from bench.files import write_whole
 from bench.models import load_models
@@ -314,36 +313,6 @@ def _tuning(spec: ModelSpec, suite: Suite, part: Part, request: Request, batch_s
 def _tunings_of(existing: Mapping[str, Any]) -> dict[str, Tuning]:
     usual = {"batch_size": existing["batch_size"]}
     return {one["id"]: Tuning(**one.get("tuning", usual)) for one in existing["models"]}
-
-
-def environment_of(threads: int) -> dict[str, Any]:
-    """Return what pixels depend on beside the plan: device kind, threads, versions."""
-    python, *packages = versions().items()
-    return {
-        "device": pipelines.device_kind(),
-        "threads": threads,
-        "python": python[1],
-        "versions": dict(packages),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of all that pixels depend on, without asking for a device."""
-    packages = ("torch", "diffusers", "transformers", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def differs(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say in a sentence in what two environments differ."""
-    flat_before = {**before, **before["versions"]}
-    flat_now = {**now, **now["versions"]}
-    names = [
-        name for name in flat_now if name != "versions" and flat_now[name] != flat_before.get(name)
-    ]
-    what = ", ".join(f"{name} {flat_before.get(name)} → {flat_now[name]}" for name in names)
-    return (
-        f"{folder} was made under others ({what}): pixels may differ; --allow-mixed goes on anyway"
-    )
 
 
 def _spec_content(spec: ModelSpec) -> dict[str, Any]:

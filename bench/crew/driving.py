@@ -24,8 +24,8 @@ from bench.crew.scheduling import Share
 from bench.crew.trust import distrust
 from bench.crew.view import View, say, share_line, view
 from bench.crew.worker import code_hash
+from bench.environments import differs
 from bench.errors import PinluError, RequestError, WorkError
-from bench.run import differs
 from bench.summary import Summary
 
 HUNG = 600.0

@@ -15,6 +15,7 @@ from bench import errors
 from bench.cards import write_run_card
 from bench.crew.crafts import By, Piece, Plan, refuse_other_checkpoint
 from bench.crew.estimates import estimates_of
+from bench.environments import environment_of
 from bench.generate import warnings_of_languages, what_is_due
 from bench.keeper import Keeper
 from bench.model_work import ModelWork, sentence
@@ -22,7 +23,7 @@ from bench.parts import Book, Part, Wanted
 from bench.pipelines import settle_threads
 from bench.records import Batch, ModelSpec
 from bench.request import Request
-from bench.run import environment_of, planned_run, run_on_disk, settle, with_environment
+from bench.run import planned_run, run_on_disk, settle, with_environment
 from bench.speed import of_workers
 from bench.summary import Summary
 

@@ -14,9 +14,9 @@ from bench.crew import slurm_tasks
 from bench.crew.crafts import Craft, keys_there
 from bench.crew.slurm_nodes import node_here
 from bench.crew.worker import Worker, answer, code_hash, end_with
+from bench.environments import differs
 from bench.parts import Wanted
 from bench.pipelines import has_gpu
-from bench.run import differs
 
 SEEN_WITHIN = 30.0
 """Seconds within which a node sees what was written elsewhere: network file systems keep copies."""

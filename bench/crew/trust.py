@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.run import versions
+from bench.environments import versions
 
 
 def distrust(found: Mapping[str, Any], folder: Path, token: str, code: str) -> str:

@@ -20,11 +20,11 @@ from huggingface_hub.constants import HF_HUB_CACHE
 import bench
 from bench import errors, holding, manifest
 from bench.crew.crafts import Craft, Desk
+from bench.environments import versions
 from bench.errors import PinluError, WorkError
 from bench.files import cut_torn_line
 from bench.model_work import sentence
 from bench.parts import Part, Wanted
-from bench.run import versions
 
 
 class Worker:
