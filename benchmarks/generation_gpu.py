@@ -40,7 +40,8 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -249,31 +250,38 @@ def on_host(made: Any) -> None:
         picture.on_host()
 
 
-def warmed_up(pipeline: Any, case: Case, *, compiled: bool) -> None:
-    """Make a batch of two steps: what compiles, compiles here."""
-    worker = engine.Engine(pipeline, tuning.Tuning(case.batch, compiled))
-    arguments = few_steps(case, 2)
-    worker.encode([TEXT["zh"]], arguments)
+@contextmanager
+def at_work(
+    pipeline: Any, how: tuning.Tuning, arguments: dict[str, Any]
+) -> Iterator[engine.Engine]:
+    """Have an engine that has encoded the text; whatever fails, the pipeline is given back as it was."""
+    worker = engine.Engine(pipeline, how)
     try:
-        on_host(one_batch(worker, case, arguments))
+        worker.encode([TEXT["zh"]], arguments)
+        yield worker
     finally:
         worker.close()
 
 
+def warmed_up(pipeline: Any, case: Case, *, compiled: bool) -> None:
+    """Make a batch of two steps: what compiles, compiles here."""
+    arguments = few_steps(case, 2)
+    with at_work(pipeline, tuning.Tuning(case.batch, compiled), arguments) as worker:
+        on_host(one_batch(worker, case, arguments))
+
+
 def decoding(pipeline: Any, case: Case) -> dict[str, Any]:
     """Decode one sample's latents as they come out of a call of one step, some times over."""
-    worker = engine.Engine(pipeline, tuning.Tuning(1))
-    if (fast := worker.fast) is None:
-        raise RuntimeError(f"{type(pipeline).__name__} goes by the plain path")
     arguments = few_steps(case, 1)
-    worker.encode([TEXT["zh"]], arguments)
-    (latents,) = fast.denoise([TEXT["zh"]], [0], arguments)
-    rounds = 1 if case.fps else 5
-    if not case.fps:
-        fast.decode(latents, arguments)  # the first one warms up; clips' did in the harness
-    seconds = timed_exactly(lambda: fast.decode(latents, arguments), rounds)
-    teraflop = decoder_teraflop(pipeline, latents)
-    worker.close()
+    with at_work(pipeline, tuning.Tuning(1), arguments) as worker:
+        if (fast := worker.fast) is None:
+            raise RuntimeError(f"{type(pipeline).__name__} goes by the plain path")
+        (latents,) = fast.denoise([TEXT["zh"]], [0], arguments)
+        rounds = 1 if case.fps else 5
+        if not case.fps:
+            fast.decode(latents, arguments)  # the first one warms up; clips' did in the harness
+        seconds = timed_exactly(lambda: fast.decode(latents, arguments), rounds)
+        teraflop = decoder_teraflop(pipeline, latents)
     return {
         "milliseconds": 1000 * seconds,
         "teraflop": teraflop,
@@ -405,24 +413,28 @@ def kind_of(kernel: str) -> str:
 
 def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
     """Profile two batches of some steps; without a GPU walk the code and give nothing."""
-    worker = engine.Engine(pipeline, tuning.Tuning(case.batch))  # compiled, where it was before
     arguments = few_steps(case, 4 if case.fps else 20)
-    worker.encode([TEXT["zh"]], arguments)
-
-    def batches() -> None:
-        for made in [one_batch(worker, case, arguments) for _ in range(2)]:
-            on_host(made)
-
-    if not torch.cuda.is_available():
-        batches()
-        worker.close()
-        return {"idle_share": None}
-    torch.cuda.synchronize()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
-        began = time.perf_counter()
-        batches()
+    how = tuning.Tuning(case.batch)  # compiled, where it was before
+    with at_work(pipeline, how, arguments) as worker:
+        if not torch.cuda.is_available():
+            two_batches(worker, case, arguments)
+            return {"idle_share": None}
         torch.cuda.synchronize()
-        wall = time.perf_counter() - began
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+            began = time.perf_counter()
+            two_batches(worker, case, arguments)
+            torch.cuda.synchronize()
+            wall = time.perf_counter() - began
+    return {"steps": arguments["num_inference_steps"]} | told_of(profiler, wall)
+
+
+def two_batches(worker: engine.Engine, case: Case, arguments: dict[str, Any]) -> None:
+    for made in [one_batch(worker, case, arguments) for _ in range(2)]:
+        on_host(made)
+
+
+def told_of(profiler: Any, wall: float) -> dict[str, Any]:
+    """Return how much of `wall` seconds kernels ran in, and which kinds the time went to."""
     spans = sorted(
         (event.time_range.start, event.time_range.end, event.name)
         for event in profiler.events()
@@ -441,11 +453,9 @@ def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
         by_kind[kind_of(name)] += end - start
         by_name[name[:90]] += end - start
     whole = sum(by_kind.values()) or 1.0
-    worker.close()
     return {
         "idle_share": 1 - busy / 1e6 / wall,
         "wall_by_kernels": wall * 1e6 / busy if busy else None,
-        "steps": arguments["num_inference_steps"],
         "kinds": {kind: round(taken / whole, 4) for kind, taken in by_kind.most_common()},
         "longest": {name: round(taken / whole, 4) for name, taken in by_name.most_common(12)},
     }

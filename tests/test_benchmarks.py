@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from bench import engine
+from bench.fast import FastPath
 from bench.placing import compile_parts, denoisers
 from benchmarks import generation_gpu
 from benchmarks.generation_shapes import CASES, tiny_cases
@@ -71,6 +73,64 @@ def test_where_compiling_fails_the_rest_is_measured_uncompiled(
     assert found["harness"]["outputs"] == 4
     assert found["harness"]["compiled"] is found["compiled"] is False
     assert found["times_the_loop"] > 0
+
+
+def eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        engine, "compile_parts", lambda pipeline: compile_parts(pipeline, backend="eager")
+    )
+
+
+def out_of_memory(*_: Any) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+OUT = {"failed": "OutOfMemoryError: CUDA out of memory"}
+
+
+def test_decoding_that_fails_costs_neither_what_compiles_nor_what_comes_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eagerly(monkeypatch)
+    monkeypatch.setattr(generation_gpu, "timed_exactly", out_of_memory)
+    found = walked(tmp_path, 600, compiled=True)
+    assert found["decoder"] == found["decoder_compiled"] == OUT
+    assert found["compile_seconds"] > 0
+    assert found["harness"]["compiled"] is found["compiled"] is True
+    assert found["kernels"] == {"idle_share": None}
+    assert found["times_the_loop"] > 0
+
+
+def test_profiling_that_fails_leaves_the_loop_a_pipeline_that_makes_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation_gpu, "two_batches", out_of_memory)
+    found = walked(tmp_path, 600)
+    assert found["kernels"] == OUT
+    assert found["times_the_loop"] > 0
+
+
+@pytest.mark.parametrize("method", ["encode", "make"])
+@pytest.mark.parametrize(
+    "work",
+    [
+        generation_gpu.decoding,
+        generation_gpu.kernels,
+        partial(generation_gpu.warmed_up, compiled=False),
+    ],
+    ids=["decoding", "kernels", "warmed_up"],
+)
+def test_whatever_fails_at_work_the_pipeline_is_given_back(
+    work: Any, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = tiny_cases()["flux"]
+    pipeline = generation_gpu.made_on_device(case)
+    monkeypatch.setattr(engine.Engine, method, out_of_memory)
+    monkeypatch.setattr(FastPath, "denoise", out_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        work(pipeline, case)
+    assert "encode_prompt" not in vars(pipeline)
+    assert "decode" not in vars(pipeline.vae)
 
 
 @pytest.mark.parametrize(
