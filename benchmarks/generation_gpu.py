@@ -19,25 +19,33 @@ fp32. For each model, in one process and within eight minutes for all three on a
 - `loop`: the pipeline as it was loaded, `pipe(prompt)` one by one, each picture saved as PNG by PIL's
   defaults; for clips with fewer steps, the time of denoising scaled; the first call is not counted.
 
-Each part prints its JSON as it ends; one that fails says so and the others go on. Each model has its
-share of the budget (440 s) and what those before it left; parts that would begin after it are left out
-and named. Twenty seconds after the budget the script ends, whatever still runs, with what it has.
+The matrix rate is measured first, while nothing else runs. Each part prints its JSON as it ends; one
+that fails says so and the others go on. Each model has its share of the budget (440 s, counted from
+before the imports) and what those before it left; parts that would begin after it are left out and
+named. Twenty seconds after the budget the script ends, whatever still runs, with what it has; fifteen
+seconds later at the latest, without it.
 `--tiny` walks the same code with tiny checkpoints on whatever device there is: its figures mean
 nothing. The last line is JSON.
 """
 
 from __future__ import annotations
 
+# ruff: noqa: E402 - the clock starts before what takes long to import
+import time
+
+BEGAN = time.perf_counter()
+
 import argparse
+import faulthandler
 import gc
 import json
+import math
 import os
 import re
 import shutil
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -69,46 +77,45 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=440, help="seconds (440)")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
+    until = BEGAN + options.budget
+    left = max(0.0, until + 20 - time.perf_counter())
+    # where no thread of Python's gets to run any more, or the exit itself does not end
+    faulthandler.dump_traceback_later(left + 15, exit=True)
     if not options.tiny and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here: --tiny walks the code without one")
     cases = tiny_cases() if options.tiny else CASES
-    began = time.perf_counter()
     results: dict[str, dict[str, Any]] = {name: {} for name in options.models}
+    found = {"device": None, "tiny": options.tiny, "matrix_teraflops": None, "models": results}
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = place  # the tuning under test is kept there, and found
-        ending = threading.Timer(
-            options.budget + 20, ended, [results, place], {"tiny": options.tiny}
-        )
+        ending = threading.Timer(left, ended, [found, place])
         ending.daemon = True
         ending.start()
+        known_of_device(found)
+        began = time.perf_counter()
         whole = sum(cases[name].share for name in options.models)
         shares = 0.0
         for name in options.models:
             shares += cases[name].share
             compiled = options.compile == "on" or not (options.compile or options.tiny)
-            until = began + options.budget * shares / whole
-            measured(name, cases[name], Path(place), until, results[name], compiled=compiled)
+            mine = began + (until - began) * shares / whole
+            measured(name, cases[name], Path(place), mine, results[name], compiled=compiled)
         ending.cancel()
-    print(last_line(results, tiny=options.tiny))
+    print(json.dumps(found), flush=True)
 
 
-def last_line(results: dict[str, dict[str, Any]], *, tiny: bool) -> str:
+def known_of_device(found: dict[str, Any]) -> None:
+    """Name the device and measure its matrix rate, which all shares are of, before it has other work."""
+    found |= {"torch": torch.__version__, "diffusers": diffusers.__version__}
+    found["device"] = pipelines.device_kind()
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    found = {
-        "device": pipelines.device_kind(),
-        "tiny": tiny,
-        "torch": torch.__version__,
-        "diffusers": diffusers.__version__,
-        "matrix_teraflops": matrix_rate(dtype) / 1e12,
-        "models": results,
-    }
-    return json.dumps(found)
+    parts("device", found, math.inf)("matrix_teraflops", lambda: matrix_rate(dtype) / 1e12)
 
 
-def ended(results: dict[str, dict[str, Any]], place: str, *, tiny: bool) -> None:
-    """End here and now, from a thread beside: what was measured is told."""
-    line = last_line({name: dict(found) for name, found in results.items()}, tiny=tiny)
-    print(line, flush=True)
+def ended(found: dict[str, Any], place: str) -> None:
+    """End here and now, from a thread beside: what was measured is told, the device asked nothing."""
+    models = {name: dict(measured) for name, measured in found["models"].items()}
+    print(json.dumps(found | {"models": models}), flush=True)
     shutil.rmtree(place, ignore_errors=True)
     os._exit(1)
 
