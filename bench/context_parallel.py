@@ -8,6 +8,7 @@ clip needs beside the weights is shared out. Imports torch.
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -74,7 +75,10 @@ def check_context_parallel(
             )
     for name in DENOISERS:
         if config is not None and (part := class_of(config, name)):
-            heads = part.load_config(spec.source, subfolder=name, **options)["num_attention_heads"]
+            usual = inspect.signature(part.__init__).parameters["num_attention_heads"].default
+            heads = part.load_config(spec.source, subfolder=name, **options).get(
+                "num_attention_heads", usual
+            )
             if heads % spec.context_parallel:
                 raise RequestError(
                     f"model {spec.id}: context_parallel {spec.context_parallel} does not divide the "
@@ -86,7 +90,7 @@ def join(pipeline: Any, rank: int, count: int, meeting: str) -> None:
     """Cut what passes through a pipeline's denoisers over all ranks; wait until all have come.
 
     Args:
-        pipeline: loaded, not yet compiled.
+        pipeline: loaded, not yet compiled; or in a group before, which is left.
         rank: of this process; that of its device too.
         count: of ranks.
         meeting: the file by which they find each other.
@@ -104,6 +108,9 @@ def join(pipeline: Any, rank: int, count: int, meeting: str) -> None:
     try:
         with _cpu_counted():
             for part in placing.denoisers(pipeline):
+                if (before := part._parallel_config) is not None:  # noqa: SLF001 - in a group anew
+                    part._resolve_parallel_config(before)  # noqa: SLF001
+                    continue
                 # with a text of any length before it a sequence is seldom a multiple of the count
                 part.enable_parallelism(
                     config=diffusers.ContextParallelConfig(
@@ -150,6 +157,7 @@ class Ranks:
         if torch.cuda.is_available():
             check_gpus(spec.id, self.count)
         self._folder = tempfile.TemporaryDirectory(prefix="pinlu-ranks-")
+        self._pipeline: Any = None
         self._step = 0
         self._waits = self._closing = False
         self._news = threading.Condition()
@@ -173,9 +181,14 @@ class Ranks:
             WorkError: it does not load there.
         """
         self._await(None)
-        meeting = str(Path(self._folder.name) / "meeting")
+        self._pipeline = pipeline
+        self._meet()
+
+    def _meet(self) -> None:
+        """Make a group of all ranks, in the place of one whose exchanges may be out of step."""
+        meeting = str(Path(self._folder.name) / f"meeting-{self._step}")
         with self.doing("join", self.count, meeting):
-            join(pipeline, 0, self.count, meeting)
+            join(self._pipeline, 0, self.count, meeting)
 
     @contextmanager
     def doing(self, method: str, *arguments: Any, together: bool = True) -> Iterator[None]:
@@ -199,21 +212,27 @@ class Ranks:
         for pipe in self._pipes.values():
             with suppress(BrokenPipeError, ConnectionResetError):  # its end is heard of
                 pipe.send((self._step, method, arguments))
+        failed: Exception | None = None
         try:
             yield
-        except Exception as error:
-            self._waits = False
-            try:
-                self._await(PATIENCE)
-            except DeviceLostError as lost:
-                if isinstance(error, torch.OutOfMemoryError):
-                    raise self._lost("memory ran out on it alone: take smaller batches") from error
-                raise lost from error
-            except (WorkError, torch.OutOfMemoryError):
-                pass  # they failed likewise, and are in step
-            raise
+        except Exception as error:  # noqa: BLE001 - raised below
+            failed = error
         self._waits = False
-        self._await(None)
+        try:
+            self._await(PATIENCE if failed else None)
+        except DeviceLostError as lost:
+            if isinstance(failed, torch.OutOfMemoryError):
+                raise self._lost("memory ran out on it alone: take smaller batches") from failed
+            raise lost from failed
+        except (WorkError, torch.OutOfMemoryError) as theirs:
+            failed = failed or theirs
+        if isinstance(failed, (torch.AcceleratorError, torch.distributed.DistError)):
+            self._end()
+            raise self._lost(str(failed)) from failed
+        if failed and together and method != "join":
+            self._meet()  # it may have gone wrong at other places on each
+        if failed:
+            raise failed
 
     def _await(self, seconds: float | None) -> None:
         """Wait for the answers of all ranks, or for so many seconds."""
@@ -235,12 +254,13 @@ class Ranks:
         while listened:
             ready = wait(list(listened.values()))
             for rank, pipe in [one for one in listened.items() if one[1] in ready]:
+                step: int | None
                 try:
                     step, kind, why = pipe.recv()
                 except (EOFError, OSError):
                     del listened[rank]
                     ended = children.why_ended(self._processes[rank], self._log(rank))
-                    step, kind, why = self._step, "lost", f"rank {rank}: {ended}"
+                    kind, why = "lost", f"rank {rank}: {ended}"
                 if self._closing:
                     return
                 with self._news:
@@ -250,13 +270,14 @@ class Ranks:
                         self._answers[rank] = (kind, why)
                     self._news.notify()
                 if kind != "done":
+                    step = None if kind == "lost" else step
                     patience = threading.Timer(PATIENCE, self._give_up, (step, why))
                     patience.daemon = True
                     patience.start()
 
-    def _give_up(self, step: int, why: str) -> None:
-        """End the others where this process still waits in that step; itself if that wakes it not."""
-        if not (self._waits and self._step == step):
+    def _give_up(self, step: int | None, why: str) -> None:
+        """End the others where this process waits, in that step or any; itself if that wakes it not."""
+        if not self._waits or step not in {None, self._step}:
             return
         with self._news:
             self._gone = self._gone or why

@@ -5,6 +5,7 @@ What diffusers and accelerate do; pixels are those of one device. Imports torch.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import warnings
@@ -111,11 +112,27 @@ def bytes_of_others(
     total = 0
     for name in config.keys() - set(DENOISERS):
         dtype = dtypes.get(name, dtypes["default"])
-        for file in (folder / name).glob("*.safetensors"):
+        for file in _weights_in(folder / name):
+            if file.suffix != ".safetensors":
+                total += file.stat().st_size
+                continue
             with safe_open(file, "pt") as weights:
                 shapes = [weights.get_slice(key).get_shape() for key in weights.keys()]  # noqa: SIM118
             total += dtype.itemsize * sum(map(math.prod, shapes))
     return total
+
+
+def _weights_in(part: Path) -> list[Path]:
+    """Return the files from which a part is read: other variants may lie beside them."""
+    for kind in ("safetensors", "bin"):
+        if indices := [
+            one for one in part.glob(f"*.{kind}.index.json") if one.name.count(".") == 3
+        ]:
+            listed = json.loads(indices[0].read_text(encoding="utf-8"))["weight_map"].values()
+            return [part / name for name in sorted(set(listed))]
+        if files := [one for one in part.glob(f"*.{kind}") if one.name.count(".") == 1]:
+            return files
+    return []
 
 
 def check_gpus(model: str, count: int) -> None:

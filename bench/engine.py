@@ -103,8 +103,9 @@ class Engine:
         }
         # layers that come and go, or lie on several devices, are hooked one by one
         by_layers = self.placement in {"layers in turn", "layers over devices"}
-        self._compiled = tuning.compile and not by_layers
-        if self._compiled:
+        self.compiled = tuning.compile and not by_layers
+        """Whether parts are compiled: asked for, and possible as the model lies."""
+        if self.compiled:
             compile_parts(pipeline)
 
     @property
@@ -166,8 +167,7 @@ class Engine:
                 if not by_cudnn or "cudnn" not in str(error).lower():
                     raise
                 by_cudnn = False  # a shape that its attention does not take
-                if self._compiled:
-                    torch.compiler.reset()  # its kernel was chosen when this was compiled
+                self.compile_anew()  # its kernel was chosen when this was compiled
                 continue
             if made is not None:
                 return made
@@ -207,6 +207,12 @@ class Engine:
         """Denoise beside the rank that makes these jobs; it alone decodes them."""
         with exact_attention(by_cudnn=by_cudnn):
             self._piece(jobs, arguments, set(), [])
+
+    def compile_anew(self) -> None:
+        """Forget what was compiled: the next batch compiles for itself."""
+        with self._beside("compile_anew", together=False):
+            if self.compiled:
+                torch.compiler.reset()
 
     def _beside(
         self, method: str, *arguments: Any, together: bool = True

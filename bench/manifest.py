@@ -70,16 +70,22 @@ def require_keys(run: Path, content: Mapping[str, Any], keys: Iterable[str]) -> 
             raise FileFormatError(f"{run / 'run.yaml'} lacks {key!r}: it is no run's, or was cut")
 
 
+def published_source(source: str) -> str:
+    """Return what a published file says of where a checkpoint comes from: of a folder its name."""
+    return Path(source).name if os.path.isabs(source) else source  # noqa: PTH117 - may be a hub id
+
+
 def write_run(run: Path, content: Mapping[str, Any]) -> None:
     """Write `run.yaml` whole; of a checkpoint's folder it names no more than the last part."""
     models = content.get("models", ())
-    places = {one["id"]: one["source"] for one in models if os.path.isabs(one.get("source", ""))}  # noqa: PTH117 - may be a hub id
+    sources = {one["id"]: one.get("source", "") for one in models}
+    places = {name: one for name, one in sources.items() if published_source(one) != one}
     if places:
         write_whole(run / STATE / PLACES, json.dumps(places).encode(), _scratch(run))
         content = {
             **content,
             "models": [
-                {**one, "source": Path(one["source"]).name} if one["id"] in places else one
+                {**one, "source": published_source(one["source"])} if one["id"] in places else one
                 for one in models
             ],
         }

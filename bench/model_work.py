@@ -98,14 +98,14 @@ class ModelWork:
     def close(self) -> dict[str, Any]:
         """Free the memory; return how fast it was, as a row of `speed.jsonl`."""
         worker, keeper = self.worker, self.keeper
-        compiling = keeper.first_batch_beyond_the_rest() if worker.tuning.compile else 0.0
+        compiling = keeper.first_batch_beyond_the_rest() if worker.compiled else 0.0
         row = speed_row(
             model=self.spec.id,
             device=self.run.content["environment"]["device"],
             path=worker.path,
             placement=worker.placement,
             batch_size=worker.tuning.batch_size,
-            compiled=worker.tuning.compile,
+            compiled=worker.compiled,
             outputs=keeper.made,
             seconds=self._seconds - compiling,
             load_seconds=self.load_seconds,

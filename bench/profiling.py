@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import diffusers
-import torch
 
 from bench import engine, pipelines, placing
 from bench.errors import RequestError, WorkError
@@ -131,8 +130,7 @@ def _at_sizes(
         jobs = [Job(str(seed), "", language, TEXT[language], spec.id, seed) for seed in range(size)]
         forwards = ForwardCounter(placing.denoisers(worker.pipeline))
         engine.peak_memory()
-        if worker.tuning.compile:
-            torch.compiler.reset()  # compiled for this size alone, as a run compiles it
+        worker.compile_anew()  # for this size alone, as a run compiles it
         first = _batch(worker, jobs, arguments)
         if first["size"] < size:
             forwards.close()
@@ -148,10 +146,10 @@ def _at_sizes(
         mean = {stage: sum(one[stage] for one in batches) / len(batches) for stage in first}
         further = mean["denoise"] * (scale - 1)  # steps that were not measured
         seconds = (mean["wall"] + further) / size
-        compile_seconds = max(0.0, first["wall"] - mean["wall"]) if worker.tuning.compile else 0.0
+        compile_seconds = max(0.0, first["wall"] - mean["wall"]) if worker.compiled else 0.0
         yield {
             "batch_size": size,
-            "compile": worker.tuning.compile,
+            "compile": worker.compiled,
             "path": worker.path,
             "placement": worker.placement,
             "outputs_per_second": 1 / seconds,

@@ -39,16 +39,16 @@ def serve(pipe: Connection) -> None:
         step, method, arguments = asked
         kind, why = "done", ""
         try:
-            if worker is None:
+            if method == "join":
                 join(pipeline, rank, *arguments)
+                gc.collect()  # here the frames that held tensors when memory gave out are gone
+                torch.cuda.empty_cache()
+            if worker is None:
                 worker = Engine(pipeline, tuning)
-            else:
+            elif method != "join":
                 getattr(worker, method)(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the first rank must hear of it
             kind, why = _kind(error), sentence(error)
-        if kind == "memory":  # here the frames that held tensors are gone
-            gc.collect()
-            torch.cuda.empty_cache()
         pipe.send((step, kind, why))
     leave()
 

@@ -28,7 +28,7 @@ from bench.tuning import DEFAULT_BATCH_SIZE, Tuning, choose, stored
 _COUNTS = {"num_inference_steps", "num_frames", "width", "height"}
 """Arguments of a call that count something."""
 
-_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights", "device_map"}
+_NO_PIXELS = {"source", "licence", "origin", "languages", "pickled_weights"}
 """Fields of a spec that decide no pixel: a run may go on when they are corrected."""
 
 
@@ -114,6 +114,12 @@ def planned_run(request: Request, folder: Path) -> Run:
         more = batches_of([*parts, part])
         if len(more) > len(batches):
             parts, batches = [*parts, part], more
+    known = {one["id"]: one for one in existing["models"]} if existing else {}
+    ateliers = {  # told by a file of the checkpoint, which may lie elsewhere when it is asked
+        name
+        for name, spec in models.items()
+        if known.get(name, {}).get("atelier") or (Path(spec.source) / "training.json").is_file()
+    }
     content: dict[str, Any] = {
         "run": folder.resolve().name,
         "modality": suite.modality,
@@ -126,6 +132,7 @@ def planned_run(request: Request, folder: Path) -> Run:
             {
                 **_spec_content(spec),
                 "pipeline": classes[name],
+                **({"atelier": True} if name in ateliers else {}),
                 "path": pipelines.path_of(classes[name]),
                 "tuning": asdict(tunings[name]),
             }
@@ -302,8 +309,13 @@ def _check_same(
 
 
 def _tuning(spec: ModelSpec, suite: Suite, part: Part, request: Request, batch_size: int) -> Tuning:
-    """Return how a model new to the run is run: as asked, else as measured, else by default."""
+    """Return how a model new to the run is run: as asked, else as measured, else by default.
+
+    A model with a device map is not compiled: it would be on one device and not on several.
+    """
     measured = stored(spec, pipelines.device_kind())
+    if spec.device_map:
+        measured = [one for one in measured if not one.tuning.compile]
     if request.batch_size or not measured:
         return Tuning(batch_size)
     prompts = select(suite, part.languages, targets=part.targets, limit=part.limit)

@@ -17,7 +17,7 @@ from bench.crew.crafts import By, Piece, Plan, refuse_other_checkpoint
 from bench.crew.estimates import estimates_of
 from bench.environments import environment_of
 from bench.generate import warnings_of_languages, what_is_due
-from bench.keeper import Keeper
+from bench.keeper import Keeper, without_place
 from bench.model_work import ModelWork, sentence
 from bench.parts import Book, Part, Wanted
 from bench.pipelines import settle_threads
@@ -60,8 +60,9 @@ class Pictures:
             environments.append(environment)
 
         def failures(piece: int, keys: Collection[str], why: str) -> list[dict[str, Any]]:
-            jobs = run.batches[piece].jobs
-            return [{**asdict(job), "error": why} for job in jobs if job.key in keys]
+            batch = run.batches[piece]
+            why = without_place(why, run.models[batch.model])
+            return [{**asdict(job), "error": why} for job in batch.jobs if job.key in keys]
 
         def piece(batch: Batch) -> Piece:
             keys = tuple(job.key for job in batch.jobs)

@@ -83,7 +83,7 @@ def judge_of(run: Path, asked: Judging) -> Seat:
     ((name, spec),) = models.items()
     entry = {
         "judge": name,
-        "source": spec.source,
+        "source": manifest.published_source(spec.source),
         "revision": spec.revision,
         "pipeline": classes[name],
         "dtype": dict(spec.dtype),

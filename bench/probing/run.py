@@ -170,9 +170,13 @@ def write_tables(run: Path, asked: Probing, there: ToSee, looked: Looked) -> Map
 
 def usual_network(content: Mapping[str, Any]) -> str:
     """Return atelier-probe where every model of a run is the atelier's, else the usual network."""
-    sources = [Path(str(model.get("source", ""))) for model in content["models"]]
-    ours = all((source / "training.json").is_file() for source in sources)
-    return ATELIER if sources and ours else USUAL_NETWORK
+    models = content["models"]
+    ours = all(
+        # runs of before do not say it
+        model.get("atelier") or (Path(str(model.get("source", ""))) / "training.json").is_file()
+        for model in models
+    )
+    return ATELIER if models and ours else USUAL_NETWORK
 
 
 def _write(run: Path, found: tables.Tables, report: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from bench.errors import FileFormatError, RequestError
 from bench.models import load_model
 from bench.placing import denoisers, size_of
 from bench.records import Job, ModelSpec
-from bench.tuning import Tuning
+from bench.request import Request
+from bench.run import planned_run
+from bench.tuning import Measured, Tuning
 from tests import tiny_families, tiny_video
 from tests.conftest import write_yaml
 
@@ -76,6 +79,8 @@ def test_layers_are_laid_evenly_and_beside_the_other_parts_of_the_first_device(
     pipeline = pipelines.load(ModelSpec("m", str(tmp_path / "m"), "r"), {"default": "float32"})
     parts = (pipeline.text_encoder, pipeline.text_encoder_2, pipeline.vae)
     config = diffusers.DiffusionPipeline.load_config(str(tmp_path / "m"))
+    copied = tmp_path / "m" / "vae" / "diffusion_pytorch_model.safetensors"
+    shutil.copy(copied, copied.with_name("diffusion_pytorch_model.fp16.safetensors"))
     others = bytes_of_others(tmp_path / "m", config, FP32)
     assert others == pytest.approx(sum(map(size_of, parts)), rel=0.01)
     with torch.device("meta"):
@@ -99,6 +104,18 @@ def test_a_device_map_is_checked_against_diffusers(tmp_path: Path, tiny_checkpoi
     path = write_yaml(tmp_path / "many.yaml", hub | {"device_map": "balanced"})
     with pytest.raises(RequestError, match="several pipelines in one"):
         pipelines.check_spec(str(path))
+
+
+def test_a_model_with_a_map_is_not_compiled_wherever_it_lies(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = [Measured(Tuning(4, compile=True), 0.1, 0.0), Measured(Tuning(2), 0.2, 0.0)]
+    monkeypatch.setattr("bench.run.stored", lambda *_: fast)
+    content = {"model": "large", "source": str(tiny_checkpoint)}
+    for map_, tuning in (("", Tuning(4, compile=True)), ("auto", Tuning(2))):
+        path = write_yaml(tmp_path / f"{map_ or 'none'}.yaml", content | {"device_map": map_})
+        run = planned_run(Request(str(suite_path), (str(path),), ("zh",), (0,)), tmp_path / "run")
+        assert run.tunings["large"] == tuning
 
 
 def test_a_denoiser_without_a_map_by_layers_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,15 @@ from PIL import Image
 
 from bench import manifest, pipelines
 from bench.cli import main
+from bench.crew.driving import drive
+from bench.crew.local import LocalCrew
+from bench.crew.pictures import Pictures
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.generate import generate
 from bench.importing import import_outputs
 from bench.media import read_pixels
+from bench.probing.embeddings import ATELIER
+from bench.probing.run import USUAL_NETWORK, usual_network
 from bench.records import Batch, Job, ModelSpec
 from bench.request import Request
 from bench.run import planned_run, run_on_disk
@@ -404,6 +410,34 @@ def test_what_is_published_of_a_run_does_not_say_where_a_checkpoint_lies(
     assert run_on_disk(run, frozenset()).models["tiny-sd"].source == "tiny-sd"
     assert generate(request, run).made == 0
     assert run_on_disk(run, frozenset()).models["tiny-sd"].source == str(tiny_checkpoint)
+
+
+def test_that_a_model_is_the_ateliers_is_known_where_its_checkpoint_does_not_lie(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    ours = Path(shutil.copytree(tiny_checkpoint, tmp_path / "ours"))
+    (ours / "training.json").write_text("{}", encoding="utf-8")
+    for models, network in (((ours,), ATELIER), ((ours, tiny_checkpoint), USUAL_NETWORK)):
+        run = tmp_path / f"run-{len(models)}"
+        generate(asked(suite_path, *models, languages=("zh",), seeds=(0,), limit=1), run)
+        shutil.rmtree(run / ".state")
+        assert usual_network(manifest.read_run(run)) == network
+
+
+@pytest.mark.parametrize("workers", [None, partial(drive, crew_of=partial(LocalCrew, ["cpu"]))])
+def test_why_a_checkpoint_does_not_load_is_published_without_its_place(
+    workers: Any, suite_path: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    broken = Path(shutil.copytree(tiny_checkpoint, tmp_path / "secret" / "broken-sd"))
+    next((broken / "unet").glob("*.safetensors")).unlink()
+    request = asked(suite_path, broken, languages=("zh",), seeds=(0,))
+    if workers:
+        workers(Pictures(request), tmp_path / "run")
+    else:
+        generate(request, tmp_path / "run")
+    errors = {row["error"] for row in manifest.read_failures(tmp_path / "run")}
+    assert any("broken-sd" in error for error in errors)
+    assert not any("secret" in error for error in errors)
 
 
 def test_a_closed_model_joins_a_run_by_a_suite_that_has_grown_since(
