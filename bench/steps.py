@@ -6,6 +6,7 @@ Imports torch.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -54,12 +55,21 @@ def without_waiting(pipeline: Any, denoisers: list[Any]) -> Callable[[], None]:
 def _timesteps_on_host(scheduler: Any) -> Callable[[], None]:
     """Have a scheduler's step see its timesteps on the host, in the place of those on the device."""
     set_timesteps, step = scheduler.set_timesteps, scheduler.step
+    signature = inspect.signature(set_timesteps)
     host: list[torch.Tensor] = []
 
     @functools.wraps(set_timesteps)
-    def set_and_copied(*arguments: Any, **options: Any) -> None:
-        set_timesteps(*arguments, **options)
-        host[:] = [scheduler.timesteps.cpu()]
+    def set_and_sent(*arguments: Any, **options: Any) -> None:
+        """Set them on the host, and send them on: of all that is set, only they lie on a device."""
+        asked = signature.bind(*arguments, **options)
+        device = asked.arguments.get("device")
+        asked.arguments["device"] = "cpu"
+        set_timesteps(*asked.args, **asked.kwargs)
+        kept = scheduler.timesteps
+        if device is not None and torch.device(device).type == "cuda":
+            kept = kept.pin_memory()  # from other memory a copy may wait for the device
+        host[:] = [kept]
+        scheduler.timesteps = kept.to(device, non_blocking=True)
 
     @functools.wraps(step)
     def on_host(*arguments: Any, **options: Any) -> Any:
@@ -80,7 +90,7 @@ def _timesteps_on_host(scheduler: Any) -> Callable[[], None]:
         finally:
             scheduler.timesteps = there
 
-    scheduler.set_timesteps, scheduler.step = set_and_copied, on_host
+    scheduler.set_timesteps, scheduler.step = set_and_sent, on_host
 
     def undo() -> None:
         del scheduler.set_timesteps, scheduler.step

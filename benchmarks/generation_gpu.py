@@ -19,28 +19,37 @@ fp32. For each model, in one process and within eight minutes for all three on a
 - `loop`: the pipeline as it was loaded, `pipe(prompt)` one by one, each picture saved as PNG by PIL's
   defaults; for clips with fewer steps, the time of denoising scaled; the first call is not counted.
 
-Each part prints its JSON as it ends; one that fails says so and the others go on. Each model has its
-share of the budget (440 s) and what those before it left; parts that would begin after it are left out
-and named. Twenty seconds after the budget the script ends, whatever still runs, with what it has.
+The matrix rate is measured first, while nothing else runs. Each part prints its JSON as it ends; one
+that fails says so and the others go on. Each model has its share of the budget (440 s, counted from
+before the imports) and what those before it left; parts that would begin after it are left out and
+named. Twenty seconds after the budget the script ends, whatever still runs, with what it has; fifteen
+seconds later at the latest, without it.
 `--tiny` walks the same code with tiny checkpoints on whatever device there is: its figures mean
 nothing. The last line is JSON.
 """
 
 from __future__ import annotations
 
+# ruff: noqa: E402 - the clock starts before what takes long to import
+import time
+
+BEGAN = time.perf_counter()
+
 import argparse
+import faulthandler
 import gc
 import json
+import math
 import os
 import re
 import shutil
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,46 +77,45 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=440, help="seconds (440)")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
+    until = BEGAN + options.budget
+    left = max(0.0, until + 20 - time.perf_counter())
+    # where no thread of Python's gets to run any more, or the exit itself does not end
+    faulthandler.dump_traceback_later(left + 15, exit=True)
     if not options.tiny and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here: --tiny walks the code without one")
     cases = tiny_cases() if options.tiny else CASES
-    began = time.perf_counter()
     results: dict[str, dict[str, Any]] = {name: {} for name in options.models}
+    found = {"device": None, "tiny": options.tiny, "matrix_teraflops": None, "models": results}
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = place  # the tuning under test is kept there, and found
-        ending = threading.Timer(
-            options.budget + 20, ended, [results, place], {"tiny": options.tiny}
-        )
+        ending = threading.Timer(left, ended, [found, place])
         ending.daemon = True
         ending.start()
+        known_of_device(found)
+        began = time.perf_counter()
         whole = sum(cases[name].share for name in options.models)
         shares = 0.0
         for name in options.models:
             shares += cases[name].share
             compiled = options.compile == "on" or not (options.compile or options.tiny)
-            until = began + options.budget * shares / whole
-            measured(name, cases[name], Path(place), until, results[name], compiled=compiled)
+            mine = began + (until - began) * shares / whole
+            measured(name, cases[name], Path(place), mine, results[name], compiled=compiled)
         ending.cancel()
-    print(last_line(results, tiny=options.tiny))
+    print(json.dumps(found), flush=True)
 
 
-def last_line(results: dict[str, dict[str, Any]], *, tiny: bool) -> str:
+def known_of_device(found: dict[str, Any]) -> None:
+    """Name the device and measure its matrix rate, which all shares are of, before it has other work."""
+    found |= {"torch": torch.__version__, "diffusers": diffusers.__version__}
+    found["device"] = pipelines.device_kind()
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    found = {
-        "device": pipelines.device_kind(),
-        "tiny": tiny,
-        "torch": torch.__version__,
-        "diffusers": diffusers.__version__,
-        "matrix_teraflops": matrix_rate(dtype) / 1e12,
-        "models": results,
-    }
-    return json.dumps(found)
+    parts("device", found, math.inf)("matrix_teraflops", lambda: matrix_rate(dtype) / 1e12)
 
 
-def ended(results: dict[str, dict[str, Any]], place: str, *, tiny: bool) -> None:
-    """End here and now, from a thread beside: what was measured is told."""
-    line = last_line({name: dict(found) for name, found in results.items()}, tiny=tiny)
-    print(line, flush=True)
+def ended(found: dict[str, Any], place: str) -> None:
+    """End here and now, from a thread beside: what was measured is told, the device asked nothing."""
+    models = {name: dict(measured) for name, measured in found["models"].items()}
+    print(json.dumps(found | {"models": models}), flush=True)
     shutil.rmtree(place, ignore_errors=True)
     os._exit(1)
 
@@ -249,31 +257,38 @@ def on_host(made: Any) -> None:
         picture.on_host()
 
 
-def warmed_up(pipeline: Any, case: Case, *, compiled: bool) -> None:
-    """Make a batch of two steps: what compiles, compiles here."""
-    worker = engine.Engine(pipeline, tuning.Tuning(case.batch, compiled))
-    arguments = few_steps(case, 2)
-    worker.encode([TEXT["zh"]], arguments)
+@contextmanager
+def at_work(
+    pipeline: Any, how: tuning.Tuning, arguments: dict[str, Any]
+) -> Iterator[engine.Engine]:
+    """Have an engine that has encoded the text; whatever fails, the pipeline is given back as it was."""
+    worker = engine.Engine(pipeline, how)
     try:
-        on_host(one_batch(worker, case, arguments))
+        worker.encode([TEXT["zh"]], arguments)
+        yield worker
     finally:
         worker.close()
 
 
+def warmed_up(pipeline: Any, case: Case, *, compiled: bool) -> None:
+    """Make a batch of two steps: what compiles, compiles here."""
+    arguments = few_steps(case, 2)
+    with at_work(pipeline, tuning.Tuning(case.batch, compiled), arguments) as worker:
+        on_host(one_batch(worker, case, arguments))
+
+
 def decoding(pipeline: Any, case: Case) -> dict[str, Any]:
     """Decode one sample's latents as they come out of a call of one step, some times over."""
-    worker = engine.Engine(pipeline, tuning.Tuning(1))
-    if (fast := worker.fast) is None:
-        raise RuntimeError(f"{type(pipeline).__name__} goes by the plain path")
     arguments = few_steps(case, 1)
-    worker.encode([TEXT["zh"]], arguments)
-    (latents,) = fast.denoise([TEXT["zh"]], [0], arguments)
-    rounds = 1 if case.fps else 5
-    if not case.fps:
-        fast.decode(latents, arguments)  # the first one warms up; clips' did in the harness
-    seconds = timed_exactly(lambda: fast.decode(latents, arguments), rounds)
-    teraflop = decoder_teraflop(pipeline, latents)
-    worker.close()
+    with at_work(pipeline, tuning.Tuning(1), arguments) as worker:
+        if (fast := worker.fast) is None:
+            raise RuntimeError(f"{type(pipeline).__name__} goes by the plain path")
+        (latents,) = fast.denoise([TEXT["zh"]], [0], arguments)
+        rounds = 1 if case.fps else 5
+        if not case.fps:
+            fast.decode(latents, arguments)  # the first one warms up; clips' did in the harness
+        seconds = timed_exactly(lambda: fast.decode(latents, arguments), rounds)
+        teraflop = decoder_teraflop(pipeline, latents)
     return {
         "milliseconds": 1000 * seconds,
         "teraflop": teraflop,
@@ -405,24 +420,28 @@ def kind_of(kernel: str) -> str:
 
 def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
     """Profile two batches of some steps; without a GPU walk the code and give nothing."""
-    worker = engine.Engine(pipeline, tuning.Tuning(case.batch))  # compiled, where it was before
     arguments = few_steps(case, 4 if case.fps else 20)
-    worker.encode([TEXT["zh"]], arguments)
-
-    def batches() -> None:
-        for made in [one_batch(worker, case, arguments) for _ in range(2)]:
-            on_host(made)
-
-    if not torch.cuda.is_available():
-        batches()
-        worker.close()
-        return {"idle_share": None}
-    torch.cuda.synchronize()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
-        began = time.perf_counter()
-        batches()
+    how = tuning.Tuning(case.batch)  # compiled, where it was before
+    with at_work(pipeline, how, arguments) as worker:
+        if not torch.cuda.is_available():
+            two_batches(worker, case, arguments)
+            return {"idle_share": None}
         torch.cuda.synchronize()
-        wall = time.perf_counter() - began
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+            began = time.perf_counter()
+            two_batches(worker, case, arguments)
+            torch.cuda.synchronize()
+            wall = time.perf_counter() - began
+    return {"steps": arguments["num_inference_steps"]} | told_of(profiler, wall)
+
+
+def two_batches(worker: engine.Engine, case: Case, arguments: dict[str, Any]) -> None:
+    for made in [one_batch(worker, case, arguments) for _ in range(2)]:
+        on_host(made)
+
+
+def told_of(profiler: Any, wall: float) -> dict[str, Any]:
+    """Return how much of `wall` seconds kernels ran in, and which kinds the time went to."""
     spans = sorted(
         (event.time_range.start, event.time_range.end, event.name)
         for event in profiler.events()
@@ -441,11 +460,9 @@ def kernels(pipeline: Any, case: Case) -> dict[str, Any]:
         by_kind[kind_of(name)] += end - start
         by_name[name[:90]] += end - start
     whole = sum(by_kind.values()) or 1.0
-    worker.close()
     return {
         "idle_share": 1 - busy / 1e6 / wall,
         "wall_by_kernels": wall * 1e6 / busy if busy else None,
-        "steps": arguments["num_inference_steps"],
         "kinds": {kind: round(taken / whole, 4) for kind, taken in by_kind.most_common()},
         "longest": {name: round(taken / whole, 4) for name, taken in by_name.most_common(12)},
     }

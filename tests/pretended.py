@@ -93,8 +93,9 @@ class _Operations(TorchDispatchMode):
         if not there and not to_device:
             return func(*args, **kwargs)
         name = func.overloadpacket.__name__
+        sent = to_device and not there and kwargs.get("non_blocking", False)
         if name == "_to_copy":
-            if bool(there) != to_device:
+            if bool(there) != to_device and not sent:
                 self.waits[_where("copy")] += 1
         elif name == "copy_":
             if len(there) == 1:

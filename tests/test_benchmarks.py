@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from bench import engine
+from bench import engine, pipelines
+from bench.fast import FastPath
 from bench.placing import compile_parts, denoisers
 from benchmarks import generation_gpu
 from benchmarks.generation_shapes import CASES, tiny_cases
@@ -73,6 +77,64 @@ def test_where_compiling_fails_the_rest_is_measured_uncompiled(
     assert found["times_the_loop"] > 0
 
 
+def eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        engine, "compile_parts", lambda pipeline: compile_parts(pipeline, backend="eager")
+    )
+
+
+def out_of_memory(*_: Any) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+OUT = {"failed": "OutOfMemoryError: CUDA out of memory"}
+
+
+def test_decoding_that_fails_costs_neither_what_compiles_nor_what_comes_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eagerly(monkeypatch)
+    monkeypatch.setattr(generation_gpu, "timed_exactly", out_of_memory)
+    found = walked(tmp_path, 600, compiled=True)
+    assert found["decoder"] == found["decoder_compiled"] == OUT
+    assert found["compile_seconds"] > 0
+    assert found["harness"]["compiled"] is found["compiled"] is True
+    assert found["kernels"] == {"idle_share": None}
+    assert found["times_the_loop"] > 0
+
+
+def test_profiling_that_fails_leaves_the_loop_a_pipeline_that_makes_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation_gpu, "two_batches", out_of_memory)
+    found = walked(tmp_path, 600)
+    assert found["kernels"] == OUT
+    assert found["times_the_loop"] > 0
+
+
+@pytest.mark.parametrize("method", ["encode", "make"])
+@pytest.mark.parametrize(
+    "work",
+    [
+        generation_gpu.decoding,
+        generation_gpu.kernels,
+        partial(generation_gpu.warmed_up, compiled=False),
+    ],
+    ids=["decoding", "kernels", "warmed_up"],
+)
+def test_whatever_fails_at_work_the_pipeline_is_given_back(
+    work: Any, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = tiny_cases()["flux"]
+    pipeline = generation_gpu.made_on_device(case)
+    monkeypatch.setattr(engine.Engine, method, out_of_memory)
+    monkeypatch.setattr(FastPath, "denoise", out_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        work(pipeline, case)
+    assert "encode_prompt" not in vars(pipeline)
+    assert "decode" not in vars(pipeline.vae)
+
+
 @pytest.mark.parametrize(
     ("name", "billions"), [("sdxl", 2.57), ("flux", 11.9), ("wan", 1.42)], ids=str
 )
@@ -90,16 +152,84 @@ def test_the_real_shapes_are_those_published_and_their_schedules_lie_on_the_host
     assert len(pipeline.scheduler.timesteps) == 20
 
 
-def test_what_takes_too_long_is_ended_with_what_was_measured(
+def test_what_takes_too_long_is_ended_with_what_was_measured_and_the_device_asked_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left: list[int] = []
     monkeypatch.setattr(generation_gpu.os, "_exit", left.append)
-    generation_gpu.ended({"flux": {"built_seconds": 1.5}}, str(tmp_path / "place"), tiny=True)
+    for asking in (
+        "matrix_rate",
+        "pipelines.device_kind",
+        "torch.cuda.is_available",
+        "torch.cuda.synchronize",
+    ):
+        monkeypatch.setattr(f"benchmarks.generation_gpu.{asking}", out_of_memory)
+    found = {"matrix_teraflops": 700.0, "models": {"flux": {"built_seconds": 1.5}}}
+    generation_gpu.ended(found, str(tmp_path / "place"))
     assert left == [1]
-    last = json.loads(capsys.readouterr().out)
-    assert last["models"] == {"flux": {"built_seconds": 1.5}}
-    assert last["matrix_teraflops"] > 0
+    assert json.loads(capsys.readouterr().out) == found
+
+
+HANGS = """
+import sys, threading
+from benchmarks import generation_gpu
+
+generation_gpu.matrix_rate = lambda _: threading.Event().wait()
+sys.argv = ["generation_gpu.py", "--tiny", "--models", "flux", "--budget", "-10"]
+generation_gpu.main()
+"""
+
+
+def test_a_device_that_hangs_from_the_start_is_not_waited_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["matrix_teraflops"] is None
+    assert last["models"] == {"flux": {}}
+
+
+def test_the_budget_counts_from_before_the_imports_and_all_ends_within_eight_minutes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends: list[float] = []
+
+    class Ending:
+        daemon = False
+
+        def __init__(self, seconds: float, work: Any, _given: Any) -> None:
+            assert work is generation_gpu.ended
+            ends.append(seconds)
+
+        def start(self) -> None: ...
+
+        def cancel(self) -> None: ...
+
+    def at_last(seconds: float, *, exit: bool) -> None:  # noqa: A002 - its name there
+        assert exit
+        ends.append(seconds)
+
+    monkeypatch.setattr(generation_gpu.threading, "Timer", Ending)
+    monkeypatch.setattr(generation_gpu.faulthandler, "dump_traceback_later", at_last)
+    monkeypatch.setattr(generation_gpu, "BEGAN", time.perf_counter() - 445)
+    monkeypatch.setattr(sys, "argv", ["generation_gpu.py", "--tiny", "--models", "flux"])
+    generation_gpu.main()
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["models"] == {"flux": {"built_seconds": {"left_out": "no time was left"}}}
+    ending, last = sorted(ends)
+    assert ending < last < 480 - 445
+
+
+def test_the_matrix_rate_is_measured_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generation_gpu, "matrix_rate", lambda _: 7e14)
+    found: dict[str, Any] = {}
+    generation_gpu.known_of_device(found)
+    assert found["matrix_teraflops"] == pytest.approx(700)
+    assert found["device"] == pipelines.device_kind()
+    assert json.loads(capsys.readouterr().out)["part"] == "matrix_teraflops"
 
 
 def test_parts_that_would_begin_after_the_budget_are_left_out_and_named(tmp_path: Path) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 
 from bench.fast import FastPath
 from bench.placing import denoisers
-from bench.steps import without_waiting
+from bench.steps import LOOKS_UP, without_waiting
 from tests import tiny_families, tiny_video
 from tests.pretended import DEVICE, Elsewhere, pretended
 
 FAMILIES = tiny_families.FAMILIES | tiny_video.FAMILIES
 TEXT = "月下孤松"
+OURS = {"timesteps", "set_timesteps", "step"}
 deprecated = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
 mixed = pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")
 WAITS = {
@@ -27,6 +30,28 @@ WAITS = {
     "wan": 7,  # UniPC moves six numbers of its schedule, and solves a system of two equations
 }
 """Waits per step that are left, inside of what diffusers computes: of tiny checkpoints, at most."""
+ONCE = {
+    "stable-diffusion": 1,
+    "stable-diffusion-3": 4,
+    "stable-diffusion-xl": 5,
+    "flux": 3,
+    "flux-2-klein": 3,
+    "flux-2": 9,  # of each sample its pipeline asks where the patches lie
+    "pixart": 4,
+    "qwen-image": 4,
+    "z-image": 3,
+    "sana": 4,
+    "hunyuan-dit": 1,
+    "cogview-4": 5,
+    "chroma": 3,
+    "kolors": 7,
+    "cogvideox": 1,
+    "ltx": 4,
+    "hunyuan-video-1.5": 4,
+    "mochi": 4,
+}
+"""Waits of a batch beside those of its steps, at most; two of those not named. All are diffusers' own:
+noise drawn on the host and moved, the schedule moved, its first step looked up, numbers moved."""
 
 
 def built(family: str) -> Any:
@@ -72,6 +97,42 @@ def test_a_step_waits_for_the_device_where_diffusers_itself_does_and_nowhere_els
         assert isinstance(pixels, Elsewhere)
     more = {place: times - found[0][place] for place, times in found[1].items()}
     assert sum(more.values()) <= WAITS.get(family, 0), more
+    # a batch like the one before, and all that it waits for; but its embeddings were parked
+    parked = sum(times for place, times in found[1].items() if " at fast.py:" in place)
+    once = found[1].total() - parked - steps * sum(more.values())
+    assert once <= ONCE.get(family, 2), found[1]
+
+
+@pytest.mark.parametrize("kind", sorted(LOOKS_UP))
+def test_timesteps_are_set_on_the_host_and_sent_on_without_waiting(kind: str) -> None:
+    expected = getattr(diffusers, kind)()
+    pipeline = SimpleNamespace(scheduler=getattr(diffusers, kind)())
+    with pretended() as waits:
+        undo = without_waiting(pipeline, [])
+        scheduler = pipeline.scheduler
+        for asked in (([7], {"device": DEVICE}), ([5, DEVICE], {}), ([6, str(DEVICE)], {})):
+            expected.set_timesteps(asked[0][0])
+            scheduler.set_timesteps(*asked[0], **asked[1])
+            assert isinstance(scheduler.timesteps, Elsewhere)
+            assert waits.total() == 0
+            assert scheduler.timesteps.here.tolist() == expected.timesteps.tolist()
+            assert scheduler.timesteps.dtype == expected.timesteps.dtype
+            assert same_beside_timesteps(scheduler, expected)
+        for nowhere in ({}, {"device": None}, {"device": "cpu"}):
+            scheduler.set_timesteps(4, **nowhere)
+            assert scheduler.timesteps.device.type == "cpu"
+        undo()
+        scheduler.set_timesteps(4, device=DEVICE)
+        assert waits.total() == 1  # as diffusers does it
+    assert vars(scheduler).keys() == vars(expected).keys()
+
+
+def same_beside_timesteps(one: Any, other: Any) -> bool:
+    values = [
+        {name: repr(value) for name, value in vars(scheduler).items() if name not in OURS}
+        for scheduler in (one, other)
+    ]
+    return values[0] == values[1]
 
 
 @pytest.mark.parametrize("family", ["stable-diffusion", "hunyuan-dit", "cogview-4", "cogvideox"])
