@@ -1,7 +1,8 @@
 """A loaded model at work: placed on the device, batch after batch, outputs on their way to the host.
 
-On a GPU nothing here waits for the device: pictures are decoded on a stream of their own while the
-next batch is denoised, and whoever writes them waits for theirs. Imports torch.
+On a GPU nothing here waits for the device, whatever the pipelines it calls do: pictures are decoded
+on a stream of their own while the next batch is denoised, and whoever writes them waits for theirs.
+Imports torch.
 """
 
 from __future__ import annotations
