@@ -154,7 +154,7 @@ def test_a_model_that_loads_on_no_node_is_set_aside_and_the_rest_is_made(
     assert set(nodes) == {"a", "b"}
     errors = {row["error"] for row in manifest.read_failures(tmp_path / "run")}
     assert len(errors) == 1
-    assert "(left out: a, b; " in errors.pop()
+    assert errors.pop().endswith(" (tried on a, b)")
 
 
 def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoided() -> None:
@@ -168,13 +168,17 @@ def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoide
         lost = kept_off.lost(task, found, wanted)
     assert lost == [1, 2]
     assert kept_off.nodes("other") == ()
-    assert kept_off.note(task, {"error": "other code", "node": "n9"}) == "n9"
+    assert kept_off.note(task, {"error": "Stale file handle", "node": "n8"}) == ""
+    assert kept_off.note(task, {"error": "other code", "unfit": True, "node": "n9"}) == "n9"
     assert kept_off.nodes("other") == ("n9",)
     fell_again = replace(task, without=("n0",))
     assert kept_off.note(fell_again, {**lacking, "node": "n0"}) == ""
-    kept_off.forget_pieces()
     assert kept_off.lost(fell_again, {**lacking, "node": "n0"}, [7]) == [7]
     assert kept_off.lost(task, {**lacking, "node": "n8"}, [8]) == []
+    assert kept_off.try_once_more([8], ["m"])
+    assert kept_off.nodes("m") == ()
+    assert kept_off.lost(task, {**lacking, "node": "n8"}, [8, 9]) == [8]
+    assert not kept_off.try_once_more([8], ["m"])
 
 
 def test_slurm_is_told_which_nodes_to_leave_out(
@@ -276,7 +280,7 @@ def test_a_task_on_a_node_that_sees_another_folder_does_nothing(
     with manifest.opened(tmp_path) as token:
         slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="of an older copy"))
         assert "must lie on a file system that all share" in slurm_work.call(*told, token)["error"]
-        task = (Slow(), tmp_path, "slurm-a", "m", {0: None}, code_hash(), token, False)
+        task = (Slow(), tmp_path, "slurm-a", "m", {0: None}, code_hash(), token, False, {})
         assert "must lie on a file system that all share" in slurm_work.Work()(*task)["error"]
         slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="another"))
         assert "nobody waits for this task" in slurm_work.call(*told, "another")["error"]

@@ -20,6 +20,7 @@ from bench.crew.local import LocalCrew
 from bench.crew.slurm import drive_by_slurm
 from bench.crew.slurm_work import Work
 from bench.crew.worker import Worker, code_hash
+from bench.environments import versions
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import read_rows
 from bench.probing import looking
@@ -166,7 +167,7 @@ def test_a_task_put_back_into_the_queue_keeps_what_it_saw(made: Made, tmp_path: 
     worker.begin(craft, run, "")
     worker.work("none", {0: None})  # and then its time was up
     whole = {piece["index"]: None for piece in pieces}
-    told = (craft, run, "slurm-a", "none", whole, code_hash(), "here", False)
+    told = (craft, run, "slurm-a", "none", whole, code_hash(), "here", False, {})
     found = Work()(*told)
     assert "error" not in found
     kept = run / manifest.STATE / "probe" / "facts-1"
@@ -247,16 +248,25 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
     craft.finish(run, {})
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (plan.environments[0], [other])
-    # a task on such a node is let in, one with other versions is not
+    # a task on such a node is let in, one with other versions than who settled the work is not
     slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
-    for versions, error in (({}, ""), ({"torch": "2.0.0"}, "torch 2.0.0")):
-        about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
-        first = {**other, "device": "cuda (a third)"}
-        first["versions"] = {**first["versions"], **versions}
-        write_pieces(run, PIECES, {**about, "environments": [first]}, rows)
-        told = (craft, run, "slurm-a", "none", {0: None}, code_hash(), "here", True)
-        assert error in Work()(*told).get("error", "no")
-        assert ("error" in Work()(*told)) == bool(error)
+    here = versions()
+    about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
+    own = about["environments"][0]
+    third = {**other, "device": "cuda (a third)"}
+    third["versions"] = {**third["versions"], "torch": "2.0.0"}
+    for known, settled, mixed, error in (
+        ([third], here, True, ""),
+        ([third], here, False, "device"),
+        ([third, own], here, False, ""),
+        # versions that were mixed once let nobody in
+        ([third, own], {**here, "torch": "2.0.0"}, True, f"torch {here['torch']}, not 2.0.0"),
+    ):
+        write_pieces(run, PIECES, {**about, "environments": known}, rows)
+        told = (craft, run, "slurm-a", "none", {0: None}, code_hash(), "here", mixed, settled)
+        found = Work()(*told)
+        assert error in found.get("error", "")
+        assert found.get("unfit", False) == bool(error)
 
 
 def test_workers_that_would_leave_gpus_idle_are_refused(
