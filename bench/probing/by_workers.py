@@ -14,7 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.crew.crafts import By, Piece, Plan, Row, read_pieces, write_pieces
+from bench.crew.crafts import (
+    By,
+    Piece,
+    Plan,
+    Row,
+    environments_in,
+    read_pieces,
+    write_pieces,
+)
 from bench.errors import LoadError, PinluError, RequestError, WorkError
 from bench.files import file_hash
 from bench.parts import Part, Wanted
@@ -73,10 +81,10 @@ class Probes:
         del settled, under_way
         about, rows = read_pieces(folder, PIECES)
         faults: dict[str, str] = {}
-        environments = list(about["environments"])
+        environments = environments_in(about)
 
         def mix(environment: Row) -> None:
-            if about["new"]:
+            if about["new"] and "kept" in about:
                 enter_environment(folder / about["kept"], environment, allow_mixed=True)
             environments.append(environment)
 
@@ -132,7 +140,7 @@ class Probes:
         left = [item for key, item in items.items() if key not in faults]
         lacking = [wish for wish in caches.wishes(left) if wish.facts or wish.network]
         if lacking:
-            settle_threads(about["environments"][0]["threads"])
+            settle_threads(environments_in(about)[0]["threads"])
         size = self.asked.batch_size
         for chunk in see(
             chunks(lacking, size), caches, there.seer, size, self.asked.decoding_threads()
@@ -159,7 +167,7 @@ class ProbeDesk:
                     f"{socket.gethostname()} does not see {path} as it was: it must lie on a file "
                     "system that all share"
                 )
-        self.known = self._about["environments"]
+        self.known = environments_in(self._about)
         self.environment = environment_here(self.known[0]["threads"])
         self._seer: Network | None = None
         self._caches: Caches | None = None

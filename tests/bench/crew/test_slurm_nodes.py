@@ -220,10 +220,17 @@ def test_slurm_is_told_which_nodes_to_leave_out(
 
 @dataclass(frozen=True)
 class Slow:
-    """A craft that takes long to settle, and writes when it begins and when it has ended."""
+    """A craft that takes long to settle, and writes when it begins and when it has ended.
+
+    One that `stays` does not end because its driver is gone.
+    """
+
+    stays: bool = False
 
     def settle(self, folder: Path, *, allow_mixed: bool) -> None:
         del allow_mixed
+        if self.stays:
+            os._exit = lambda _: None  # type: ignore[assignment,misc] # in a task's process alone
         (folder / "began").write_text(str(os.getpid()))
         threading.Event().wait(600)
         (folder / "ended").touch()
@@ -246,17 +253,31 @@ def settling(run: Path) -> psutil.Process:
 @pytest.mark.usefixtures("ctrl_c")
 # on a busy machine submitit's process is not waited for to its end
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_while_the_first_task_is_awaited_cancels_it(tmp_path: Path) -> None:
-    run, tasks = tmp_path / "run", list[psutil.Process]()
+def test_ctrl_c_while_the_first_task_is_awaited_cancels_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from submitit.local.local import LocalJob  # noqa: PLC0415 - an extra
+
+    run, tasks, cancelled = tmp_path / "run", list[psutil.Process](), list[str]()
+    cancel = LocalJob.cancel
+
+    def noted(job: Any, check: bool = True) -> None:
+        cancelled.append(job.job_id)
+        cancel(job, check=check)
 
     def interrupt(stop: threading.Event) -> None:
         del stop
         tasks.append(settling(run))
         os.kill(os.getpid(), signal.SIGINT)
 
+    monkeypatch.setattr(LocalJob, "cancel", noted)
     with pytest.raises(KeyboardInterrupt), meanwhile(interrupt):
-        drive_by_slurm(Slow(), run, LOCAL)  # type: ignore[arg-type] # it is only settled
-    assert psutil.wait_procs(tasks, timeout=60)[1] == []
+        drive_by_slurm(Slow(stays=True), run, LOCAL)  # type: ignore[arg-type] # it is only settled
+    assert len(cancelled) == 1
+    _, alive = psutil.wait_procs(tasks, timeout=60)
+    for one in alive:
+        one.kill()
+    assert alive == []  # and by nothing else
     assert not (run / "ended").exists()
 
 
@@ -285,6 +306,26 @@ def test_a_task_on_a_node_that_sees_another_folder_does_nothing(
         slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="another"))
         assert "nobody waits for this task" in slurm_work.call(*told, "another")["error"]
     assert not (tmp_path / "began").exists()
+
+
+def test_a_read_that_the_file_system_does_not_give_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, asked_for = slurm_tasks.read, list[Path]()
+
+    def stale(run: Path) -> slurm_tasks.Submitted:
+        asked_for.append(run)
+        if len(asked_for) == 1:
+            raise OSError(116, "Stale file handle")
+        return read(run)
+
+    (tmp_path / manifest.STATE).mkdir()
+    slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="here"))
+    monkeypatch.setattr(slurm_tasks, "read", stale)
+    task = (Slow(), tmp_path, "slurm-a", "m", {0: None}, "of others", "here", False, {})
+    found = slurm_work.Work()(*task)
+    assert "another version of Pinlu's code" in found["error"]
+    assert (found["unfit"], len(asked_for)) == (True, 2)
 
 
 def test_a_node_that_sees_nothing_of_the_folder_is_named_as_such(tmp_path: Path) -> None:

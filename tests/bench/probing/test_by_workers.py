@@ -269,6 +269,21 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
         assert found.get("unfit", False) == bool(error)
 
 
+def test_pieces_that_an_earlier_version_cut_are_read(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    about, pieces = read_pieces(run, PIECES)
+    (first,) = about.pop("environments")
+    del about["kept"]
+    write_pieces(run, PIECES, {**about, "environment": first}, pieces)
+    plan = craft.plan(run, None)
+    assert plan.environments == [first]
+    plan.mix({**first, "device": "cuda (another)"})
+    assert Worker("w").begin(craft, run, "") == first
+    craft.finish(run, {})
+
+
 def test_workers_that_would_leave_gpus_idle_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
