@@ -131,12 +131,20 @@ def test_where_no_node_has_the_files_the_command_ends_and_names_the_nodes(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"languages": ("fr",)}, "no text in 'fr'"), ({"models": ("sdlx",)}, "no model named 'sdlx'")],
+)
 def test_a_request_that_is_wrong_everywhere_is_asked_of_one_node(
-    whole: tuple[Path, Request], cluster: Cluster, tmp_path: Path
+    whole: tuple[Path, Request],
+    cluster: Cluster,
+    tmp_path: Path,
+    wrong: dict[str, tuple[str]],
+    said: str,
 ) -> None:
     nodes = cluster(a=tmp_path, b=tmp_path)
-    with pytest.raises(RequestError, match="no text in 'fr'"):
-        drive_by_slurm(Pictures(replace(whole[1], languages=("fr",))), tmp_path / "run", SLURM)
+    with pytest.raises(RequestError, match=said):
+        drive_by_slurm(Pictures(replace(whole[1], **wrong)), tmp_path / "run", SLURM)  # type: ignore[arg-type]
     assert nodes == ["a"]  # and no other is asked
 
 
