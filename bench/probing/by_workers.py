@@ -26,9 +26,8 @@ from bench.crew.crafts import (
 from bench.errors import LoadError, PinluError, RequestError, WorkError
 from bench.files import file_hash
 from bench.parts import Part, Wanted
-from bench.pipelines import settle_threads
 from bench.probing.embeddings import Network, load_network
-from bench.probing.environments import enter_environment, environments_of, settled_environment
+from bench.probing.environments import enter_environment, known_of, settled_environment
 from bench.probing.items import Item
 from bench.probing.looking import Caches, Looked, Wish, caches_of, chunks, new_in, see
 from bench.probing.names import REPORT
@@ -55,18 +54,18 @@ class Probes:
         there = to_see(folder, self.asked)
         caches = caches_of(folder, there.seer)
         wishes = caches.wishes(there.items)
-        new = new_in(wishes)
-        here = settled_environment(caches.kept, new=new > 0, allow_mixed=allow_mixed)
-        before = environments_of(caches.kept)
-        known = [one for one in (before["environment"], *before["mixed"]) if one]
+        into = caches.folders_with(wishes)
+        here = settled_environment(caches.folders, into=into, allow_mixed=allow_mixed)
+        known = known_of(caches.folders)
         about = {
             "environments": known if here in known else [*known, here],
-            "kept": str(caches.kept.relative_to(folder)),
+            "kept": [str(one.relative_to(folder)) for one in caches.folders],
+            "kept_anew": [str(one.relative_to(folder)) for one in into],
             "network": there.network,
             "seer": _identity(there.seer),
             "outputs": len(there.outputs),
             "references": len(there.works),
-            "new": new,
+            "new": new_in(wishes),
             "beside": _beside(self.asked),
         }
         keys = iter(_keys(there.items))
@@ -84,8 +83,9 @@ class Probes:
         environments = environments_in(about)
 
         def mix(environment: Row) -> None:
-            if about["new"] and "kept" in about:
-                enter_environment(folder / about["kept"], environment, allow_mixed=True)
+            if into := [folder / one for one in about.get("kept_anew", ())]:
+                folders = [folder / one for one in about["kept"]]
+                enter_environment(folders, environment, into=into, allow_mixed=True)
             environments.append(environment)
 
         def enter(new: Sequence[Row]) -> None:
@@ -139,8 +139,9 @@ class Probes:
         looked.lost = {items[key].path for key in faults}
         left = [item for key, item in items.items() if key not in faults]
         lacking = [wish for wish in caches.wishes(left) if wish.facts or wish.network]
-        if lacking:
-            settle_threads(environments_in(about)[0]["threads"])
+        if into := caches.folders_with(lacking):
+            here = environment_here(environments_in(about)[0]["threads"])
+            enter_environment(caches.folders, here, into=into, allow_mixed=True)
         size = self.asked.batch_size
         for chunk in see(
             chunks(lacking, size), caches, there.seer, size, self.asked.decoding_threads()

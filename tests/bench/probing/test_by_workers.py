@@ -26,6 +26,7 @@ from bench.files import read_rows
 from bench.probing import looking
 from bench.probing.by_workers import PIECES, Probes, probe_by_workers
 from bench.probing.cache import Cache
+from bench.probing.environments import environments_of
 from bench.probing.items import Item
 from bench.probing.looking import Wish, chunks
 from bench.probing.run import Probing, probe
@@ -269,13 +270,26 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
         assert found.get("unfit", False) == bool(error)
 
 
+def test_on_what_the_last_worker_sees_files_is_named_too(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    (folder,) = looking.caches_of(run, None).folders
+    here = environments_of([folder])["environment"]
+    other = {**here, "device": "cuda (another)"}
+    (folder / "environments.json").write_text(json.dumps({"environment": other, "mixed": []}))
+    craft.finish(run, {})  # nobody has seen anything
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert (report["environment"], report["mixed"]) == (other, [here])
+
+
 def test_pieces_that_an_earlier_version_cut_are_read(made: Made, tmp_path: Path) -> None:
     run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
     (run / manifest.STATE).mkdir(exist_ok=True)
     craft.settle(run, allow_mixed=False)
     about, pieces = read_pieces(run, PIECES)
     (first,) = about.pop("environments")
-    del about["kept"]
+    del about["kept"], about["kept_anew"]
     write_pieces(run, PIECES, {**about, "environment": first}, pieces)
     plan = craft.plan(run, None)
     assert plan.environments == [first]
