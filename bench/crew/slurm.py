@@ -116,6 +116,7 @@ class _Driver:
             self.follow(self.ledger(), [])
         parts.gather(self.folder)
         self.settle()  # anew: the old pieces are of what there was, and was asked, then
+        self.ours = True
         ledger, rounds = self.ledger(), 0
         ledger.begin()
         while ledger.left():
@@ -156,7 +157,6 @@ class _Driver:
         self.submitted.settled, self.submitted.versions = found["answer"], found["versions"]
         self.submitted.craft = type(self.craft).__name__
         self.submitted.deaths.clear()  # they were of the pieces before
-        self.ours = True
         slurm_tasks.write(self.folder, self.submitted)
 
     def call(self, method: str, told: Sequence[Any] | bool) -> dict[str, Any]:
