@@ -296,7 +296,7 @@ class _Driver:
     ) -> None:
         """Leave out the node of a task that came to nothing; set aside what no other is to try."""
         if "cannot_load" in found:
-            guilty = [index for index in left if index in self.begun_by(task)] or left
+            guilty = sorted(self.begun_by(task).intersection(left)) or left
             lost = self.kept_off.lost(task, found, guilty)
             nodes = ", ".join(self.kept_off.tried(lost))
             ledger.set_aside(lost, f"set aside: {found['cannot_load']} (tried on {nodes})")
