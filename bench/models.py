@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bench.checkpoints import check_folder, folder_revision, refuse_pickles
-from bench.errors import ConflictError, RequestError
+from bench.errors import ConflictError, NotHereError, RequestError
 from bench.files import write_whole
 from bench.reading import ROOT, FileModel, check, read_yaml
 from bench.records import Modality, ModelSpec
@@ -85,6 +85,7 @@ def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> M
 
     Raises:
         RequestError: it is none of these, or the checkpoint cannot be used; says why.
+        NotHereError: an absolute path where nothing is, or the hub does not answer: another host may have it.
         FileFormatError: the YAML breaks the schema.
     """
     path = Path(name)
@@ -96,7 +97,8 @@ def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> M
         spec = ModelFile(model=name.split("/")[1], source=name)
         return _record(spec, name, pinned.get(name) or newest_revision(name))
     there = ", ".join(list_models()) or "none"
-    raise RequestError(
+    kind = NotHereError if path.is_absolute() else RequestError
+    raise kind(
         f"no model named {name!r}: give an id in configs/models ({there}), the path of such a YAML, "
         "a checkpoint's folder, or a hub id"
     )
@@ -171,7 +173,7 @@ def newest_revision(hub_id: str) -> str:
     its commit is as exact.
 
     Raises:
-        RequestError: the hub cannot be reached or has no such model, and the cache has none.
+        NotHereError: the hub cannot be reached or has no such model, and the cache has none.
     """
     from huggingface_hub import HfApi, try_to_load_from_cache  # noqa: PLC0415 - slow to import
 
@@ -181,7 +183,7 @@ def newest_revision(hub_id: str) -> str:
         cached = try_to_load_from_cache(hub_id, "model_index.json")
         if isinstance(cached, str):
             return Path(cached).parent.name
-        raise RequestError(
+        raise NotHereError(
             f"the hub did not answer for {hub_id!r}: {' '.join(str(error).split())[:200]}"
         ) from error
     if not revision:
@@ -224,7 +226,8 @@ def _from_yaml(path: Path, pinned: Mapping[str, str]) -> ModelSpec:
     if folder.is_dir():
         return _pinned(file, folder)
     if not _is_hub_id(file.source):
-        raise RequestError(f"{path}: source {file.source!r} is no folder and no hub id")
+        kind = NotHereError if Path(file.source).is_absolute() else RequestError
+        raise kind(f"{path}: source {file.source!r} is no folder and no hub id")
     revision = file.revision or pinned.get(file.source) or newest_revision(file.source)
     return _record(file, file.source, revision)
 

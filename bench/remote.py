@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +71,7 @@ def worked_in(out: str, *, whole: bool = False, write: bool = True) -> Iterator[
     store = opened(out)
     if not write:
         with tempfile.TemporaryDirectory(prefix="pinlu-") as place:
-            mirror = _Mirror(store, Path(place) / store.name, keep=whole)
+            mirror = _Mirror(store, Path(place) / store.name, keep=whole, write=False)
             mirror.fetch(whole=whole)
             yield mirror.folder
         return
@@ -85,10 +85,14 @@ def worked_in(out: str, *, whole: bool = False, write: bool = True) -> Iterator[
 
 
 class _Mirror:
-    """A run's staging folder and what the store has of it. `there` are the outputs that arrived."""
+    """A run's staging folder and what the store has of it.
 
-    def __init__(self, store: Store, folder: Path, *, keep: bool) -> None:
-        self.store, self.folder, self.keep = store, folder, keep
+    `there` are the outputs that arrived and that a row here names. Others may lie there, of a host that
+    was lost before it sent their rows: they count for nothing, and are sent over where they are made anew.
+    """
+
+    def __init__(self, store: Store, folder: Path, *, keep: bool, write: bool = True) -> None:
+        self.store, self.folder, self.keep, self.write = store, folder, keep, write
         self.state = folder / manifest.STATE
         self.there: set[str] = set()
         self.sent: dict[str, str] = {}
@@ -99,7 +103,6 @@ class _Mirror:
         """Bring the run's tables here, unless those here are newer; put aside what contradicts them."""
         self.state.mkdir(parents=True, exist_ok=True)
         names = self.store.names()
-        self.there = {name for name in names if _FILE.fullmatch(name)}
         tables = {
             name: self.store.content(name)
             for name in names
@@ -118,14 +121,30 @@ class _Mirror:
                 write_whole(self.folder / name, content, self.state)
             self.note(theirs)
         (self.folder / manifest.OUTPUTS).mkdir(exist_ok=True)
+        files = {name for name in names if _FILE.fullmatch(name)}
+        rows, _ = self.new_rows()
+        self.there = files.intersection(_files_in(rows))
         if whole:
-            for name in sorted(self.there):
+            lacking = [
+                name
+                for name in sorted(self.there if self.write else self.not_under_way(files))
+                if not (self.folder / name).is_file()
+            ]
+            for name in lacking:
                 (self.folder / name).parent.mkdir(exist_ok=True)
-            lacking = [name for name in self.there if not (self.folder / name).is_file()]
             self.each(lambda name: self.store.bring(name, self.folder / name, self.state), lacking)
         write_whole(
             self.state / manifest.ELSEWHERE, "\n".join(sorted(self.there)).encode(), self.state
         )
+
+    def not_under_way(self, files: set[str]) -> set[str]:
+        """Return files without those that somebody may have sent before their rows."""
+        held = self.store.is_held()
+        return {
+            name
+            for name in files
+            if name in self.there or not (held and manifest.is_of_a_job(Path(name)))
+        }
 
     def put_aside(self) -> None:
         """Keep what was made here and never sent, in a folder beside, and begin anew."""
@@ -192,11 +211,8 @@ class _Mirror:
         """
         self.store.still_ours()
         rows, length = self.new_rows()
-        named = [name for row in rows for name in _named(row) if name not in self.there]
-        new = [name for name in named if (self.folder / name).is_file()]
-        self.each(lambda name: self.store.put(name, self.folder / name), new)
-        self.there.update(new)
-        sent = dict(self.sent)
+        self.send_files([name for row in rows for name in _named(row)])
+        self.read = length
         for path in self.tables():
             size = length if path.name == manifest.METADATA else path.stat().st_size
             if not last and not self.is_due(path.name, size):
@@ -204,18 +220,24 @@ class _Mirror:
             content = path.read_bytes()
             if path.name == manifest.METADATA:
                 content = content[:length]
-            self.looked_at[path.name] = (len(content), time.monotonic())
-            if sent.get(path.name) != (hash_ := _hash(content)):
+            if self.sent.get(path.name) != (hash_ := _hash(content)):
                 self.store.put_content(path.name, content)
-                sent[path.name] = hash_
-        self.read = length
-        if sent != self.sent:
-            self.note(sent)
-        if new and not self.keep:
+                self.note({**self.sent, path.name: hash_})
+            self.looked_at[path.name] = (len(content), time.monotonic())
+
+    def send_files(self, named: Sequence[str]) -> None:
+        """Send files that rows name; those that arrived leave the staging folder."""
+        here = [name for name in named if (self.folder / name).is_file()]
+        new = [name for name in here if name not in self.there]
+        self.each(lambda name: self.store.put(name, self.folder / name), new)
+        self.there.update(new)
+        if self.keep:
+            return
+        if new:
             with (self.state / manifest.ELSEWHERE).open("a", encoding="utf-8") as file:
                 file.write("".join(f"\n{name}" for name in new))
-            for name in new:
-                (self.folder / name).unlink(missing_ok=True)
+        for name in here:
+            (self.folder / name).unlink(missing_ok=True)
 
     def is_due(self, name: str, size: int) -> bool:
         """Say whether a table is to be sent now: it goes whole, so a large one not for every row."""
@@ -265,6 +287,12 @@ def _named(row: Mapping[str, Any]) -> list[str]:
         if not _FILE.fullmatch(name):
             raise FileFormatError(f"a row of {manifest.METADATA} names {name!r}: no file of a run")
     return names
+
+
+def _files_in(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what rows of the manifest name."""
+    for row in rows:
+        yield from filter(None, (row.get("file_name"), row.get("master")))
 
 
 def _hash(content: bytes) -> str:

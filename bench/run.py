@@ -227,9 +227,7 @@ def _resolved_models(
     pinned = {
         content["source"]: content["revision"] for content in (existing or {}).get("models", ())
     }
-    with perhaps_elsewhere():
-        specs = load_models(list(request.models), pinned)
-    for spec in specs:
+    for spec in load_models(list(request.models), pinned):
         with perhaps_elsewhere(unread=True):
             name = pipelines.pipeline_class(spec)
         modality = pipelines.makes(name)

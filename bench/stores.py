@@ -130,6 +130,10 @@ class Store:
                 if (last := self._holder()) and last["token"] == self._ours["token"]:
                     self._answered(lambda: self._files.rm_file(self._place(HOLDER)))
 
+    def is_held(self) -> bool:
+        """Say whether somebody works on the run, or was lost while doing so."""
+        return self._holder() is not None
+
     def still_ours(self) -> None:
         """Refuse to go on where another host holds the run now."""
         now = self._holder()

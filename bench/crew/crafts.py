@@ -141,6 +141,11 @@ def read_pieces(folder: Path, name: str) -> tuple[dict[str, Any], list[dict[str,
     return about, pieces
 
 
+def environments_in(about: Row) -> list[Row]:
+    """Return on what a settled work was begun, and then on what else; pieces of before name one alone."""
+    return list(about.get("environments") or [about["environment"]])
+
+
 def _pieces(folder: Path, name: str) -> Path:
     return folder / manifest.STATE / f"{name}.jsonl"
 

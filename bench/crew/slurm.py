@@ -24,7 +24,14 @@ from bench.crew.ledger import Ledger, task_of
 from bench.crew.scheduling import DEATHS, Share
 from bench.crew.slurm_awaited import answer_of
 from bench.crew.slurm_cut import cut
-from bench.crew.slurm_jobs import executor_of, is_over, job_of, result_of, submitted
+from bench.crew.slurm_jobs import (
+    executor_of,
+    is_over,
+    job_of,
+    no_node_left,
+    result_of,
+    submitted,
+)
 from bench.crew.slurm_nodes import KeptOff, excluding
 from bench.crew.slurm_tasks import SlurmTask
 from bench.crew.slurm_work import Work
@@ -38,6 +45,9 @@ from bench.summary import Summary
 
 POLLED_EVERY = 2.0
 """Seconds between two looks at the tasks' parts."""
+
+AGAIN_AFTER = 5.0
+"""Seconds after which tasks are submitted again that Slurm did not take."""
 
 ROUNDS = 3
 """How often what tasks left undone is submitted again, before somebody should look."""
@@ -90,6 +100,8 @@ class _Driver:
         self.allow_mixed, self.as_json = allow_mixed, as_json
         self.executor = self.executor_without(())
         self.kept_off = KeptOff()
+        self.ours = False
+        """Tasks are those of this call, no longer those that were submitted before."""
         self.submitted = slurm_tasks.read(folder)
         self.jobs: dict[str, Any] = {}
         self.trouble = ""
@@ -104,19 +116,20 @@ class _Driver:
             self.follow(self.ledger(), [])
         parts.gather(self.folder)
         self.settle()  # anew: the old pieces are of what there was, and was asked, then
+        self.ours = True
         ledger, rounds = self.ledger(), 0
         ledger.begin()
         while ledger.left():
-            made = ledger.state.done
+            before = ledger.state.done + ledger.state.failed
             self.follow(ledger, self.cut(ledger))
-            rounds = rounds + 1 if ledger.state.done == made else 0
+            rounds = rounds + 1 if ledger.state.done + ledger.state.failed == before else 0
             if rounds == ROUNDS and ledger.left():
                 raise WorkError(
                     f"{rounds} times tasks ended with nothing made ({self.trouble}); what was "
                     "finished is kept, run again"
                 )
         if ledger.plan.last is not None:
-            ledger.plan.found = self.call("finish", ledger.plan.last())
+            ledger.plan.found = self.call("finish", ledger.plan.last())["answer"]
         self.submitted.deaths.clear()
         slurm_tasks.write(self.folder, self.submitted)
         return ledger
@@ -140,13 +153,13 @@ class _Driver:
         say("a task settles the work on a computing node")
         self.submitted.marker = self.token
         slurm_tasks.write(self.folder, self.submitted)
-        self.submitted.settled = self.call("settle", self.allow_mixed)
+        found = self.call("settle", self.allow_mixed)
+        self.submitted.settled, self.submitted.versions = found["answer"], found["versions"]
         self.submitted.craft = type(self.craft).__name__
         self.submitted.deaths.clear()  # they were of the pieces before
-        self.kept_off.forget_pieces()
         slurm_tasks.write(self.folder, self.submitted)
 
-    def call(self, method: str, told: Sequence[Any] | bool) -> Any:
+    def call(self, method: str, told: Sequence[Any] | bool) -> dict[str, Any]:
         """Have a task settle or finish the work, and wait for it."""
         here = (code_hash(), self.options.gpus, self.token)
         asked = (method, self.craft, self.folder, told, *here)
@@ -165,7 +178,7 @@ class _Driver:
         shares += [Share("", task.model, (task.index,)) for task in tasks if task.index in deaths]
         return [(share.model, ledger.wanted(share)) for share in shares]
 
-    def submit(self, shares: Sequence[tuple[str, Wanted]], ledger: Ledger) -> None:
+    def submit(self, shares: Sequence[tuple[str, Wanted]]) -> None:
         """Submit tasks as arrays, one for all that may go anywhere, and keep on disk that they were."""
         arrays: dict[tuple[str, ...], list[tuple[str, Wanted]]] = {}
         for model, wanted in shares:
@@ -175,27 +188,44 @@ class _Driver:
             try:
                 self.submit_array(some, nodes, jobs)
             except WorkError as error:
-                if not nodes:
+                if not nodes or not no_node_left(error):
                     raise
-                lost = [index for _, wanted in some for index in wanted if ledger.lacks(index)]
-                ledger.set_aside(lost, f"{error} (left out: {', '.join(nodes)}; {self.trouble})")
+                pieces = [index for _, wanted in some for index in wanted]
+                if not self.kept_off.try_once_more(pieces, {model for model, _ in some}):
+                    left_out = f"left out: {', '.join(nodes)}; {self.trouble}"
+                    raise WorkError(f"{error} ({left_out})") from error
+                say(f"no node is left beside {', '.join(nodes)}: they are tried once more")
+                self.submit_array(some, (), jobs)
 
     def submit_array(
         self, shares: Sequence[tuple[str, Wanted]], nodes: tuple[str, ...], jobs: int
     ) -> None:
-        """Submit tasks as one array, kept off these nodes."""
+        """Submit tasks as one array, kept off these nodes; once more where Slurm does not take them."""
+        try:
+            names, tasks = self.array_of(shares, nodes, jobs)
+        except WorkError as error:
+            if no_node_left(error):
+                raise
+            say(f"{error}; it is tried again")
+            time.sleep(AGAIN_AFTER)
+            names, tasks = self.array_of(shares, nodes, jobs)
+        for name, job, (model, wanted) in zip(names, tasks, shares, strict=True):
+            self.jobs[name] = job
+            self.submitted.tasks.append(SlurmTask(name, job.job_id, model, wanted, nodes))
+        slurm_tasks.write(self.folder, self.submitted)
+
+    def array_of(
+        self, shares: Sequence[tuple[str, Wanted]], nodes: tuple[str, ...], jobs: int
+    ) -> tuple[list[str], list[Any]]:
+        """Submit an array of tasks under names of its own: one that seemed not to be taken may be."""
         names = [f"slurm-{uuid.uuid4().hex[:8]}" for _ in shares]
-        told = (code_hash(), self.submitted.marker, self.allow_mixed)
+        told = (code_hash(), self.submitted.marker, self.allow_mixed, self.submitted.versions)
         calls = [
             (self.craft, self.folder, name, model, wanted, *told)
             for name, (model, wanted) in zip(names, shares, strict=True)
         ]
         executor = self.executor_without(nodes, jobs)
-        tasks = submitted(lambda: executor.map_array(Work(), *zip(*calls, strict=True)))
-        for name, job, (model, wanted) in zip(names, tasks, shares, strict=True):
-            self.jobs[name] = job
-            self.submitted.tasks.append(SlurmTask(name, job.job_id, model, wanted, nodes))
-        slurm_tasks.write(self.folder, self.submitted)
+        return names, submitted(lambda: executor.map_array(Work(), *zip(*calls, strict=True)))
 
     def follow(self, ledger: Ledger, shares: list[tuple[str, Wanted]]) -> None:
         """Submit shares, enter what the tasks make, and show how they stand until all are over."""
@@ -207,18 +237,24 @@ class _Driver:
                 while shares or self.submitted.tasks:
                     while shares and len(self.submitted.tasks) < at_once:
                         free = at_once - len(self.submitted.tasks)
-                        self.submit(shares[:free], ledger)
+                        self.submit(shares[:free])
                         shares = shares[free:]
                     time.sleep(POLLED_EVERY)
                     self.look(ledger, readers)
                     self.show(shown, ledger, len(shares))
             except KeyboardInterrupt:
-                jobs = ", ".join(task.job for task in self.submitted.tasks[:5])
-                shown.say(
-                    f"the Slurm tasks go on ({jobs} …): run again to see them, or scancel them"
-                )
+                shown.say(self.going_on())
                 raise
+            except WorkError as error:
+                if not self.submitted.tasks:
+                    raise
+                raise WorkError(f"{error}; {self.going_on()}") from error
             self.show(shown, ledger, 0, last=True)
+
+    def going_on(self) -> str:
+        """Say which tasks go on when the command ends."""
+        jobs = ", ".join(task.job for task in self.submitted.tasks[:5])
+        return f"the Slurm tasks go on ({jobs} …): run again to see them, or scancel them"
 
     def look(self, ledger: Ledger, readers: dict[str, parts.Reader]) -> None:
         """Read the parts, and take note of tasks that are over."""
@@ -252,17 +288,32 @@ class _Driver:
         if "died" in found:
             self.blame(ledger, task, left, why)
             return
-        if "stopped" not in found and (node := self.kept_off.note(task, found)):
+        if self.ours and "stopped" not in found:
+            self.pass_over(ledger, task, found, left)
+
+    def pass_over(
+        self, ledger: Ledger, task: SlurmTask, found: Mapping[str, Any], left: Sequence[int]
+    ) -> None:
+        """Leave out the node of a task that came to nothing; set aside what no other is to try."""
+        if "cannot_load" in found:
+            guilty = sorted(self.begun_by(task).intersection(left)) or left
+            lost = self.kept_off.lost(task, found, guilty)
+            nodes = ", ".join(self.kept_off.tried(lost))
+            ledger.set_aside(lost, f"set aside: {found['cannot_load']} (tried on {nodes})")
+            if self.options.cluster == "local":  # there is no other
+                self.kept_off.try_once_more(guilty)
+        if self.options.cluster == "slurm" and (node := self.kept_off.note(task, found)):
             what = f"tasks of {task.model}" if "cannot_load" in found else "all tasks"
             say(f"{node} is left out from now on for {what}")
-        if "cannot_load" in found:
-            ledger.set_aside(self.kept_off.lost(task, found, left), f"set aside: {why}")
+
+    def begun_by(self, task: SlurmTask) -> set[int]:
+        """Return the pieces that a task has begun, as its part says."""
+        path = parts.folder_of(self.folder) / f"{task.name}.jsonl"
+        return {row["begun"] for row in read_rows(path) if "begun" in row}
 
     def blame(self, ledger: Ledger, task: SlurmTask, left: Sequence[int], why: str) -> None:
         """Blame the pieces that a task which died had begun; one that cost two tasks alone is set aside."""
-        path = parts.folder_of(self.folder) / f"{task.name}.jsonl"
-        begun = {row["begun"] for row in read_rows(path) if "begun" in row}
-        blamed, deaths = begun.intersection(left), self.submitted.deaths
+        blamed, deaths = self.begun_by(task).intersection(left), self.submitted.deaths
         for index in blamed:
             deaths[index] = deaths.get(index, 0) + 1
         lost = [one for one in blamed if len(task.wanted) == 1 and deaths[one] >= DEATHS]

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import errors
 from bench.crew.scheduling import DEATHS
-from bench.crew.slurm_jobs import is_over, result_of, submitted
+from bench.crew.slurm_jobs import is_over, no_node_left, result_of, submitted
 from bench.crew.slurm_nodes import NODES
 from bench.crew.slurm_work import call
 from bench.crew.view import say
@@ -23,7 +23,7 @@ FAREWELL = 5.0
 
 def answer_of(
     executor_without: Callable[[Sequence[str]], Any], asked: Sequence[Any], *, nodes: bool
-) -> Any:
+) -> dict[str, Any]:
     """Have a task do something; one that dies is submitted once more.
 
     Where a node cannot do it another is asked, as it may have the models' files.
@@ -32,6 +32,9 @@ def answer_of(
         executor_without: gives what submits tasks that do not fall to the nodes that it is told.
         asked: what `bench.crew.slurm_work.call` is told.
         nodes: there are several.
+
+    Returns:
+        The `answer`, and under which `versions` it was found.
 
     Raises:
         PinluError: as it was met on the last node that was asked; names the nodes.
@@ -42,13 +45,13 @@ def answer_of(
         executor = executor_without(without)
         try:
             job = submitted(lambda: executor.submit(call, *asked))  # noqa: B023
-        except WorkError as error:  # no node is left, or none was there
-            if trouble is None:
+        except WorkError as error:
+            if trouble is None or not no_node_left(error):
                 raise
             raise trouble from error
         found = awaited(job)
         if "error" not in found:
-            return found["answer"]
+            return found
         kind = getattr(errors, found.get("kind", ""), WorkError)
         deaths += "died" in found
         if nodes and "died" not in found and issubclass(kind, (NotHereError, WorkError)):

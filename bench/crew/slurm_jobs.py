@@ -60,6 +60,11 @@ def submitted(submit: Callable[[], T]) -> T:
         raise WorkError(f"Slurm takes no such task: {said}") from error
 
 
+def no_node_left(error: WorkError) -> bool:
+    """Say whether Slurm took a task for no other reason than that no node is left for it."""
+    return "node configuration is not available" in str(error.__cause__)
+
+
 def job_of(executor: Any, job: str) -> Any:
     """Return submitit's job of that id, also one that an earlier process submitted."""
     return executor._executor.job_class(executor.folder, job)  # noqa: SLF001 - it hides its own

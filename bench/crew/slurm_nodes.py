@@ -34,34 +34,59 @@ class KeptOff:
         """Leave none out."""
         self._of_all: list[str] = []
         self._of_model: dict[str, list[str]] = {}
-        self._tried: dict[int, set[str]] = {}
+        self._tried: dict[int, list[str]] = {}
+        self._last_try: set[int] = set()
 
     def nodes(self, model: str) -> tuple[str, ...]:
         """Return the nodes that a model's tasks are to be kept off."""
         return tuple(dict.fromkeys([*self._of_all, *self._of_model.get(model, ())]))
 
     def note(self, task: SlurmTask, found: Mapping[str, Any]) -> str:
-        """Leave out the node where a task came to nothing; return it, "" where it was left out before."""
+        """Leave out the node where a task came to nothing; return it, "" where none is left out anew.
+
+        For all tasks one that is `unfit`, for a model's where that does not load. Whatever else went
+        wrong there may go well next time.
+        """
         node = str(found.get("node", ""))
-        nodes = (
-            self._of_model.setdefault(task.model, []) if "cannot_load" in found else self._of_all
-        )
+        if "cannot_load" in found:
+            if self._last_try.issuperset(task.wanted):
+                return ""
+            nodes = self._of_model.setdefault(task.model, [])
+        elif found.get("unfit"):
+            nodes = self._of_all
+        else:
+            return ""
         if not node or node in nodes or node in task.without:
             return ""
         nodes.append(node)
         return node
 
     def lost(self, task: SlurmTask, found: Mapping[str, Any], pieces: Iterable[int]) -> list[int]:
-        """Return the pieces of a task that could not load, which no further node is to be asked for.
+        """Return the pieces over which a task could not load that no further node is to be asked for.
 
-        They failed on so many nodes, or on one that could not be avoided.
+        They failed on so many nodes, on one that could not be avoided, or in their last try.
         """
-        node = str(found.get("node", ""))
+        node, pieces = str(found.get("node", "")), list(pieces)
         for index in pieces:
-            self._tried.setdefault(index, set()).add(node)
+            tried = self._tried.setdefault(index, [])
+            tried += [node] * (node not in tried)
         unavoidable = node in task.without
-        return [one for one in pieces if unavoidable or len(self._tried[one]) >= NODES]
+        return [
+            one
+            for one in pieces
+            if unavoidable or one in self._last_try or len(self._tried[one]) >= NODES
+        ]
 
-    def forget_pieces(self) -> None:
-        """Forget which pieces were tried where: they are about to be cut anew."""
-        self._tried.clear()
+    def tried(self, pieces: Iterable[int]) -> list[str]:
+        """Return the nodes on which any of these pieces could not be loaded."""
+        return list(dict.fromkeys(node for one in pieces for node in self._tried.get(one, ())))
+
+    def try_once_more(self, pieces: Iterable[int], models: Iterable[str] = ()) -> bool:
+        """Leave out no node for these models any more: none is left. Say whether any piece had no last try."""
+        pieces = set(pieces)
+        new = not pieces <= self._last_try
+        self._last_try |= pieces
+        for model in models:
+            self._of_model.pop(model, None)
+            self._of_all.clear()
+        return new

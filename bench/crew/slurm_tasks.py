@@ -33,7 +33,8 @@ class SlurmTask:
 class Submitted:
     """What was submitted: its craft, as what it was settled, tasks, deaths by piece.
 
-    By `marker` a task knows that its node sees this very folder: it was told the same.
+    By `marker` a task knows that its node sees this very folder: it was told the same. `versions` are
+    those of the task that settled the work.
     """
 
     craft: str = ""
@@ -41,6 +42,7 @@ class Submitted:
     tasks: list[SlurmTask] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
     marker: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(run: Path) -> Submitted:
@@ -50,7 +52,8 @@ def read(run: Path) -> Submitted:
         tasks = [_task_from(one) for one in content["tasks"]]
         deaths = {int(index): count for index, count in content["deaths"].items()}
         settled, marker = content.get("settled"), content.get("marker", "")
-        return Submitted(content.get("craft", ""), settled, tasks, deaths, marker)
+        craft, versions = content.get("craft", ""), content.get("versions", {})
+        return Submitted(craft, settled, tasks, deaths, marker, versions)
     return Submitted()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from bench.crew import slurm_tasks
 from bench.crew.crafts import Craft, keys_there
 from bench.crew.slurm_nodes import node_here
 from bench.crew.worker import Worker, answer, code_hash, end_with
-from bench.environments import differs
+from bench.environments import differs, versions
 from bench.parts import Wanted
 from bench.pipelines import has_gpu
 
@@ -29,7 +29,8 @@ class Work:
         """Make what is wanted and not in the task's part yet: it may have been queued before.
 
         Returns:
-            What `bench.crew.worker.Worker.work` does and the `environment`, or the `error`; the `node`.
+            What `bench.crew.worker.Worker.work` does and the `environment`, or the `error`, `unfit` where it lies in
+            what is installed here or in the device; the `node`.
         """
         return {**_made(*told), "node": node_here()}
 
@@ -46,7 +47,7 @@ def call(*told: Any) -> dict[str, Any]:
     When nobody waits any longer this process ends, so that it writes nothing beside whoever came then.
 
     Returns:
-        The `answer`, or the `error` with its `kind`; and the `node`.
+        The `answer` and the `versions` here, or the `error` with its `kind`; and the `node`.
     """
     return {**_called(*told), "node": node_here()}
 
@@ -60,18 +61,20 @@ def _made(  # noqa: PLR0917 - submitit maps positions
     code: str,
     marker: str,
     allow_mixed: bool,
+    settled_under: Mapping[str, str],
 ) -> dict[str, Any]:
     if wrong := _wrong_here(folder, code, marker):
-        return {"error": wrong}
+        return wrong
     worker = Worker(name)
     begun = answer(worker, "begin", (craft, folder, ""))
     if "error" in begun or worker.desk is None:
         return begun
     known, here = worker.desk.known, begun["answer"]
-    let_in = allow_mixed and here["versions"] in [one["versions"] for one in known]
-    if here not in known and not let_in:
+    if said := _other_versions(here, settled_under):
+        return {"error": f"{socket.gethostname()} has {said}", "unfit": True}
+    if here not in known and not allow_mixed:
         said = differs(folder, known[-1], here)
-        return {"error": f"{socket.gethostname()}: {said}"}
+        return {"error": f"{socket.gethostname()}: {said}", "unfit": True}
     there = set(keys_there(parts.folder_of(folder) / f"{name}.jsonl"))
     left = {
         index: [key for key in keys or worker.desk.keys(index) if key not in there]
@@ -93,33 +96,55 @@ def _called(  # noqa: PLR0917 - as above
     gpus: int,
     token: str,
 ) -> dict[str, Any]:
-    wrong = ""
     if gpus and not has_gpu():
         wrong = (
             f"a GPU was asked for, but torch sees none on {socket.gethostname()}: see `gpus` under "
             "`slurm:` in the run's YAML"
         )
-    if wrong := wrong or _wrong_here(folder, code, token):
         return {"error": wrong, "kind": "WorkError"}
+    if wrong_here := _wrong_here(folder, code, token):
+        return {**wrong_here, "kind": "WorkError"}
     state = folder / manifest.STATE
     if not _within(lambda: (holding.holder(state) or {}).get("token") == token):
         return {"error": f"nobody waits for this task at {folder} any more", "kind": "WorkError"}
     threading.Thread(target=end_with, args=(state, token), daemon=True).start()
-    return answer(Worker(method), method, (craft, folder, told))
+    return {**answer(Worker(method), method, (craft, folder, told)), "versions": versions()}
 
 
-def _wrong_here(folder: Path, code: str, marker: str) -> str:
+def _other_versions(here: Mapping[str, Any], settled_under: Mapping[str, str]) -> str:
+    """Say in what versions here are others than those under which the work was settled."""
+    own = {"python": here["python"], **here["versions"]}
+    others = [
+        f"{name} {version}, not {settled_under[name]}"
+        for name, version in own.items()
+        if settled_under.get(name, version) != version
+    ]
+    said = "; install the versions of the node that settled the work on every node"
+    return ", ".join(others) + said if others else ""
+
+
+def _wrong_here(folder: Path, code: str, marker: str) -> dict[str, Any]:
+    """Return the `error` where nothing can be begun here; with `unfit` where that will last."""
     host = socket.gethostname()
     if not _within(lambda: slurm_tasks.read(folder).marker == marker):
-        return f"{host} does not see {folder}: it must lie on a file system that all share"
+        said = f"{host} does not see {folder}: it must lie on a file system that all share"
+        return {"error": said}
     if code_hash() != code:
-        return f"{host} has another version of Pinlu's code: install the same on every node"
-    return ""
+        said = f"{host} has another version of Pinlu's code: install the same on every node"
+        return {"error": said, "unfit": True}
+    return {}
 
 
 def _within(there: Callable[[], bool]) -> bool:
     """Wait for something that was written elsewhere to be there; say whether it is."""
     until = time.monotonic() + SEEN_WITHIN
-    while not (found := there()) and time.monotonic() < until:
+
+    def seen() -> bool:
+        try:
+            return there()
+        except OSError:  # network file systems lose hold of files now and then
+            return False
+
+    while not (found := seen()) and time.monotonic() < until:
         time.sleep(min(1.0, SEEN_WITHIN))
     return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.crew.crafts import By, Plan, Row, read_pieces, write_pieces
+from bench.crew.crafts import By, Plan, Row, environments_in, read_pieces, write_pieces
 from bench.errors import RequestError, WorkError
 from bench.files import append_rows, cut_torn_line, read_rows
 from bench.judging.names import REPLIES, read_report
@@ -101,7 +101,7 @@ class Judgements:
         about, rows = read_pieces(folder, PIECES)
         cut_torn_line(folder / REPLIES)
         finished = {str(row["key"]) for row in read_rows(folder / REPLIES)}
-        replied, errors, environments = set(finished), Counter[str](), list(about["environments"])
+        replied, errors, environments = set(finished), Counter[str](), environments_in(about)
 
         def enter(new: Sequence[Row]) -> None:
             replies = {row["reply"]["key"]: row["reply"] for row in new if "reply" in row}
@@ -165,8 +165,8 @@ class Judgements:
             picture=seen_here(lambda picture: shown_to_judges(paths[picture])),
             keeper=keeper,
             speed=speed,
-            environment=environment_here(about["environments"][0]["threads"]),
-            known=about["environments"],
+            environment=environment_here(environments_in(about)[0]["threads"]),
+            known=environments_in(about),
         )
 
     def finish(self, folder: Path, *told: Any) -> None:

@@ -14,13 +14,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.crew.crafts import By, Piece, Plan, Row, read_pieces, write_pieces
+from bench.crew.crafts import (
+    By,
+    Piece,
+    Plan,
+    Row,
+    environments_in,
+    read_pieces,
+    write_pieces,
+)
 from bench.errors import LoadError, PinluError, RequestError, WorkError
 from bench.files import file_hash
 from bench.parts import Part, Wanted
-from bench.pipelines import settle_threads
 from bench.probing.embeddings import Network, load_network
-from bench.probing.environments import enter_environment, environments_of, settled_environment
+from bench.probing.environments import enter_environment, known_of, settled_environment
 from bench.probing.items import Item
 from bench.probing.looking import Caches, Looked, Wish, caches_of, chunks, new_in, see
 from bench.probing.names import REPORT
@@ -47,18 +54,18 @@ class Probes:
         there = to_see(folder, self.asked)
         caches = caches_of(folder, there.seer)
         wishes = caches.wishes(there.items)
-        new = new_in(wishes)
-        here = settled_environment(caches.kept, new=new > 0, allow_mixed=allow_mixed)
-        before = environments_of(caches.kept)
-        known = [one for one in (before["environment"], *before["mixed"]) if one]
+        into = caches.folders_with(wishes)
+        here = settled_environment(caches.folders, into=into, allow_mixed=allow_mixed)
+        known = known_of(caches.folders)
         about = {
             "environments": known if here in known else [*known, here],
-            "kept": str(caches.kept.relative_to(folder)),
+            "kept": [str(one.relative_to(folder)) for one in caches.folders],
+            "kept_anew": [str(one.relative_to(folder)) for one in into],
             "network": there.network,
             "seer": _identity(there.seer),
             "outputs": len(there.outputs),
             "references": len(there.works),
-            "new": new,
+            "new": new_in(wishes),
             "beside": _beside(self.asked),
         }
         keys = iter(_keys(there.items))
@@ -73,11 +80,12 @@ class Probes:
         del settled, under_way
         about, rows = read_pieces(folder, PIECES)
         faults: dict[str, str] = {}
-        environments = list(about["environments"])
+        environments = environments_in(about)
 
         def mix(environment: Row) -> None:
-            if about["new"]:
-                enter_environment(folder / about["kept"], environment, allow_mixed=True)
+            if into := [folder / one for one in about.get("kept_anew", ())]:
+                folders = [folder / one for one in about["kept"]]
+                enter_environment(folders, environment, into=into, allow_mixed=True)
             environments.append(environment)
 
         def enter(new: Sequence[Row]) -> None:
@@ -131,8 +139,9 @@ class Probes:
         looked.lost = {items[key].path for key in faults}
         left = [item for key, item in items.items() if key not in faults]
         lacking = [wish for wish in caches.wishes(left) if wish.facts or wish.network]
-        if lacking:
-            settle_threads(about["environments"][0]["threads"])
+        if into := caches.folders_with(lacking):
+            here = environment_here(environments_in(about)[0]["threads"])
+            enter_environment(caches.folders, here, into=into, allow_mixed=True)
         size = self.asked.batch_size
         for chunk in see(
             chunks(lacking, size), caches, there.seer, size, self.asked.decoding_threads()
@@ -159,7 +168,7 @@ class ProbeDesk:
                     f"{socket.gethostname()} does not see {path} as it was: it must lie on a file "
                     "system that all share"
                 )
-        self.known = self._about["environments"]
+        self.known = environments_in(self._about)
         self.environment = environment_here(self.known[0]["threads"])
         self._seer: Network | None = None
         self._caches: Caches | None = None

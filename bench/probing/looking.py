@@ -85,9 +85,15 @@ class Caches:
     embedded: Cache | None
 
     @property
-    def kept(self) -> Path:
-        """Where lies what the network saw; without one what was seen."""
-        return (self.embedded or self.facts).folder
+    def folders(self) -> list[Path]:
+        """Where lies what the network saw, and what was seen without."""
+        return [cache.folder for cache in (self.embedded, self.facts) if cache is not None]
+
+    def folders_with(self, wishes: Sequence[Wish]) -> list[Path]:
+        """Return those of the folders in which something of these files is not kept yet."""
+        lacking = [(self.embedded, any(one.network for one in wishes))]
+        lacking.append((self.facts, any(one.facts for one in wishes)))
+        return [cache.folder for cache, new in lacking if cache is not None and new]
 
     def wishes(self, items: Sequence[Item]) -> list[Wish]:
         """Return of each file what is not kept."""

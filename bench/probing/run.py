@@ -23,7 +23,7 @@ from bench.probing import tables
 from bench.probing.embeddings import ATELIER, Network, load_network
 from bench.probing.environments import environments_of, settled_environment
 from bench.probing.items import Item, items_of_references, items_of_run
-from bench.probing.looking import Looked, caches_of, look, new_in
+from bench.probing.looking import Looked, caches_of, look
 from bench.probing.names import DIVERSITY, PROBES, REPORT
 from bench.probing.texts import find_probe_texts
 from bench.suites import Suite, load_suite
@@ -133,7 +133,8 @@ def probe(run: Path, asked: Probing, *, allow_mixed: bool = False) -> Probed:
         slurm_tasks.refuse_under_way(run)
         caches = caches_of(run, there.seer)
         wishes = caches.wishes(there.items)
-        settled_environment(caches.kept, new=new_in(wishes) > 0, allow_mixed=allow_mixed)
+        into = caches.folders_with(wishes)
+        settled_environment(caches.folders, into=into, allow_mixed=allow_mixed)
         looked = look(caches, wishes, there.seer, asked.batch_size, asked.decoding_threads())
         report = write_tables(run, asked, there, looked)
     return Probed(
@@ -160,7 +161,7 @@ def write_tables(run: Path, asked: Probing, there: ToSee, looked: Looked) -> Map
         texts=there.ensembles,
     )
     read = list(asked.languages) or "all"
-    seen_under = environments_of(caches_of(run, there.seer, writer="none").kept)
+    seen_under = environments_of(caches_of(run, there.seer, writer="none").folders)
     report = {
         **found.report, **seen_under, "text_languages": read, "faults": list(looked.faults)
     }  # fmt: skip

@@ -251,8 +251,7 @@ def settled_models(
         from bench.understanding.reader import architecture  # noqa: PLC0415 - torch
 
         pinned = {entry["source"]: entry["revision"] for entry in before}
-        with perhaps_elsewhere():
-            loaded = load_models(list(names), pinned)
+        loaded = load_models(list(names), pinned)
         specs = [replace(spec, dtype=pipelines.settle_dtype(spec)) for spec in loaded]
         with perhaps_elsewhere(unread=True):
             classes = {spec.id: architecture(spec) for spec in specs}

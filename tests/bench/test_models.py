@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from bench import clips, pipelines
 from bench.checkpoints import folder_revision
-from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.errors import ConflictError, FileFormatError, NotHereError, RequestError, WorkError
 from bench.models import (
     add_model,
     as_written,
@@ -98,8 +98,20 @@ def test_unknown_names_and_keys(tmp_path: Path) -> None:
         load_model(str(path))
 
 
+def test_what_another_host_may_have_is_told_from_what_is_wrong_everywhere(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    named = write_yaml(tmp_path / "named.yaml", {"model": "named", "source": gone})
+    for name in (gone, str(named), str(tmp_path / "gone.yaml")):
+        with pytest.raises(NotHereError):
+            load_model(name)
+    for name in ("sdlx-base", "./gone", "a/b/c"):
+        with pytest.raises(RequestError) as caught:
+            load_model(name)
+        assert not isinstance(caught.value, NotHereError)
+
+
 def test_a_hub_that_does_not_answer_is_said() -> None:
-    with pytest.raises(RequestError, match="the hub did not answer for 'owner/model'"):
+    with pytest.raises(NotHereError, match="the hub did not answer for 'owner/model'"):
         load_model("owner/model")
 
 

@@ -305,6 +305,119 @@ def test_a_large_table_is_sent_when_it_has_grown_and_whole_at_the_end(
         assert sent(1) == 107
 
 
+@pytest.fixture
+def mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], _Mirror]:
+    """The mirror of one run on a host of that name; a table of more than 100 bytes is a large one."""
+    monkeypatch.setattr(stores, "SETTLED", 0.0)
+    monkeypatch.setattr(remote, "SMALL", 100)
+
+    def on(host: str) -> _Mirror:
+        store = stores.opened(f"file://{tmp_path}/there/run")
+        return _Mirror(store, tmp_path / host / "run", keep=False)
+
+    return on
+
+
+def make(mirror: _Mirror, *keys: str, content: str = "") -> None:
+    """Make outputs on a mirror's host, and enter them."""
+    with (mirror.folder / manifest.METADATA).open("a") as file:
+        for key in keys:
+            made = (content or key).encode()
+            (mirror.folder / f"outputs/{key}.png").write_bytes(made)
+            row = {"file_name": f"outputs/{key}.png", "key": key}
+            file.write(json.dumps({**row, "sha256": hashlib.sha256(made).hexdigest()}) + "\n")
+
+
+HUNDRED = [f"k{number}" for number in range(100)]
+
+
+def test_a_file_whose_row_was_lost_with_its_host_is_sent_over(
+    mirrored: Callable[[str], _Mirror],
+) -> None:
+    lost, after = mirrored("a"), mirrored("b")
+    with lost.store.held("a"):
+        lost.fetch(whole=False)
+        make(lost, *HUNDRED)
+        lost.send()
+        make(lost, "late", content="of the host that is lost")
+        lost.send()  # one row more is less than a fiftieth: its file alone goes
+    url = lost.store.url
+    assert (consistent(url), "outputs/late.png" in kept_at(url)) == (100, True)
+    with after.store.held("b"):
+        after.fetch(whole=False)
+        assert "late" not in manifest.kept(after.folder, masters=False)
+        make(after, "late", content="of the next")
+        after.send(last=True)
+    assert consistent(url) == 101
+
+
+def test_what_one_host_has_sent_before_its_row_is_there_for_its_next_call(
+    mirrored: Callable[[str], _Mirror],
+) -> None:
+    first, again = mirrored("a"), mirrored("a")
+    with first.store.held("a"):
+        first.fetch(whole=False)
+        make(first, *HUNDRED)
+        first.send()
+        make(first, "late")
+        first.send()
+        assert list((first.folder / "outputs").iterdir()) == []
+    with again.store.held("a"):
+        again.fetch(whole=False)
+        assert "late" in manifest.kept(again.folder, masters=False)
+        again.send(last=True)
+    assert consistent(first.store.url) == 101
+
+
+def test_a_sending_that_fails_delays_nothing_once_the_store_is_back(
+    mirrored: Callable[[str], _Mirror], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = mirrored("a")
+    put, url = mirror.store.put_content, mirror.store.url
+
+    def cut_for_rows(name: str, content: bytes) -> None:
+        cut() if name == manifest.METADATA else put(name, content)
+
+    with mirror.store.held("a"):
+        mirror.fetch(whole=False)
+        make(mirror, *HUNDRED)
+        (mirror.folder / "failures.jsonl").write_text("{}\n")  # by name it goes before
+        with monkeypatch.context() as without:
+            without.setattr(mirror.store, "put_content", cut_for_rows)
+            with pytest.raises(RequestError, match="is cut"):
+                mirror.send()
+        assert kept_at(url)["failures.jsonl"] == b"{}\n"
+        another_call = mirrored("a")
+        another_call.fetch(whole=False)  # had this one been killed: nobody has gone on meanwhile
+        assert another_call.folder.is_dir()
+        assert list(another_call.folder.parent.glob("*.unsent-*")) == []
+        mirror.send()
+        assert consistent(url) == 100
+        assert list((mirror.folder / "outputs").iterdir()) == []
+
+
+def test_what_is_under_way_behind_a_url_is_not_foreign(
+    tmp_path: Path,
+    bucket: str,
+    generating: Callable[..., list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del bucket
+    url = f"file://{tmp_path}/store/under-way"
+    assert main(generating(url)) == 0
+    outputs = tmp_path / "store" / "under-way" / "outputs"
+    (outputs / f"{'a' * 64}.png").write_bytes(b"its row is to come")
+    with stores.opened(url).held("here"):
+        assert main(["verify", url]) == 0
+        (outputs / "mine.png").write_bytes(b"no row will come")
+        capsys.readouterr()
+        assert main(["verify", url]) == 1
+    told = capsys.readouterr().out
+    assert ("outputs/mine.png" in told, "aaa" in told) == (True, False)
+    assert main(["verify", url]) == 1
+    assert f"foreign: outputs/{'a' * 64}.png" in capsys.readouterr().out
+
+
 def test_names_that_lie_outside_are_neither_sent_nor_fetched(bucket: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("not yours")

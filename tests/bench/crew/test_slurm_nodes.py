@@ -131,12 +131,20 @@ def test_where_no_node_has_the_files_the_command_ends_and_names_the_nodes(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"languages": ("fr",)}, "no text in 'fr'"), ({"models": ("sdlx",)}, "no model named 'sdlx'")],
+)
 def test_a_request_that_is_wrong_everywhere_is_asked_of_one_node(
-    whole: tuple[Path, Request], cluster: Cluster, tmp_path: Path
+    whole: tuple[Path, Request],
+    cluster: Cluster,
+    tmp_path: Path,
+    wrong: dict[str, tuple[str]],
+    said: str,
 ) -> None:
     nodes = cluster(a=tmp_path, b=tmp_path)
-    with pytest.raises(RequestError, match="no text in 'fr'"):
-        drive_by_slurm(Pictures(replace(whole[1], languages=("fr",))), tmp_path / "run", SLURM)
+    with pytest.raises(RequestError, match=said):
+        drive_by_slurm(Pictures(replace(whole[1], **wrong)), tmp_path / "run", SLURM)  # type: ignore[arg-type]
     assert nodes == ["a"]  # and no other is asked
 
 
@@ -154,7 +162,7 @@ def test_a_model_that_loads_on_no_node_is_set_aside_and_the_rest_is_made(
     assert set(nodes) == {"a", "b"}
     errors = {row["error"] for row in manifest.read_failures(tmp_path / "run")}
     assert len(errors) == 1
-    assert "(left out: a, b; " in errors.pop()
+    assert errors.pop().endswith(" (tried on a, b)")
 
 
 def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoided() -> None:
@@ -168,13 +176,17 @@ def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoide
         lost = kept_off.lost(task, found, wanted)
     assert lost == [1, 2]
     assert kept_off.nodes("other") == ()
-    assert kept_off.note(task, {"error": "other code", "node": "n9"}) == "n9"
+    assert kept_off.note(task, {"error": "Stale file handle", "node": "n8"}) == ""
+    assert kept_off.note(task, {"error": "other code", "unfit": True, "node": "n9"}) == "n9"
     assert kept_off.nodes("other") == ("n9",)
     fell_again = replace(task, without=("n0",))
     assert kept_off.note(fell_again, {**lacking, "node": "n0"}) == ""
-    kept_off.forget_pieces()
     assert kept_off.lost(fell_again, {**lacking, "node": "n0"}, [7]) == [7]
     assert kept_off.lost(task, {**lacking, "node": "n8"}, [8]) == []
+    assert kept_off.try_once_more([8], ["m"])
+    assert kept_off.nodes("m") == ()
+    assert kept_off.lost(task, {**lacking, "node": "n8"}, [8, 9]) == [8]
+    assert not kept_off.try_once_more([8], ["m"])
 
 
 def test_slurm_is_told_which_nodes_to_leave_out(
@@ -216,10 +228,17 @@ def test_slurm_is_told_which_nodes_to_leave_out(
 
 @dataclass(frozen=True)
 class Slow:
-    """A craft that takes long to settle, and writes when it begins and when it has ended."""
+    """A craft that takes long to settle, and writes when it begins and when it has ended.
+
+    One that `stays` does not end because its driver is gone.
+    """
+
+    stays: bool = False
 
     def settle(self, folder: Path, *, allow_mixed: bool) -> None:
         del allow_mixed
+        if self.stays:
+            os._exit = lambda _: None  # type: ignore[assignment,misc] # in a task's process alone
         (folder / "began").write_text(str(os.getpid()))
         threading.Event().wait(600)
         (folder / "ended").touch()
@@ -242,17 +261,31 @@ def settling(run: Path) -> psutil.Process:
 @pytest.mark.usefixtures("ctrl_c")
 # on a busy machine submitit's process is not waited for to its end
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_while_the_first_task_is_awaited_cancels_it(tmp_path: Path) -> None:
-    run, tasks = tmp_path / "run", list[psutil.Process]()
+def test_ctrl_c_while_the_first_task_is_awaited_cancels_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from submitit.local.local import LocalJob  # noqa: PLC0415 - an extra
+
+    run, tasks, cancelled = tmp_path / "run", list[psutil.Process](), list[str]()
+    cancel = LocalJob.cancel
+
+    def noted(job: Any, check: bool = True) -> None:
+        cancelled.append(job.job_id)
+        cancel(job, check=check)
 
     def interrupt(stop: threading.Event) -> None:
         del stop
         tasks.append(settling(run))
         os.kill(os.getpid(), signal.SIGINT)
 
+    monkeypatch.setattr(LocalJob, "cancel", noted)
     with pytest.raises(KeyboardInterrupt), meanwhile(interrupt):
-        drive_by_slurm(Slow(), run, LOCAL)  # type: ignore[arg-type] # it is only settled
-    assert psutil.wait_procs(tasks, timeout=60)[1] == []
+        drive_by_slurm(Slow(stays=True), run, LOCAL)  # type: ignore[arg-type] # it is only settled
+    assert len(cancelled) == 1
+    _, alive = psutil.wait_procs(tasks, timeout=60)
+    for one in alive:
+        one.kill()
+    assert alive == []  # and by nothing else
     assert not (run / "ended").exists()
 
 
@@ -276,11 +309,31 @@ def test_a_task_on_a_node_that_sees_another_folder_does_nothing(
     with manifest.opened(tmp_path) as token:
         slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="of an older copy"))
         assert "must lie on a file system that all share" in slurm_work.call(*told, token)["error"]
-        task = (Slow(), tmp_path, "slurm-a", "m", {0: None}, code_hash(), token, False)
+        task = (Slow(), tmp_path, "slurm-a", "m", {0: None}, code_hash(), token, False, {})
         assert "must lie on a file system that all share" in slurm_work.Work()(*task)["error"]
         slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="another"))
         assert "nobody waits for this task" in slurm_work.call(*told, "another")["error"]
     assert not (tmp_path / "began").exists()
+
+
+def test_a_read_that_the_file_system_does_not_give_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, asked_for = slurm_tasks.read, list[Path]()
+
+    def stale(run: Path) -> slurm_tasks.Submitted:
+        asked_for.append(run)
+        if len(asked_for) == 1:
+            raise OSError(116, "Stale file handle")
+        return read(run)
+
+    (tmp_path / manifest.STATE).mkdir()
+    slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="here"))
+    monkeypatch.setattr(slurm_tasks, "read", stale)
+    task = (Slow(), tmp_path, "slurm-a", "m", {0: None}, "of others", "here", False, {})
+    found = slurm_work.Work()(*task)
+    assert "another version of Pinlu's code" in found["error"]
+    assert (found["unfit"], len(asked_for)) == (True, 2)
 
 
 def test_a_node_that_sees_nothing_of_the_folder_is_named_as_such(tmp_path: Path) -> None:

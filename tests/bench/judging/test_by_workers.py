@@ -15,7 +15,7 @@ import pytest
 from bench import manifest
 from bench.cli import main
 from bench.crew import slurm
-from bench.crew.crafts import read_pieces
+from bench.crew.crafts import read_pieces, write_pieces
 from bench.crew.driving import drive
 from bench.crew.local import LocalCrew
 from bench.crew.slurm import drive_by_slurm
@@ -138,6 +138,17 @@ def test_what_a_dead_driver_left_in_parts_is_taken_over_by_another_engine(
     assert (done.there_before, done.made) == (4, 11)
     same_judgements(run, made[1])
     assert left_over(run) == []
+
+
+def test_pieces_that_an_earlier_version_cut_are_read(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Judgements(made[2])
+    with manifest.opened(run):
+        craft.settle(run, allow_mixed=False)
+        about, pieces = read_pieces(run, PIECES)
+        (first,) = about.pop("environments")
+        write_pieces(run, PIECES, {**about, "environment": first}, pieces)
+        assert craft.plan(run, None).environments == [first]
+        assert Worker("w").begin(craft, run, "") == first
 
 
 def test_a_worker_that_lacks_a_picture_or_has_another_rubric_leaves_it_to_others(

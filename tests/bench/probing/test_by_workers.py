@@ -20,11 +20,13 @@ from bench.crew.local import LocalCrew
 from bench.crew.slurm import drive_by_slurm
 from bench.crew.slurm_work import Work
 from bench.crew.worker import Worker, code_hash
+from bench.environments import versions
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import read_rows
 from bench.probing import looking
 from bench.probing.by_workers import PIECES, Probes, probe_by_workers
 from bench.probing.cache import Cache
+from bench.probing.environments import environments_of
 from bench.probing.items import Item
 from bench.probing.looking import Wish, chunks
 from bench.probing.run import Probing, probe
@@ -166,7 +168,7 @@ def test_a_task_put_back_into_the_queue_keeps_what_it_saw(made: Made, tmp_path: 
     worker.begin(craft, run, "")
     worker.work("none", {0: None})  # and then its time was up
     whole = {piece["index"]: None for piece in pieces}
-    told = (craft, run, "slurm-a", "none", whole, code_hash(), "here", False)
+    told = (craft, run, "slurm-a", "none", whole, code_hash(), "here", False, {})
     found = Work()(*told)
     assert "error" not in found
     kept = run / manifest.STATE / "probe" / "facts-1"
@@ -247,16 +249,53 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
     craft.finish(run, {})
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (plan.environments[0], [other])
-    # a task on such a node is let in, one with other versions is not
+    # a task on such a node is let in, one with other versions than who settled the work is not
     slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
-    for versions, error in (({}, ""), ({"torch": "2.0.0"}, "torch 2.0.0")):
-        about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
-        first = {**other, "device": "cuda (a third)"}
-        first["versions"] = {**first["versions"], **versions}
-        write_pieces(run, PIECES, {**about, "environments": [first]}, rows)
-        told = (craft, run, "slurm-a", "none", {0: None}, code_hash(), "here", True)
-        assert error in Work()(*told).get("error", "no")
-        assert ("error" in Work()(*told)) == bool(error)
+    here = versions()
+    about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
+    own = about["environments"][0]
+    third = {**other, "device": "cuda (a third)"}
+    third["versions"] = {**third["versions"], "torch": "2.0.0"}
+    for known, settled, mixed, error in (
+        ([third], here, True, ""),
+        ([third], here, False, "device"),
+        ([third, own], here, False, ""),
+        # versions that were mixed once let nobody in
+        ([third, own], {**here, "torch": "2.0.0"}, True, f"torch {here['torch']}, not 2.0.0"),
+    ):
+        write_pieces(run, PIECES, {**about, "environments": known}, rows)
+        told = (craft, run, "slurm-a", "none", {0: None}, code_hash(), "here", mixed, settled)
+        found = Work()(*told)
+        assert error in found.get("error", "")
+        assert found.get("unfit", False) == bool(error)
+
+
+def test_on_what_the_last_worker_sees_files_is_named_too(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    (folder,) = looking.caches_of(run, None).folders
+    here = environments_of([folder])["environment"]
+    other = {**here, "device": "cuda (another)"}
+    (folder / "environments.json").write_text(json.dumps({"environment": other, "mixed": []}))
+    craft.finish(run, {})  # nobody has seen anything
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert (report["environment"], report["mixed"]) == (other, [here])
+
+
+def test_pieces_that_an_earlier_version_cut_are_read(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    about, pieces = read_pieces(run, PIECES)
+    (first,) = about.pop("environments")
+    del about["kept"], about["kept_anew"]
+    write_pieces(run, PIECES, {**about, "environment": first}, pieces)
+    plan = craft.plan(run, None)
+    assert plan.environments == [first]
+    plan.mix({**first, "device": "cuda (another)"})
+    assert Worker("w").begin(craft, run, "") == first
+    craft.finish(run, {})
 
 
 def test_workers_that_would_leave_gpus_idle_are_refused(

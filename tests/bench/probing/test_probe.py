@@ -7,6 +7,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from bench.cli import main
-from bench.errors import FileFormatError, RequestError, WorkError
-from bench.files import append_rows, read_rows
+from bench.errors import ConflictError, FileFormatError, RequestError, WorkError
+from bench.files import append_rows, file_hash, read_rows
 from bench.probing import faults, style, video
 from bench.probing.cache import Cache
 from bench.probing.diversity import vendi, vendi_of_samples
 from bench.probing.embeddings import Network, load_network
-from bench.probing.environments import environments_of
+from bench.probing.environments import UNKNOWN, environments_of
 from bench.probing.items import Item, items_of_references, items_of_run, worked_ahead
 from bench.probing.looking import caches_of, look
 from bench.probing.run import Probing, probe
@@ -178,8 +179,8 @@ def test_on_what_else_it_is_probed_is_said_and_wants_leave(
 ) -> None:
     run = painted_run(tmp_path, {"faithful": FAITHFUL}, seeds=1, scenes=2)
     probe(run, Probing("none"))
-    kept = caches_of(run, None).kept
-    here = environments_of(kept)
+    (kept,) = caches_of(run, None).folders
+    here = environments_of([kept])
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert here.items() <= report.items()
     assert here["mixed"] == []
@@ -197,6 +198,48 @@ def test_on_what_else_it_is_probed_is_said_and_wants_leave(
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (first, [here["environment"]])
     assert main(command) == 0  # nothing is new, and both are known
+
+
+def test_what_was_seen_before_environments_were_kept_counts_as_unknown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL}, seeds=1, scenes=2)
+    probe(run, Probing("none"))
+    (kept,) = caches_of(run, None).folders
+    here = environments_of([kept])["environment"]
+    (kept / "environments.json").unlink()
+
+    def said() -> tuple[Any, Any]:
+        probe(run, Probing("none"))
+        report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+        return report["environment"], report["mixed"]
+
+    assert said() == (None, [UNKNOWN])  # and nothing is new
+    rows = list(read_rows(run / "metadata.jsonl"))
+    noise(7).save(run / rows[0]["file_name"])
+    changed = file_hash(run / rows[0]["file_name"])
+    lines = [{**row, "sha256": changed} if row == rows[0] else row for row in rows]
+    (run / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    caplog.clear()
+    assert said() == (here, [UNKNOWN])
+    assert "on what is unknown" in caplog.text
+    assert said() == (here, [UNKNOWN])
+
+
+def test_all_that_a_probe_reads_is_named_with_its_environment(tmp_path: Path) -> None:
+    run = painted_run(tmp_path, {"faithful": FAITHFUL}, seeds=1, scenes=2)
+    probe(run, Probing("none"))
+    (facts,) = caches_of(run, None).folders
+    here = environments_of([facts])["environment"]
+    other = {**here, "device": "cuda (another)"}
+    (facts / "environments.json").write_text(json.dumps({"environment": other, "mixed": []}))
+    asked = Probing(str(tiny_network("clip", tmp_path / "tiny")))
+    with pytest.raises(ConflictError, match="under other versions"):
+        probe(run, asked)
+    probe(run, asked, allow_mixed=True)
+    report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
+    assert (report["environment"], report["mixed"]) == (here, [other])  # the network's first
+    assert environments_of([facts])["mixed"] == []  # nothing was seen there anew
 
 
 def test_an_output_changed_or_removed_since_is_named_and_left_out(
