@@ -204,8 +204,8 @@ class Ranks:
         with self._news:
             self._step += 1
             self._answers.clear()
-            self._waits = together
             gone = self._gone
+            self._waits = together and not gone
         if gone:
             self._end()
             raise self._lost(gone)
@@ -217,7 +217,8 @@ class Ranks:
             yield
         except Exception as error:  # noqa: BLE001 - raised below
             failed = error
-        self._waits = False
+        finally:
+            self._waits = False
         try:
             self._await(PATIENCE if failed else None)
         except DeviceLostError as lost:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time  # noqa: F401 - for the script
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,13 @@ def test_one_that_fails_alone_is_lost(
     worker.close()
 
 
-def test_a_rank_that_ends_between_two_steps_is_missed_at_once(tmp_path: Path) -> None:
+def test_a_rank_that_ends_between_two_steps_is_missed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_parallel, "PATIENCE", 0.1)
+    monkeypatch.setattr(context_parallel.children, "FAREWELL", 0.1)
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
     worker = engine.load(cut("flux", tmp_path / "m")[0], Tuning(3))
     ranks = worker._ranks
     assert ranks is not None
@@ -149,6 +155,8 @@ def test_a_rank_that_ends_between_two_steps_is_missed_at_once(tmp_path: Path) ->
     with pytest.raises(DeviceLostError, match="rank 1: killed by SIGKILL"), ranks.doing("encode"):
         pytest.fail("nothing is begun without it")
     worker.close()
+    time.sleep(1)
+    assert ended == []  # who waits for nobody is not ended, however late
 
 
 ONE_FAILS = """
