@@ -335,6 +335,6 @@ def _spec_content(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _spec_from(content: Mapping[str, Any]) -> ModelSpec:
-    further = {"pipeline", "path", "tuning"}
+    further = {"pipeline", "path", "tuning", "atelier"}
     own = {name: value for name, value in content.items() if name not in further}
     return ModelSpec(**{**own, "languages": tuple(content["languages"])})

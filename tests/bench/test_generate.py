@@ -419,7 +419,9 @@ def test_that_a_model_is_the_ateliers_is_known_where_its_checkpoint_does_not_lie
     (ours / "training.json").write_text("{}", encoding="utf-8")
     for models, network in (((ours,), ATELIER), ((ours, tiny_checkpoint), USUAL_NETWORK)):
         run = tmp_path / f"run-{len(models)}"
-        generate(asked(suite_path, *models, languages=("zh",), seeds=(0,), limit=1), run)
+        request = asked(suite_path, *models, languages=("zh",), seeds=(0,), limit=1)
+        generate(request, run)
+        assert generate(request, run).made == 0  # and what is noted of it is read again
         shutil.rmtree(run / ".state")
         assert usual_network(manifest.read_run(run)) == network
 
