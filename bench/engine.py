@@ -8,65 +8,26 @@ Imports torch.
 from __future__ import annotations
 
 import gc
-import resource
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy.typing as npt
 import torch
 
 from bench import pipelines
 from bench.context_parallel import Ranks
+from bench.device import device_errors, is_out_of_memory
 from bench.device_maps import devices_of
-from bench.errors import DeviceLostError, WorkError
+from bench.errors import WorkError
 from bench.fast import FastPath, takes_fast_path
 from bench.lengths import Lengths
 from bench.placing import compile_parts, denoisers, exact_attention, place, size_of
 from bench.records import Batch, Job, ModelSpec
 from bench.sizes import check_asked, check_made
 from bench.steps import without_waiting
+from bench.transfer import Made, Pending, mark, send
 from bench.tuning import Tuning
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One output on its way to the host; `ready` is the moment at which it is there."""
-
-    pixels: torch.Tensor | npt.NDArray[Any]
-    finite: torch.Tensor | None = None
-    ready: Any = None
-
-    def on_host(self) -> tuple[npt.NDArray[Any], str]:
-        """Wait for the pixels; return them, and why they are suspect ("" where they are not)."""
-        if self.ready is not None:
-            with _told_apart():
-                self.ready.synchronize()
-        if isinstance(self.pixels, torch.Tensor):
-            finite = self.finite is None or bool(self.finite)
-            return self.pixels.numpy(), "" if finite else "values that are not numbers"
-        return self.pixels, ""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What a batch gave: an output per job that was wanted, and how it was made."""
-
-    pictures: Mapping[str, Picture]
-    size: int
-    note: str
-    devices: int
-    spans: Sequence[tuple[str, Any, Any]] = field(repr=False)
-
-    def seconds(self) -> dict[str, float]:
-        """Return the seconds on the device by stage, once the outputs are on the host."""
-        spent: dict[str, float] = {}
-        with _told_apart():
-            for stage, start, end in self.spans:
-                spent[stage] = spent.get(stage, 0.0) + _between(start, end)
-        return spent
 
 
 class Engine:
@@ -83,7 +44,7 @@ class Engine:
         self.pipeline, self.tuning, self._ranks = pipeline, tuning, ranks
         if ranks:
             ranks.join(pipeline)
-        with _told_apart():
+        with device_errors():
             self.placement = place(pipeline)
         self._waits_again = without_waiting(pipeline, denoisers(pipeline))
         in_turn = self.placement in {"parts in turn", "layers in turn", "over devices"}
@@ -128,7 +89,7 @@ class Engine:
         check_asked(self.pipeline, arguments)
         fast.forget()
         self._lengths.expect(arguments)
-        with _told_apart():
+        with device_errors():
             if apart:
                 self._put(encoders=True)
             for text in texts:
@@ -162,7 +123,7 @@ class Engine:
         while True:
             at_once = min(self._at_once or len(jobs), len(jobs))
             try:
-                with _told_apart(), exact_attention(by_cudnn=by_cudnn):
+                with device_errors(), exact_attention(by_cudnn=by_cudnn):
                     made = self._tried(jobs, arguments, keys, at_once, by_cudnn)
             except RuntimeError as error:
                 if not by_cudnn or "cudnn" not in str(error).lower():
@@ -188,7 +149,7 @@ class Engine:
         at_once: int,
         by_cudnn: bool,
     ) -> Made | None:
-        pictures: dict[str, Picture] = {}
+        pictures: dict[str, Pending] = {}
         spans: list[tuple[str, Any, Any]] = []
         try:
             for start in range(0, len(jobs), at_once):
@@ -228,32 +189,32 @@ class Engine:
         arguments: Mapping[str, Any],
         wanted: set[str],
         spans: list[tuple[str, Any, Any]],
-    ) -> dict[str, Picture]:
+    ) -> dict[str, Pending]:
         texts, seeds = [job.text for job in jobs], [job.seed for job in jobs]
-        began = _mark()
+        began = mark()
         if self.fast is None:
             self._lengths.expect(arguments)
             outputs = pipelines.draw(
                 self.pipeline, Batch(jobs[0].model, 0, len(jobs), tuple(jobs)), arguments
             )
-            spans.append(("denoise", began, _mark()))
+            spans.append(("denoise", began, mark()))
             cuts = self._lengths.taken()
             self.cut |= {jobs[index].text: cut for index, cut in cuts.items() if index < len(jobs)}
-            return {job.key: Picture(one) for job, one in zip(jobs, outputs, strict=True)}
+            return {job.key: Pending(one) for job, one in zip(jobs, outputs, strict=True)}
         latents = self.fast.denoise(texts, seeds, arguments)
-        spans.append(("denoise", began, _mark()))
-        pictures: dict[str, Picture] = {}
+        spans.append(("denoise", began, mark()))
+        pictures: dict[str, Pending] = {}
         if self._stream:
             self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream) if self._stream else nullcontext():
-            began = _mark()
+            began = mark()
             for job, one in zip(jobs, latents, strict=True):
                 if job.key in wanted and job.key not in pictures:  # padding repeats a job
                     one.used_on(self._stream)
                     pixels, finite = self.fast.decode(one, arguments)
                     check_made(type(self.pipeline).__name__, (1, *pixels.shape), arguments)
-                    pictures[job.key] = _sent(pixels, finite)
-            spans.append(("decode", began, _mark()))
+                    pictures[job.key] = send(pixels, finite)
+            spans.append(("decode", began, mark()))
         return pictures
 
     def _put(self, *, encoders: bool) -> None:
@@ -295,64 +256,3 @@ def load(spec: ModelSpec, tuning: Tuning) -> Engine:
         if ranks:
             ranks.close()
         raise
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory ran out, on whatever device."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    # of the host, of pinned memory, of the libraries that allocate for themselves
-    said = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(one in str(error) for one in said)
-
-
-def peak_memory() -> int:
-    """Return the most bytes held since the last call: of one GPU, else of this process so far."""
-    if torch.cuda.is_available():
-        devices = range(torch.cuda.device_count())
-        peak = max(map(torch.cuda.max_memory_allocated, devices))
-        for device in devices:
-            torch.cuda.reset_peak_memory_stats(device)
-        return peak
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@contextmanager
-def _told_apart() -> Iterator[None]:
-    """Tell a device that is lost, after which nothing works, from a batch that failed."""
-    try:
-        yield
-    except (torch.AcceleratorError, torch.distributed.DistError) as error:
-        if is_out_of_memory(error):
-            raise
-        raise DeviceLostError(
-            f"stopped: the device answers no more ({pipelines.first_line(error)}); what was "
-            "finished is kept, run again"
-        ) from error
-
-
-def _sent(pixels: torch.Tensor, finite: torch.Tensor) -> Picture:
-    """Send an output to the host without waiting for it."""
-    if pixels.device.type == "cpu":
-        return Picture(pixels, finite)
-    there = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
-    there_finite = torch.empty((), dtype=torch.bool, pin_memory=True)
-    there.copy_(pixels, non_blocking=True)
-    there_finite.copy_(finite, non_blocking=True)
-    ready = torch.cuda.current_stream().record_event()
-    return Picture(there, there_finite, ready)
-
-
-def _mark() -> Any:
-    if not torch.cuda.is_available():
-        return time.perf_counter()
-    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    event.record()
-    return event
-
-
-def _between(start: Any, end: Any) -> float:
-    if isinstance(start, float):
-        return float(end - start)
-    end.synchronize()
-    return float(start.elapsed_time(end)) / 1000

@@ -23,9 +23,9 @@ from bench.records import Batch, Job, ModelSpec, Output
 from bench.speedups import described
 
 if TYPE_CHECKING:
-    from bench.engine import Made, Picture
     from bench.parts import Part
     from bench.run import Run
+    from bench.transfer import Made, Pending
 
 _T = TypeVar("_T")
 
@@ -121,7 +121,7 @@ class Keeper:
         first, *rest = self._seconds or [0.0]
         return max(0.0, first - statistics.median(rest)) if rest else 0.0
 
-    def _write(self, batch: Batch, job: Job, picture: Picture, notes: Mapping[str, str]) -> Output:
+    def _write(self, batch: Batch, job: Job, picture: Pending, notes: Mapping[str, str]) -> Output:
         pixels, why = picture.on_host()
         output = write_output(
             self._run.folder,

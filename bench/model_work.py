@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from bench import engine, pipelines, placing
+from bench import device, engine, pipelines, placing
 from bench.errors import DeviceLostError, WorkError
 from bench.flops import ForwardCounter, matrix_rate
 from bench.keeper import Keeper
@@ -50,7 +50,7 @@ class ModelWork:
         self._forwards = ForwardCounter(placing.denoisers(self.worker.pipeline))
         self._said: set[str] = set()
         self._seconds = 0.0
-        engine.peak_memory()
+        device.peak_memory()
 
     def work(
         self,
@@ -113,7 +113,7 @@ class ModelWork:
             spent={"text": worker.text_seconds, **keeper.spent},
             flops=self._forwards.total(),
             matrix_rate=matrix_rate(placing.work_dtype(worker.pipeline)),
-            peak_memory=engine.peak_memory(),
+            peak_memory=device.peak_memory(),
             speedups=described(self.spec.speedups),
             skips="cache" in self.spec.speedups,
             devices=worker.devices,

@@ -10,7 +10,7 @@ from typing import Any
 
 import diffusers
 
-from bench import engine, pipelines, placing
+from bench import device, engine, pipelines, placing
 from bench.errors import RequestError, WorkError
 from bench.flops import ForwardCounter, matrix_rate
 from bench.media import encode_png
@@ -129,7 +129,7 @@ def _at_sizes(
     for size in sizes:
         jobs = [Job(str(seed), "", language, TEXT[language], spec.id, seed) for seed in range(size)]
         forwards = ForwardCounter(placing.denoisers(worker.pipeline))
-        engine.peak_memory()
+        device.peak_memory()
         worker.compile_anew()  # for this size alone, as a run compiles it
         first = _batch(worker, jobs, arguments)
         if first["size"] < size:
@@ -161,7 +161,7 @@ def _at_sizes(
                 "file": mean["file"] / size,
             },
             "teraflop_per_output": flops / 1e12 if flops > 0 else None,
-            "peak_memory_bytes": engine.peak_memory(),
+            "peak_memory_bytes": device.peak_memory(),
         }
 
 

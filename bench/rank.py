@@ -18,7 +18,8 @@ import torch
 
 from bench import pipelines
 from bench.context_parallel import join, leave
-from bench.engine import Engine, is_out_of_memory
+from bench.device import is_out_of_memory
+from bench.engine import Engine
 from bench.errors import DeviceLostError
 from bench.model_work import sentence
 

@@ -47,10 +47,10 @@ from bench.crew.crews import News
 from bench.crew.driving import drive
 from bench.crew.pictures import Pictures
 from bench.crew.worker import Worker, answer
-from bench.engine import Made, Picture
 from bench.generate import generate, what_is_due
 from bench.request import Request
 from bench.run import planned_run, run_on_disk, settle
+from bench.transfer import Made, Pending
 from tests import tiny
 from tests.bench.crew.crews import begun, pids_of
 
@@ -72,7 +72,7 @@ class SleepingWork:
             begun(batch.index)
             time.sleep(SLEEP)
             pixels = noise.integers(0, 255, (16, 16, 3), dtype=np.uint8)
-            pictures = {job.key: Picture(pixels) for job in batch.jobs}
+            pictures = {job.key: Pending(pixels) for job in batch.jobs}
             made = Made(pictures, batch.size, "", 1, [("denoise", 0.0, SLEEP)])
             self.keeper.keep(batch, made, missing[batch.index], {})
         self.keeper.settle()

@@ -16,6 +16,7 @@ MAY_IMPORT_HEAVY = {
     "bench/engine.py",
     "bench/fast.py",
     "bench/context_parallel.py",
+    "bench/device.py",
     "bench/device_maps.py",
     "bench/flops.py",
     "bench/generate.py",
@@ -25,6 +26,7 @@ MAY_IMPORT_HEAVY = {
     "bench/profiling.py",
     "bench/run.py",
     "bench/steps.py",
+    "bench/transfer.py",
     "bench/understanding/reader.py",
     "bench/shapes.py",
 }

@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from bench import pipelines
-from bench.engine import is_out_of_memory
+from bench.device import is_out_of_memory
 from bench.errors import RequestError, WorkError
 from bench.records import ModelSpec
 from bench.understanding.working import Picture, Question
