@@ -9,7 +9,7 @@ Imports torch.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,10 +72,7 @@ class FastPath:
         self._encoded: dict[str, tuple[Any, ...]] = {}
         self._shapes: dict[str, tuple[Any, ...]] = {}
         self._asked: list[str] = []
-        if pipeline.vae.dtype == torch.float16 and getattr(
-            pipeline.vae.config, "force_upcast", False
-        ):
-            _keep_upcast(pipeline)
+        self._cast_back = _keep_upcast(pipeline) if _upcasts(pipeline) else None
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
@@ -83,6 +80,8 @@ class FastPath:
         """Give the pipeline back as it was."""
         self.forget()
         del self.pipeline.encode_prompt, self.pipeline.vae.decode
+        if self._cast_back:
+            self._cast_back()
 
     def forget(self) -> None:
         """Drop what was encoded."""
@@ -214,16 +213,41 @@ def for_batch(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
     } | {"output_type": "np"}
 
 
-def _keep_upcast(pipeline: Any) -> None:
-    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline casts it to and fro.
+def _upcasts(pipeline: Any) -> bool:
+    """Say whether a pipeline has its decoder work in fp32 since that overflows in fp16.
 
-    The pipeline goes on as if it were in fp16: it casts the latents for it before it scales them.
+    `force_upcast` is the decoder's default and says nothing of its own: most pipelines ignore it.
+    """
+    wanted = getattr(pipeline.vae.config, "force_upcast", False) and hasattr(pipeline, "upcast_vae")
+    return bool(wanted) and pipeline.vae.dtype == torch.float16
+
+
+_CAST_BACK = frozenset({"KolorsPipeline", "StableDiffusionXLPipeline"})
+"""Classes that have their decoder in fp32 for the length of a decode alone."""
+
+
+def _keep_upcast(pipeline: Any) -> Callable[[], None]:
+    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline would cast it.
+
+    Those that cast it to and fro go on as if it were in fp16: only then do they cast the latents
+    for it, before they scale them. AuraFlow casts those to whatever dtype the decoder has.
+
+    Returns:
+        What undoes it.
     """
     kind = type(pipeline.vae)
     pipeline.vae.to(torch.float32)
-    as_it_was = property(lambda _: torch.float16)
-    pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
+    if type(pipeline).__name__ in _CAST_BACK:
+        as_it_was = property(lambda _: torch.float16)
+        pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
     pipeline.upcast_vae = lambda: None
+
+    def undo() -> None:
+        pipeline.vae.__class__ = kind
+        pipeline.vae.to(torch.float16)
+        del pipeline.upcast_vae
+
+    return undo
 
 
 class _LatentsReady(Exception):  # noqa: N818 - no error: how a call is left
