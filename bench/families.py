@@ -30,3 +30,7 @@ FAMILIES = frozenset(
 )
 """Pipeline classes that go by the fast path: each is held to the plain call by a test on a tiny
 checkpoint. Every other class goes by the plain call."""
+
+TO_THE_LONGEST = frozenset({"CogView4Pipeline"})
+"""Those of them whose plain call pads a prompt to the longest of its batch, and lets the padding
+decide pixels; of the others a test shows that it does not."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from bench.context_parallel import check_context_parallel
 from bench.device_maps import by_layers, bytes_of_others, check_device_map, memory_of_devices
 from bench.errors import RequestError, WorkError
-from bench.families import FAMILIES
+from bench.families import FAMILIES, TO_THE_LONGEST
 from bench.fast import begin_anew, decide_together
 from bench.models import as_written, load_model, read_model_file
 from bench.placing import ROOM, speed_up
 from bench.plan import call_arguments
-from bench.records import Batch, Modality, ModelSpec
+from bench.records import Batch, Job, Modality, ModelSpec
 from bench.sizes import check_asked, check_made
 from bench.speedups import check_speedups
 
@@ -260,7 +261,9 @@ def read_ahead(spec: ModelSpec, stop: threading.Event) -> None:
 
 
 def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArray[np.floating]:
-    """Run one padded batch; each job draws its noise from a CPU generator of its own.
+    """Run one batch by plain calls; each job draws its noise from a CPU generator of its own.
+
+    Where neighbours decide nothing that is one call, padded to the batch's size.
 
     Returns:
         One picture per job (jobs × height × width × 3) or one clip (jobs × frames × height ×
@@ -269,11 +272,25 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
     Raises:
         WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
-    name = type(pipeline).__name__
-    if (name in ALONE or decide_together(pipeline)) and batch.size > 1:
-        singles = [replace(batch, size=1, jobs=(job,)) for job in batch.jobs]
-        return np.concatenate([draw(pipeline, single, arguments) for single in singles])
     check_asked(pipeline, arguments)
+    return np.concatenate([_draw(pipeline, one, arguments) for one in _calls(pipeline, batch)])
+
+
+def _calls(pipeline: Any, batch: Batch) -> list[Batch]:
+    """Cut a batch into calls in which no job decides another's pixels."""
+    name = type(pipeline).__name__
+    calls: list[tuple[Job, ...]]
+    if name in ALONE or decide_together(pipeline):
+        calls = [(job,) for job in batch.jobs]
+    elif name in FAMILIES - TO_THE_LONGEST:
+        return [batch]
+    else:  # seeds of one prompt have no longer neighbour
+        calls = [tuple(some) for _, some in groupby(batch.jobs, key=lambda job: job.text)]
+    return [replace(batch, size=len(jobs), jobs=jobs) for jobs in calls]
+
+
+def _draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArray[np.floating]:
+    name = type(pipeline).__name__
     jobs = list(batch.jobs) + [batch.jobs[-1]] * (batch.size - len(batch.jobs))
     generators = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
     negative = arguments.get("negative_prompt")

@@ -220,6 +220,18 @@ def test_a_negative_prompt_that_is_cut_is_said_as_such(
     }
 
 
+@pytest.mark.parametrize("family", ["cogview-4", "flux"])
+def test_on_the_plain_path_neighbours_decide_no_pixel(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_of(family, tmp_path, monkeypatch)
+    arguments = tiny_families.FAMILIES[family][1] | {"num_inference_steps": 2}
+    jobs = jobs_of("短", "一叶扁舟，" * 8, "短", "月下")
+    together = worked(worker, jobs, arguments)
+    for job in jobs:
+        assert np.abs(together[job.key] - worked(worker, [job], arguments)[job.key]).max() < 1 / 254
+
+
 def test_a_language_that_the_model_does_not_claim_is_warned_of_and_recorded(
     suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
