@@ -34,3 +34,15 @@ checkpoint. Every other class goes by the plain call."""
 TO_THE_LONGEST = frozenset({"CogView4Pipeline"})
 """Those of them whose plain call pads a prompt to the longest of its batch, and lets the padding
 decide pixels; of the others a test shows that it does not."""
+
+IN_FP32 = {
+    "AllegroPipeline": ("vae",),
+    "HeliosPipeline": ("vae",),
+    "HeliosPyramidPipeline": ("vae",),
+    "SanaPipeline": ("vae",),
+    "SanaVideoPipeline": ("vae",),
+    "SkyReelsV2Pipeline": ("vae",),
+    "WanPipeline": ("vae",),
+    "WanVACEPipeline": ("vae",),
+}
+"""Parts that the class's own example in diffusers 0.42 loads in fp32 beside others in bf16."""

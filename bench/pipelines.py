@@ -24,7 +24,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from bench.context_parallel import check_context_parallel
 from bench.device_maps import by_layers, bytes_of_others, check_device_map, memory_of_devices
 from bench.errors import RequestError, WorkError
-from bench.families import FAMILIES, TO_THE_LONGEST
+from bench.families import FAMILIES, IN_FP32, TO_THE_LONGEST
 from bench.fast import begin_anew, decide_together
 from bench.models import as_written, load_model, read_model_file
 from bench.placing import ROOM, speed_up
@@ -85,18 +85,41 @@ def settle_threads(threads: int | None) -> int:
 
 
 def settle_dtype(spec: ModelSpec) -> dict[str, str]:
-    """Return the dtype per part: the spec's, else bf16, on the CPU fp32.
+    """Return the dtype per part: the spec's, else bf16 with what the family needs in fp32.
+
+    Without a spec's word all is fp32 on the CPU.
 
     Raises:
         RequestError: a name that is no floating dtype of torch.
     """
-    dtype = dict(spec.dtype)
-    dtype.setdefault("default", "bfloat16" if torch.cuda.is_available() else "float32")
+    dtype, gpu = dict(spec.dtype), torch.cuda.is_available()
+    if gpu and not dtype and spec.modality != "understanding":
+        dtype |= dict.fromkeys(IN_FP32.get(_class_of(spec), ()), "float32")
+    dtype.setdefault("default", "bfloat16" if gpu else "float32")
     for part, name in dtype.items():
         value = getattr(torch, name, None)
         if not isinstance(value, torch.dtype) or not value.is_floating_point:
             raise RequestError(f"model {spec.id}: dtype {name!r} of {part} is no dtype of torch")
     return dtype
+
+
+def _class_of(spec: ModelSpec) -> str:
+    """Return the pipeline class that a checkpoint names; nothing where it is no pipeline's."""
+    try:
+        return str(_index_of(spec)["_class_name"])
+    except RequestError:
+        return ""
+
+
+def _index_of(spec: ModelSpec) -> dict[str, Any]:
+    """Return the content of a checkpoint's model_index.json."""
+    try:
+        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
+    except OSError as error:
+        raise RequestError(
+            f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
+        ) from error
+    return dict(config)
 
 
 def pipeline_class(spec: ModelSpec) -> str:
@@ -105,12 +128,7 @@ def pipeline_class(spec: ModelSpec) -> str:
     Raises:
         RequestError: diffusers has no such class, or its call takes no such argument.
     """
-    try:
-        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
-    except OSError as error:
-        raise RequestError(
-            f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
-        ) from error
+    config = _index_of(spec)
     name = config["_class_name"]
     check_call(spec.id, name, call_arguments(spec))
     check_speedups(spec.id, name, spec.speedups, call_arguments(spec))

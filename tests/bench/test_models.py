@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from bench import clips, pipelines
 from bench.checkpoints import folder_revision
 from bench.errors import ConflictError, FileFormatError, NotHereError, RequestError, WorkError
+from bench.families import IN_FP32
 from bench.models import (
     add_model,
     as_written,
@@ -26,6 +27,7 @@ from bench.models import (
 )
 from bench.plan import call_arguments
 from bench.understanding.decoding import settled_arguments
+from tests import tiny, tiny_video
 from tests.conftest import write_yaml
 
 
@@ -285,6 +287,31 @@ def test_every_shipped_spec_is_good(name: str) -> None:
         assert file.fps == file.arguments.get("frame_rate", file.fps)
     elif not hasattr(getattr(diffusers, file.pipeline), "_backends"):
         pipelines.check_spec(name)
+
+
+def test_parts_that_a_family_needs_in_fp32_are_so_without_a_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wan = load_model(str(tiny_video.save("wan", tmp_path / "wan")))
+    flux = load_model(str(tiny.save("flux", tmp_path / "flux")))
+    assert pipelines.settle_dtype(wan) == {"default": "float32"}  # on a CPU all is
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert pipelines.settle_dtype(wan) == {"default": "bfloat16", "vae": "float32"}
+    assert pipelines.settle_dtype(flux) == {"default": "bfloat16"}
+    # what a spec states is left as it is
+    stated = replace(wan, dtype={"default": "float16"})
+    assert pipelines.settle_dtype(stated) == {"default": "float16"}
+
+
+def test_families_that_need_parts_in_fp32_agree_with_the_shipped_specs() -> None:
+    for name in list_models():
+        file = read_model_file(name)
+        if file and file.pipeline in IN_FP32:
+            parts = {part for part, dtype in file.dtype.items() if dtype == "float32"}
+            assert parts == set(IN_FP32[file.pipeline]), name
+    assert {"SanaPipeline", "WanPipeline"} <= IN_FP32.keys()
+    for name, parts in IN_FP32.items():
+        assert set(parts) <= inspect.signature(getattr(diffusers, name).__init__).parameters.keys()
 
 
 def test_there_is_a_spec_for_the_open_models_that_matter() -> None:
