@@ -148,11 +148,13 @@ class FastPath:
         """Decode one sample as its pipeline does.
 
         Returns:
-            Its bytes on the device, height × width × 3 (a clip: frames first), and whether all of
-            its values were numbers (a boolean tensor).
+            Its bytes on the device, height × width × 3 (a clip: frames first), and whether all
+            that the decoder was given, and gave, was finite (a boolean tensor).
         """
         options = {**latents.options, "return_dict": False}
         decoded = self._decode(*latents.arguments, **options)[0]
+        # asked here: what is infinite will be clamped, by some decoders at once
+        finite = torch.isfinite(latents.arguments[0]).all() & torch.isfinite(decoded).all()
         video = getattr(self.pipeline, "video_processor", None)
         if decoded.ndim == 5 and video is not None:
             image = video.postprocess_video(decoded, output_type="pt")[0]
@@ -163,7 +165,7 @@ class FastPath:
             )[0]
         image = image.float()
         pixels = (torch.nan_to_num(image, nan=0.0) * 255).round().to(torch.uint8)
-        return pixels.movedim(-3, -1).contiguous(), torch.isfinite(image).all()
+        return pixels.movedim(-3, -1).contiguous(), finite
 
     def _unbinned(self, decoded: torch.Tensor, arguments: Mapping[str, Any]) -> torch.Tensor:
         """Bring a picture made at a size of the family's list to the size that was asked for."""
