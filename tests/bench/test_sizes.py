@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 
@@ -63,6 +65,50 @@ def test_a_size_that_a_checkpoint_cannot_do_is_told_once_before_any_work(
     assert says in str(caught.value)
     assert not (tmp_path / "run").exists()
     planned_run(replace(request, arguments={}), tmp_path / "run")  # its own size can be done
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "near"),
+    [
+        ("sana", (96, 64), (1216, 832)),
+        ("pixart", (1024, 512), (352, 176)),
+        ("hunyuan-dit", (1024, 1008), (1024, 1024)),
+    ],
+)
+def test_a_size_that_a_pipeline_would_make_from_another_is_told_before_any_work(
+    family: str, size: tuple[int, int], near: tuple[int, int], tmp_path: Path, suite_path: Path
+) -> None:
+    folder = tiny_families.save(family, tmp_path / "m")
+    arguments = tiny_families.FAMILIES[family][1] | {"width": size[0], "height": size[1]}
+
+    def planned(**more: Any) -> None:
+        asked = Request(str(suite_path), (str(folder),), ("zh",), (0,), arguments=arguments | more)
+        planned_run(asked, tmp_path / "run")
+
+    planned()  # its list is off: it is made at the very size
+    words = f"cannot do {size[0]}×{size[1]}: it would make {near[0]}×{near[1]} "
+    with pytest.raises(RequestError, match=words):
+        planned(use_resolution_binning=True)
+    planned(use_resolution_binning=True, width=near[0], height=near[1])
+    # where the configs do not say so, it is told when the model is loaded
+    pipeline = tiny_families.FAMILIES[family][0]()
+    batch = Batch("m", 0, 1, (Job("k", "s/t", "zh", "舟", "m", 0),))
+    with pytest.raises(WorkError, match=words):
+        pipelines.draw(pipeline, batch, arguments | {"use_resolution_binning": True})
+
+
+def test_every_class_with_a_list_of_sizes_is_left_where_it_looks_them_up() -> None:
+    looked_at = 0
+    for name in dir(diffusers):
+        kind = getattr(diffusers, name) if "Pipeline" in name else None
+        if not isinstance(kind, type) or not hasattr(kind, "_optional_components"):
+            continue
+        takes = inspect.signature(kind.__call__).parameters
+        if "use_resolution_binning" in takes:
+            looked_at += 1
+            tells = "classify_height_width_bin(" in inspect.getsource(kind.__call__)
+            assert tells or hasattr(inspect.getmodule(kind), "map_to_standard_shapes"), name
+    assert looked_at > 8
 
 
 def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(
