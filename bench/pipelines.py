@@ -26,10 +26,11 @@ from bench.device_maps import by_layers, bytes_of_others, check_device_map, memo
 from bench.errors import RequestError, WorkError
 from bench.families import FAMILIES, IN_FP32, TO_THE_LONGEST
 from bench.fast import begin_anew, decide_together
+from bench.kinds import makes
 from bench.models import as_written, load_model, read_model_file
 from bench.placing import ROOM, speed_up
 from bench.plan import call_arguments
-from bench.records import Batch, Job, Modality, ModelSpec
+from bench.records import Batch, Job, ModelSpec
 from bench.sizes import check_asked, check_made
 from bench.speedups import check_speedups
 
@@ -152,14 +153,16 @@ def check_call(model: str, name: Any, arguments: Iterable[str]) -> None:
         raise RequestError(
             f"model {model} needs {name}, which needs {wanted}: pip install {wanted}"
         )
+    if makes(str(name)) is None:
+        raise RequestError(
+            f"model {model}: {name} does not turn a text alone into pictures or clips"
+        )
     takes = inspect.signature(pipeline.__call__).parameters
     for argument in arguments:
         if argument in OURS:
             raise RequestError(f"model {model}: {argument!r} belongs to the plan, not to a spec")
         if argument not in takes:
             raise RequestError(f"model {model}: {name} takes no argument {argument!r}")
-    if "prompt" not in takes or "generator" not in takes or "image" in _required(takes):
-        raise RequestError(f"model {model}: {name} does not turn text into pictures")
 
 
 def check_spec(name: str) -> None:
@@ -191,12 +194,6 @@ def check_spec(name: str) -> None:
         spec = load_model(name)
         pipeline_class(spec)
         settle_dtype(spec)
-
-
-def makes(pipeline: str) -> Modality:
-    """Return what a pipeline class makes: its call takes a number of frames, or it does not."""
-    call = getattr(diffusers, pipeline).__call__
-    return "video" if "num_frames" in inspect.signature(call).parameters else "image"
 
 
 def path_of(name: str) -> str:
@@ -358,11 +355,6 @@ def _not_installed(pipeline: Any) -> str:
     """Return the packages that stand between diffusers and a class that it only stands in for."""
     wanted = getattr(pipeline, "_backends", ())
     return " ".join(package for package in wanted if find_spec(package) is None)
-
-
-def _required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
-    empty = inspect.Parameter.empty
-    return {name for name, parameter in parameters.items() if parameter.default is empty}
 
 
 def _left_out(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import pytest
 import torch
 
@@ -95,20 +93,6 @@ def test_a_size_that_a_pipeline_would_make_from_another_is_told_before_any_work(
     batch = Batch("m", 0, 1, (Job("k", "s/t", "zh", "舟", "m", 0),))
     with pytest.raises(WorkError, match=words):
         pipelines.draw(pipeline, batch, arguments | {"use_resolution_binning": True})
-
-
-def test_every_class_with_a_list_of_sizes_is_left_where_it_looks_them_up() -> None:
-    looked_at = 0
-    for name in dir(diffusers):
-        kind = getattr(diffusers, name) if "Pipeline" in name else None
-        if not isinstance(kind, type) or not hasattr(kind, "_optional_components"):
-            continue
-        takes = inspect.signature(kind.__call__).parameters
-        if "use_resolution_binning" in takes:
-            looked_at += 1
-            tells = "classify_height_width_bin(" in inspect.getsource(kind.__call__)
-            assert tells or hasattr(inspect.getmodule(kind), "map_to_standard_shapes"), name
-    assert looked_at > 8
 
 
 def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(
