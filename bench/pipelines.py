@@ -6,10 +6,9 @@ import inspect
 import os
 import platform
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from bench.device_maps import by_layers, bytes_of_others, check_device_map, memo
 from bench.errors import RequestError, WorkError
 from bench.families import FAMILIES, IN_FP32, TO_THE_LONGEST
 from bench.fast import begin_anew, decide_together
-from bench.kinds import makes
+from bench.kinds import check_call, makes
 from bench.models import as_written, load_model, read_model_file
 from bench.placing import ROOM, speed_up
 from bench.plan import call_arguments
@@ -36,24 +35,6 @@ from bench.speedups import check_speedups
 
 # A note per image processor that torchvision is not installed: nothing that a user can act on
 transformers.utils.logging.set_verbosity_error()
-
-OURS = frozenset(
-    {
-        "prompt",
-        "generator",
-        "output_type",
-        "return_dict",
-        "num_images_per_prompt",
-        "num_videos_per_prompt",
-        "latents",
-        "callback_on_step_end",
-    }
-)
-"""Arguments of a pipeline's call that belong to the plan, not to a spec."""
-
-
-_CHANGES_TEXT = ("clean_caption", "enable_prompt_rewrite", "use_pe")
-"""Arguments that let a pipeline clean a prompt, or have a language model write it anew."""
 
 ALONE = frozenset({"GlmImagePipeline", "HeliosPyramidPipeline", "HunyuanImagePipeline"})
 """Pipeline classes in which a job's neighbours in a batch decide its pixels: they draw from the
@@ -138,33 +119,6 @@ def pipeline_class(spec: ModelSpec) -> str:
     return str(name)
 
 
-def check_call(model: str, name: Any, arguments: Iterable[str]) -> None:
-    """Check that diffusers has the pipeline class `name`, and that its call takes the arguments.
-
-    Raises:
-        RequestError: it has not, or does not; the sentence names model and argument.
-    """
-    pipeline = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if pipeline is None:
-        raise RequestError(
-            f"model {model} needs {name}, which diffusers {diffusers.__version__} does not have"
-        )
-    if wanted := _not_installed(pipeline):
-        raise RequestError(
-            f"model {model} needs {name}, which needs {wanted}: pip install {wanted}"
-        )
-    if makes(str(name)) is None:
-        raise RequestError(
-            f"model {model}: {name} does not turn a text alone into pictures or clips"
-        )
-    takes = inspect.signature(pipeline.__call__).parameters
-    for argument in arguments:
-        if argument in OURS:
-            raise RequestError(f"model {model}: {argument!r} belongs to the plan, not to a spec")
-        if argument not in takes:
-            raise RequestError(f"model {model}: {name} takes no argument {argument!r}")
-
-
 def check_spec(name: str) -> None:
     """Hold a model's spec against the installed diffusers; the hub is asked only where it must be.
 
@@ -199,15 +153,6 @@ def check_spec(name: str) -> None:
 def path_of(name: str) -> str:
     """Return by which path a pipeline class makes outputs where memory allows: fast or plain."""
     return "fast" if name in FAMILIES else "plain"
-
-
-def as_it_stands(pipeline: str) -> dict[str, bool]:
-    """Return the arguments by which a class leaves prompts alone that it would clean or rewrite.
-
-    Cleaning also depends on what else is installed, and the text must not.
-    """
-    takes = inspect.signature(getattr(diffusers, pipeline).__call__).parameters
-    return {name: False for name in _CHANGES_TEXT if name in takes and takes[name].default is True}
 
 
 def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
@@ -349,12 +294,6 @@ def _folder_of(spec: ModelSpec) -> Path:
             use_safetensors=None if spec.pickled_weights else True,
         )
     )
-
-
-def _not_installed(pipeline: Any) -> str:
-    """Return the packages that stand between diffusers and a class that it only stands in for."""
-    wanted = getattr(pipeline, "_backends", ())
-    return " ".join(package for package in wanted if find_spec(package) is None)
 
 
 def _left_out(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from bench import clips, manifest, pipelines
 from bench.environments import differs, environment_of
 from bench.errors import ConflictError, FileFormatError, RequestError, perhaps_elsewhere
 from bench.files import write_whole
-from bench.kinds import makes
+from bench.kinds import as_it_stands, makes
 from bench.models import load_models
 from bench.plan import Part, call_arguments, plan
 from bench.records import Batch, ModelSpec
@@ -245,7 +245,7 @@ def _resolved_models(
             modality=modality,
             dtype=pipelines.settle_dtype(spec),
             arguments={
-                **pipelines.as_it_stands(name),
+                **as_it_stands(name),
                 **spec.arguments,
                 **(request.arguments or {}),
             },

@@ -75,6 +75,7 @@ def test_the_fast_path_gives_what_plain_calls_give(family: str, dtype: str, tmp_
     everyone = list(range(len(TEXTS)))
     singles = {one: plain(pipeline, [one], arguments)[one] for one in everyone}
     plain_batch = plain(pipeline, everyone, arguments)
+    assert singles[0].shape[-3:] == (arguments["height"], arguments["width"], 3)
     if dtype == "float32":  # on the plain path these go together, or by prompts
         padded = type(pipeline).__name__ in TO_THE_LONGEST
         assert (levels_apart(plain_batch, singles) > 1) == padded

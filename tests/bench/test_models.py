@@ -16,6 +16,7 @@ from bench import clips, pipelines
 from bench.checkpoints import folder_revision
 from bench.errors import ConflictError, FileFormatError, NotHereError, RequestError, WorkError
 from bench.families import IN_FP32
+from bench.kinds import check_call
 from bench.models import (
     add_model,
     as_written,
@@ -195,6 +196,13 @@ def test_a_shipped_spec_is_described_without_the_hub() -> None:
 def test_an_argument_that_the_class_does_not_take_is_found_without_the_hub(tmp_path: Path) -> None:
     content = {"model": "m", "source": "a/b", "pipeline": "FluxPipeline", "width": 64}
     path = write_yaml(tmp_path / "m.yaml", content | {"arguments": {"cfg_scale": 3}})
+    for argument in ("prompt_2", "prompt_embeds", "pooled_prompt_embeds", "latents"):
+        with pytest.raises(RequestError, match=f"'{argument}' belongs to the plan"):
+            check_call("m", "FluxPipeline", {argument: "foo"})
+    fine = {"guidance_scale": 4, "negative_prompt_2": "foo", "sigmas": [1.0, 0.5]}
+    check_call("m", "FluxPipeline", fine)
+    with pytest.raises(RequestError, match="takes true or false for use_resolution_binning"):
+        check_call("m", "SanaPipeline", {"use_resolution_binning": "no"})
     with pytest.raises(RequestError, match="m: FluxPipeline takes no argument 'cfg_scale'"):
         pipelines.check_spec(str(path))
     path = write_yaml(tmp_path / "m.yaml", content | {"modality": "video"})

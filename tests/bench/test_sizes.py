@@ -10,6 +10,7 @@ import torch
 from bench import pipelines
 from bench.errors import RequestError, WorkError
 from bench.generate import generate
+from bench.kinds import as_it_stands
 from bench.records import Batch, Job
 from bench.request import Request
 from bench.run import planned_run
@@ -98,10 +99,10 @@ def test_a_size_that_a_pipeline_would_make_from_another_is_told_before_any_work(
 def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(
     tmp_path: Path, suite_path: Path
 ) -> None:
-    assert pipelines.as_it_stands("PixArtSigmaPipeline") == {"clean_caption": False}
-    assert pipelines.as_it_stands("LongCatImagePipeline") == {"enable_prompt_rewrite": False}
-    assert pipelines.as_it_stands("ErnieImagePipeline") == {"use_pe": False}
-    assert pipelines.as_it_stands("FluxPipeline") == {}
+    assert as_it_stands("PixArtSigmaPipeline") == {"clean_caption": False}
+    assert as_it_stands("LongCatImagePipeline") == {"enable_prompt_rewrite": False}
+    assert as_it_stands("ErnieImagePipeline") == {"use_pe": False}
+    assert as_it_stands("FluxPipeline") == {}
     model = str(tiny.save("pixart", tmp_path / "pixart"))
     request = Request(str(suite_path), (model,), ("zh",), (0,))
     run = planned_run(request, tmp_path / "run")
