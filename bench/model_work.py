@@ -110,6 +110,7 @@ class ModelWork:
             seconds=self._seconds - compiling,
             load_seconds=self.load_seconds,
             compile_seconds=compiling,
+            device_seconds=worker.text_seconds + keeper.occupied,
             spent={"text": worker.text_seconds, **keeper.spent},
             flops=self._forwards.total(),
             matrix_rate=matrix_rate(placing.work_dtype(worker.pipeline)),

@@ -77,6 +77,23 @@ def test_a_batch_that_memory_does_not_take_is_split_and_its_rows_say_so(
     ]
 
 
+def test_memory_that_gave_out_once_decides_nothing_about_the_next_batch(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_out: list[bool] = []
+
+    def once(_module: Any, _inputs: Any) -> None:
+        if not given_out:
+            given_out.append(True)
+            raise torch.OutOfMemoryError("out of memory")
+
+    loads_with(monkeypatch, lambda pipeline: pipeline.unet.register_forward_pre_hook(once))
+    generate(asked(suite_path, tiny_checkpoint), tmp_path / "run")
+    rows = manifest.read_outputs(tmp_path / "run")
+    by_batch = {row["batch"]: (row["batch_size"], row["note"]) for row in rows}
+    assert by_batch == {0: (4, "out of memory with 8 at once: made 4 at once"), 1: (8, "")}
+
+
 def test_a_shape_that_cudnn_does_not_take_goes_by_another_kernel(
     suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
