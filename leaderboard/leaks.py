@@ -12,7 +12,8 @@ from bench.records import Score
 from leaderboard.contrasts import NOTHING_VARIES, p_score, simultaneous_intervals, stacked
 from leaderboard.drawing import Array
 from leaderboard.percentiles import TOO_FEW, read_off
-from leaderboard.shares import Cell, Counts, Shares, counted
+from leaderboard.share_cells import Cell
+from leaderboard.shares import Counts, Shares, counted
 from leaderboard.variance import Influences
 
 NO_REFERENCES = "no references"
