@@ -116,6 +116,16 @@ def test_a_shape_that_cudnn_does_not_take_goes_by_another_kernel(
     assert tried == [True, False, True]
 
 
+def test_outputs_of_a_model_that_comes_in_pieces_say_so(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "place", lambda _: "parts in turn")
+    done = generate(asked(suite_path, tiny_checkpoint), tmp_path / "run")
+    assert done.speed[0]["path"] == "plain"
+    rows = manifest.read_outputs(tmp_path / "run")
+    assert {row["note"] for row in rows} == {"too large for the device: parts in turn"}
+
+
 def test_no_memory_for_a_single_output_is_said(
     suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
