@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import ConflictError, RequestError, WorkError
 from bench.files import write_whole
-from bench.records import NEUTRAL
+from bench.records import NEUTRAL, Prompt
 from bench.request import Request
 
 if TYPE_CHECKING:
+    from bench.suites import Suite
     from leaderboard.compare import Verdict
 
 MOST_SEEDS = 16
@@ -102,17 +103,12 @@ def check(
         RequestError: a model, the suite or the network cannot be had; or both models are one.
         WorkError: outputs could not be made.
     """
-    import numpy as np
-
     from bench.generate import generate
     from bench.models import load_models
-    from bench.probing.names import DIVERSITY, PROBES
     from bench.probing.run import Probing, probe
     from bench.probing.texts import probe_labels
     from bench.suites import load_suite
-    from leaderboard.gate import gate, half_width
-    from leaderboard.probes import read_probes
-    from leaderboard.sources import read_source
+    from leaderboard.gate import half_width
 
     if not 0 < precision < 1:
         raise RequestError(f"--precision {precision} is no share between 0 and 1")
@@ -122,8 +118,7 @@ def check(
     except ConflictError as error:
         raise RequestError(f"a check wants two models: {error}") from error
     spoken = tuple(languages or found.languages)
-    targets = (found.home, NEUTRAL)
-    asked = [prompt for prompt in found.prompts.values() if prompt.target in targets][:limit]
+    asked = _asked(found, limit)
     scenes = len({prompt.scene for prompt in asked if prompt.target == found.home})
     if not scenes:
         raise RequestError(f"the suite {found.name} asks nothing of {found.home!r}")
@@ -134,7 +129,7 @@ def check(
         models=(model, baseline),
         languages=spoken,
         seeds=drawn,
-        targets=tuple(one for one in targets if any(prompt.target == one for prompt in asked)),
+        targets=tuple(sorted({prompt.target for prompt in asked}, key=(found.home, NEUTRAL).index)),
         limit=limit,
         arguments=arguments,
     )
@@ -142,16 +137,7 @@ def check(
     if made.failed:
         raise WorkError(f"{made.failed} outputs could not be made, see {run / 'failures.jsonl'}")
     seen = probe(run, Probing(network=network, references=references))
-    diversity = run / DIVERSITY
-    verdicts = gate(
-        read_probes(run / PROBES),
-        read_source(diversity).frame if diversity.is_file() else None,
-        model=ours,
-        baseline=theirs,
-        home=found.home,
-        rng=np.random.default_rng(0),
-        others=[name for name in found.traditions if name != found.home],
-    )
+    verdicts = _verdicts(run, ours, theirs, found)
     checked = Checked(
         ours,
         theirs,
@@ -166,6 +152,33 @@ def check(
     plan = {"scenes": scenes, "seeds": len(drawn), "labels": probe_labels(found)}
     _write(checked, run, out, found.name, plan)
     return checked
+
+
+def _asked(suite: Suite, limit: int | None) -> list[Prompt]:
+    """Return what is asked of both models: the home tradition, and what names none."""
+    targets = (suite.home, NEUTRAL)
+    return [prompt for prompt in suite.prompts.values() if prompt.target in targets][:limit]
+
+
+def _verdicts(run: Path, model: str, baseline: str, suite: Suite) -> Sequence[Verdict]:
+    """Return what a probed run says of every measure."""
+    import numpy as np
+
+    from bench.probing.names import DIVERSITY, PROBES
+    from leaderboard.gate import gate
+    from leaderboard.probes import read_probes
+    from leaderboard.sources import read_source
+
+    diversity = run / DIVERSITY
+    return gate(
+        read_probes(run / PROBES),
+        read_source(diversity).frame if diversity.is_file() else None,
+        model=model,
+        baseline=baseline,
+        home=suite.home,
+        rng=np.random.default_rng(0),
+        others=[name for name in suite.traditions if name != suite.home],
+    )
 
 
 def _seconds(run: Path) -> dict[str, float]:

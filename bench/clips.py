@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,14 +53,13 @@ def write_h264(path: Path, frames: Frames, fps: float) -> None:
     The same frames give the same bytes, on the same build.
 
     Raises:
-        ValueError: a side is odd.
+        ValueError: a side is odd, or the encoder refuses the frames.
     """
     _, height, width, _ = frames.shape
     if why := check_size(width, height):
         raise ValueError(why)
-    with av.open(
-        str(path), "w", format="mp4", options=_BITEXACT | {"movflags": "+faststart"}
-    ) as to:
+    options = _BITEXACT | {"movflags": "+faststart"}
+    with _refusals(), av.open(str(path), "w", format="mp4", options=options) as to:
         options = {"crf": "14", "preset": "medium", "x264-params": _SAME_BYTES}
         stream = to.add_stream("libx264", rate=_rate(fps), options=options)
         context = _settled(stream.codec_context, frames, "yuv420p")
@@ -79,8 +79,12 @@ def write_h264(path: Path, frames: Frames, fps: float) -> None:
 
 
 def write_ffv1(path: Path, frames: Frames, fps: float) -> None:
-    """Write FFV1 in Matroska: the exact frames, each slice with a checksum."""
-    with av.open(str(path), "w", format="matroska", options=_BITEXACT) as to:
+    """Write FFV1 in Matroska: the exact frames, each slice with a checksum.
+
+    Raises:
+        ValueError: the encoder refuses the frames.
+    """
+    with _refusals(), av.open(str(path), "w", format="matroska", options=_BITEXACT) as to:
         options = {"level": "3", "slices": "4", "slicecrc": "1"}
         stream = to.add_stream("ffv1", rate=_rate(fps), options=options)
         _settled(stream.codec_context, frames, "bgr0")
@@ -144,6 +148,17 @@ def decoded(path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str]:
         content.update(np.ascontiguousarray(frame).data)
     found = (count, *found)
     return found, content.hexdigest() if found == shape else ""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell frames that an encoder refuses, which are wrong, from a disk or memory that gives out."""
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except av.FFmpegError as error:
+        raise ValueError(f"the clip cannot be encoded: {error.strerror}") from error
 
 
 def _settled(context: VideoCodecContext, frames: Frames, pixels: str) -> VideoCodecContext:

@@ -76,11 +76,11 @@ def _ask(works: Path, run: Path) -> Path:
 
 
 def _judged(run: Path, works: Path, out: Path) -> Path:
-    """Make the study of both readers' answers, and have simulated raters do it."""
+    """Make the study of both readers' answers, have simulated raters do it, and close it."""
     import numpy as np
 
     from raters.simulated import simulate
-    from raters.study import create, status
+    from raters.study import create, lock, status
 
     if not out.exists():
         create("demo-understanding", [run], references=works, out=out)
@@ -91,6 +91,8 @@ def _judged(run: Path, works: Path, out: Path) -> Path:
         with progress("rate", "raters", wanted) as bar:
             rng = np.random.default_rng([SEED, there])
             simulate(out, read=read_beside(), rng=rng, count=wanted, advance=bar.advance)
+    if state["locked_at"] is None:
+        lock(out, "all simulated raters are through")
     return out
 
 

@@ -53,7 +53,6 @@ class Engine:
         self.cut: dict[str, str] = {}
         """Prompts that an encoder did not take whole, and how much of them it took."""
         self._lengths = Lengths(pipeline)
-        self._at_once: int | None = None
         self._stream: torch.cuda.Stream | None = None
         if torch.cuda.is_available():
             # beside other ranks nothing is decoded while they denoise: memory gives out on all or none
@@ -119,8 +118,8 @@ class Engine:
         # asked anew of each batch: what one did must not decide the bits of the next, which a
         # resumed run makes without having seen it
         by_cudnn = True
+        at_once = len(jobs)
         while True:
-            at_once = min(self._at_once or len(jobs), len(jobs))
             try:
                 with device_errors(), exact_attention(by_cudnn=by_cudnn):
                     made = self._tried(jobs, arguments, keys, at_once, by_cudnn)
@@ -138,7 +137,7 @@ class Engine:
                 torch.cuda.empty_cache()
             if at_once == 1:
                 raise WorkError("out of memory with a single output: ask for a smaller size")
-            self._at_once = (at_once + 1) // 2
+            at_once = (at_once + 1) // 2
 
     def _tried(
         self,

@@ -57,21 +57,25 @@ class ForwardCounter:
 @functools.cache
 def matrix_rate(dtype: torch.dtype) -> float:
     """Return the operations per second that a large matrix product reaches on this device."""
-    device, size = ("cuda", 8192) if torch.cuda.is_available() else ("cpu", 1024)
-    left = torch.randn(size, size, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(6):  # the first ones warm up
-        _wait()
+    cuda = torch.cuda.is_available()
+    size = 8192 if cuda else 1024
+    left = torch.randn(size, size, dtype=dtype, device="cuda" if cuda else "cpu")
+    result = torch.empty_like(left)
+
+    def seconds(times: int) -> float:
         began = time.perf_counter()
-        left @ left
-        _wait()
-        best = min(best, time.perf_counter() - began)
-    return float(2 * size**3 / best)
+        for _ in range(times):
+            torch.mm(left, left, out=result)
+        if cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
 
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    seconds(2)  # loads the library and chooses a kernel
+    # so many at a time that launching them is nothing beside them
+    times = max(1, round((0.1 if cuda else 0.02) / (seconds(2) / 2)))
+    seconds(4 * times)  # until the clocks have risen
+    best = min(seconds(times) for _ in range(5)) / times
+    return 2 * size**3 / best
 
 
 def _known_flops(module: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> float:

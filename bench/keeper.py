@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bench import manifest
 from bench.errors import WorkError
@@ -47,7 +47,7 @@ class _Batch:
 class Keeper:
     """Writes the outputs of batches; counts them. A context: on leaving it, all that is due is kept.
 
-    Errors of the disk are raised by whichever call meets them, as WorkError; files that are not
+    What a writer fails at is raised by whichever call meets it, as WorkError; files that are not
     whole are never given their name, and rows are written after their files, one write per batch.
     """
 
@@ -64,8 +64,9 @@ class Keeper:
         self._due: deque[_Batch] = deque()
         self.made = self.suspect = self.failed = 0
         self.spent: defaultdict[str, float] = defaultdict(float)
-        """Seconds on the device by stage, of what was kept."""
+        """Seconds by stage, of what was kept; on a GPU stages of two batches run side by side."""
         self._seconds: list[float] = []
+        self._until: Any = None
         self.say = bar.say
 
     def __enter__(self) -> Self:
@@ -116,6 +117,11 @@ class Keeper:
         while self._due:
             self._settle()
 
+    @property
+    def occupied(self) -> float:
+        """Return for how many seconds the device worked on what was kept."""
+        return sum(self._seconds)
+
     def first_batch_beyond_the_rest(self) -> float:
         """Return how much longer the first batch took than later ones do: what compiling took."""
         first, *rest = self._seconds or [0.0]
@@ -150,11 +156,11 @@ class Keeper:
                 outputs.append(self._to_disk(file.result))
             except ValueError as wrong:  # not a picture, or a clip that cannot be a file
                 broken.append((job, str(wrong)))
-        spent = due.made.seconds()
-        self._seconds.append(sum(spent.values()))
-        for stage, taken in spent.items():
+        for stage, taken in due.made.seconds().items():
             self.spent[stage] += taken
-        seconds = due.made.devices * sum(spent.values()) / len(due.batch.jobs)
+        self._seconds.append(due.made.occupied(self._until))
+        self._until = due.made.ended
+        seconds = due.made.devices * self._seconds[-1] / len(due.batch.jobs)
         rows = [
             replace(
                 output,
@@ -178,7 +184,9 @@ class Keeper:
     def _to_disk(self, write: Callable[[], _T]) -> _T:
         try:
             return write()
-        except OSError as error:
+        except (WorkError, ValueError):
+            raise
+        except Exception as error:
             raise _stopped(self._run.folder, error) from error
 
 
@@ -191,9 +199,11 @@ def _is_done(due: _Batch) -> bool:
     return all(file.done() for _, file in due.files)
 
 
-def _stopped(folder: Path, error: OSError) -> WorkError:
-    full = error.errno in _FULL_DISK
-    what = "the disk is full or read-only" if full else (error.strerror or str(error))
+def _stopped(folder: Path, error: Exception) -> WorkError:
+    what = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        full = error.errno in _FULL_DISK
+        what = "the disk is full or read-only" if full else (error.strerror or str(error))
     return WorkError(
         f"stopped: cannot write into {folder}: {what}; what was finished is kept, run again"
     )

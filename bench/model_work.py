@@ -93,7 +93,7 @@ class ModelWork:
         for text in cut.keys() - self._said:
             self.keeper.say(f"{self.spec.id}: {cut[text]}: {text[:40]}…")
         self._said |= cut.keys()
-        self.keeper.keep(batch, made, wanted, _notes(self.spec, wanted, cut))
+        self.keeper.keep(batch, made, wanted, _notes(self.spec, wanted, cut, self.worker.placement))
 
     def close(self) -> dict[str, Any]:
         """Free the memory; return how fast it was, as a row of `speed.jsonl`."""
@@ -110,6 +110,7 @@ class ModelWork:
             seconds=self._seconds - compiling,
             load_seconds=self.load_seconds,
             compile_seconds=compiling,
+            device_seconds=worker.text_seconds + keeper.occupied,
             spent={"text": worker.text_seconds, **keeper.spent},
             flops=self._forwards.total(),
             matrix_rate=matrix_rate(placing.work_dtype(worker.pipeline)),
@@ -164,13 +165,20 @@ def _padded(batch: Batch) -> list[Job]:
     return [*batch.jobs, *[batch.jobs[-1]] * (batch.size - len(batch.jobs))]
 
 
-def _notes(spec: ModelSpec, jobs: Sequence[Job], cut: Mapping[str, str]) -> dict[str, str]:
-    """Return what must be said of outputs, by job key: a prompt cut, a language not claimed."""
+def _notes(
+    spec: ModelSpec, jobs: Sequence[Job], cut: Mapping[str, str], placement: placing.Placement
+) -> dict[str, str]:
+    """Return what must be said of outputs, by job key.
+
+    A prompt that was cut, a language that is not claimed, a model that came onto its device in pieces.
+    """
     notes: dict[str, str] = {}
     for job in jobs:
         said = [cut[job.text]] if job.text in cut else []
         if spec.languages and job.language not in spec.languages:
             said.append(f"the model does not claim {job.language}")
+        if placement in {"parts in turn", "layers in turn"}:
+            said.append(f"too large for the device: {placement}")
         if said:
             notes[job.key] = "; ".join(said)
     return notes

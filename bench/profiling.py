@@ -17,6 +17,7 @@ from bench.media import encode_png
 from bench.models import load_model
 from bench.plan import call_arguments
 from bench.records import Job, ModelSpec
+from bench.shapes import check_shapes
 from bench.tuning import Measured, Tuning
 
 TEXT = {
@@ -65,10 +66,11 @@ def profile(
         steps: denoising steps to measure; the time of denoising is scaled to the model's own.
 
     Raises:
-        RequestError: the model's call does not fit its pipeline.
+        RequestError: the model's call does not fit its pipeline, or it cannot do the size.
         WorkError: it does not load, or makes nothing.
     """
     name = pipelines.pipeline_class(spec)
+    check_shapes(spec, name, [None])
     whole = _steps(spec, name)
     taken = min(steps or MOST_STEPS, whole) if whole else 0
     arguments = call_arguments(spec) | ({"num_inference_steps": taken} if whole else {})
@@ -87,10 +89,14 @@ def profile(
                 per_output = row["teraflop_per_output"]
                 reached = per_output and per_output * 1e12 * row["outputs_per_second"]
                 rows.append({**row, "matrix_share": reached / whole_rate if reached else None})
-        except RuntimeError as error:  # no C compiler, say: what runs as it stands is measured
+        except WorkError:
+            raise
+        except Exception as error:
+            why = pipelines.first_line(error)
             if not compiling:
-                raise
-            left_out = f"compiling failed: {pipelines.first_line(error)}"
+                raise WorkError(f"model {spec.id} cannot be measured: {why}") from error
+            # no C compiler, say: what runs as it stands is measured
+            left_out = f"compiling failed: {why}"
         worker.close()
     if not rows and left_out:
         raise WorkError(f"model {spec.id}: {left_out}; try --compile off")

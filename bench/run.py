@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -60,48 +60,28 @@ def planned_run(request: Request, folder: Path) -> Run:
         ConflictError: the request contradicts what the run was made with.
     """
     suite = load_suite(request.suite)
+    if request.video_master and suite.modality != "video":
+        raise RequestError(f"--video-master is for clips; suite {suite.name} asks for images")
     existing = manifest.read_run(folder) if (folder / "run.yaml").exists() else None
     models = _resolved_models(request, suite, existing)
     asked = frozenset(models)
     classes = {name: pipelines.pipeline_class(spec) for name, spec in models.items()}
-    part = Part(
-        tuple(models),
-        request.languages,
-        request.seeds,
-        request.targets,
-        request.limit,
-        request.scenes,
-    )
+    part = _part_asked(request, models)
     prompts = select(
         suite, part.languages, targets=part.targets, limit=part.limit, scenes=part.scenes
     )
     for name, spec in models.items():
         check_shapes(spec, classes[name], {prompt.frames for prompt in prompts})
-    parts = [part]
-    tunings: dict[str, Tuning] = {}
-    batch_size = request.batch_size or DEFAULT_BATCH_SIZE
-    master = request.video_master or ""
-    if master and suite.modality != "video":
-        raise RequestError(f"--video-master is for clips; suite {suite.name} asks for images")
+    settled = _Settled(
+        [part], request.batch_size or DEFAULT_BATCH_SIZE, request.video_master or "", {}
+    )
     if existing:
-        plan_keys = ("parts", "batch_size", "environment", "mixed")
-        manifest.require_keys(folder, existing, plan_keys)
-        parts = _parts_before(folder, existing, suite)
-        _check_same(existing, models, request.batch_size)
-        if existing["parts"]:  # a run begun by an import has none, and no batches yet
-            batch_size = existing["batch_size"]
-        tunings = _tunings_of(existing)
-        before = existing.get("video_master", "")
-        if request.video_master not in {None, before}:
-            raise ConflictError(
-                f"run {existing['run']} was begun {f'with {before}' if before else 'without'} "
-                "masters: give another --out, or leave --video-master as it was"
-            )
-        master = before
+        settled = _settled_before(folder, existing, request, suite, models)
         models = {content["id"]: _spec_from(content) for content in existing["models"]} | models
         classes = {content["id"]: content["pipeline"] for content in existing["models"]} | classes
+    tunings = dict(settled.tunings)
     for name in asked - tunings.keys():
-        tunings[name] = _tuning(models[name], suite, part, request, batch_size)
+        tunings[name] = _tuning(models[name], suite, part, request, settled.batch_size)
     dtypes = {name: spec.dtype for name, spec in models.items()}
     sizes = {name: tuning.batch_size for name, tuning in tunings.items()}
 
@@ -110,39 +90,91 @@ def planned_run(request: Request, folder: Path) -> Run:
             suite, parts, models=models, pipelines=classes, dtypes=dtypes, batch_sizes=sizes
         )
 
+    parts = settled.parts
     batches = batches_of(parts)
     if part not in parts:
         more = batches_of([*parts, part])
         if len(more) > len(batches):
             parts, batches = [*parts, part], more
     known = {one["id"]: one for one in existing["models"]} if existing else {}
-    ateliers = {  # told by a file of the checkpoint, which may lie elsewhere when it is asked
-        name
-        for name, spec in models.items()
-        if known.get(name, {}).get("atelier") or (Path(spec.source) / "training.json").is_file()
-    }
     content: dict[str, Any] = {
         "run": folder.resolve().name,
         "modality": suite.modality,
         "suite": suite.as_dict(),
-        "batch_size": batch_size,
-        "video_master": master,
+        "batch_size": settled.batch_size,
+        "video_master": settled.video_master,
         "planned": sum(len(batch.jobs) for batch in batches),
         "parts": [part.as_dict() for part in parts],
         "models": [
-            {
-                **_spec_content(spec),
-                "pipeline": classes[name],
-                **({"atelier": True} if name in ateliers else {}),
-                "path": pipelines.path_of(classes[name]),
-                "tuning": asdict(tunings[name]),
-            }
+            _model_content(spec, classes[name], tunings[name], known.get(name, {}))
             for name, spec in models.items()
         ],
         "environment": existing["environment"] if existing else None,
         "mixed": existing["mixed"] if existing else [],
     }
     return Run(folder, suite, models, tunings, batches, content, asked)
+
+
+class _Settled(NamedTuple):
+    """What a run was begun with, and what goes on so."""
+
+    parts: Sequence[Part]
+    batch_size: int
+    video_master: str
+    tunings: Mapping[str, Tuning]
+
+
+def _part_asked(request: Request, models: Mapping[str, ModelSpec]) -> Part:
+    return Part(
+        tuple(models),
+        request.languages,
+        request.seeds,
+        request.targets,
+        request.limit,
+        request.scenes,
+    )
+
+
+def _settled_before(
+    folder: Path,
+    existing: Mapping[str, Any],
+    request: Request,
+    suite: Suite,
+    models: Mapping[str, ModelSpec],
+) -> _Settled:
+    """Return what an existing run was begun with.
+
+    Raises:
+        ConflictError: the request contradicts it.
+    """
+    manifest.require_keys(folder, existing, ("parts", "batch_size", "environment", "mixed"))
+    parts = _parts_before(folder, existing, suite)
+    _check_same(existing, models, request.batch_size)
+    batch_size = existing["batch_size"]
+    if not existing["parts"]:  # a run begun by an import has no batches yet
+        batch_size = request.batch_size or DEFAULT_BATCH_SIZE
+    before = existing.get("video_master", "")
+    if request.video_master not in {None, before}:
+        raise ConflictError(
+            f"run {existing['run']} was begun {f'with {before}' if before else 'without'} "
+            "masters: give another --out, or leave --video-master as it was"
+        )
+    return _Settled(parts, batch_size, before, _tunings_of(existing))
+
+
+def _model_content(
+    spec: ModelSpec, pipeline: str, tuning: Tuning, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what `run.yaml` says of a model; `known` is what it said before."""
+    # told by a file of the checkpoint, which may lie elsewhere when it is asked
+    atelier = known.get("atelier") or (Path(spec.source) / "training.json").is_file()
+    return {
+        **_spec_content(spec),
+        "pipeline": pipeline,
+        **({"atelier": True} if atelier else {}),
+        "path": pipelines.path_of(pipeline),
+        "tuning": asdict(tuning),
+    }
 
 
 def run_on_disk(folder: Path, asked: frozenset[str]) -> Run:

@@ -24,6 +24,7 @@ def speed_row(
     seconds: float,
     load_seconds: float,
     compile_seconds: float,
+    device_seconds: float,
     spent: Mapping[str, float],
     flops: float,
     matrix_rate: float,
@@ -45,7 +46,8 @@ def speed_row(
         seconds: wall time from the loaded model to the last row, compiling left out.
         load_seconds: to read the weights and place them.
         compile_seconds: of the first batch beyond what later ones took; 0 where nothing compiles.
-        spent: seconds on the device by stage.
+        device_seconds: for which one device worked on these outputs and their text.
+        spent: seconds by stage; on a GPU stages of two batches run side by side.
         flops: floating-point operations of the denoiser; NaN where they could not be counted.
         matrix_rate: operations per second of a large matrix product on this device.
         peak_memory: bytes.
@@ -59,7 +61,6 @@ def speed_row(
         if skips
         else "the denoiser's operations could not be counted"
     )
-    device_seconds = devices * sum(spent.get(stage, 0.0) for stage in ("text", "denoise", "decode"))
     return {
         "model": model,
         "device": device,
@@ -71,7 +72,7 @@ def speed_row(
         "outputs": outputs,
         "seconds": round(seconds, 3),
         "outputs_per_second": outputs / seconds if seconds else None,
-        "device_seconds_per_output": device_seconds / outputs if outputs else None,
+        "device_seconds_per_output": devices * device_seconds / outputs if outputs else None,
         "load_seconds": round(load_seconds, 3),
         "compile_seconds": round(compile_seconds, 3),
         "seconds_by_stage": {stage: round(taken, 4) for stage, taken in spent.items()},

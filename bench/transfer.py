@@ -53,6 +53,23 @@ class Made:
                 spent[stage] = spent.get(stage, 0.0) + _seconds(start, end)
         return spent
 
+    @property
+    def ended(self) -> Any:
+        """Return the moment at which the device was done with this batch."""
+        return self.spans[-1][2]
+
+    def occupied(self, since: Any = None) -> float:
+        """Return for how many seconds this batch alone held the device.
+
+        Stages of two batches run side by side there, so that theirs add up to more.
+
+        Args:
+            since: the moment at which the batch before had ended; None where there was none.
+        """
+        with device_errors():
+            whole = _seconds(self.spans[0][1], self.ended)
+            return whole if since is None else min(whole, _seconds(since, self.ended))
+
 
 def send(pixels: torch.Tensor, finite: torch.Tensor) -> Pending:
     """Send an output to the host without waiting for it."""

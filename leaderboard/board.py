@@ -60,6 +60,10 @@ class Board:
         """Return the scores of one metric in the order of the table."""
         return [score for score in self.scores if score.metric == metric]
 
+    def text(self, key: str) -> str:
+        """Return the key of a text as it suits what was judged: pictures, or texts about works."""
+        return f"{key}_of_answers" if self.of_answers else key
+
     def overall(self, model: str) -> Score | None:
         """Return the weighted mean of a model's criteria, computed here where no row has it.
 

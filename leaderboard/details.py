@@ -58,10 +58,12 @@ def _protocol(board: Board, words: Words) -> Table:
     rows = [
         Line([str(words.texts.get(f"protocol_{score.group}", score.group)), f"{score.value:g}"])
         for score in board.all_of(PROTOCOL)
+        # a study of texts has no pictures to plan
+        if score.value or not board.of_answers or score.group == "withdrawn"
     ]
     return Table(
         words.say("protocol_title"),
-        words.say("protocol_note_of_answers" if board.of_answers else "protocol_note"),
+        words.say(board.text("protocol_note")),
         ["", ""],
         rows,
     )

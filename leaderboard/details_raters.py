@@ -57,7 +57,7 @@ def agreement(board: Board, words: Words) -> Table:
         words.say("details_repeats"),
         words.say("details_kappa"),
         words.say("details_missing"),
-        words.say("details_counts"),
+        words.say(board.text("details_counts")),
     ]
     return without_empty(Table(words.say("details_title"), "", heads, rows))
 
@@ -72,7 +72,7 @@ def marginals(board: Board, words: Words) -> Table:
         for name in names
     ]
     heads = [words.say("details_criterion"), *values]
-    return Table(words.say("marginals_title"), words.say("marginals_note"), heads, rows)
+    return Table(words.say("marginals_title"), words.say(board.text("marginals_note")), heads, rows)
 
 
 def _as_number(value: str) -> tuple[float, str]:
@@ -136,7 +136,7 @@ def scales(board: Board, words: Words) -> Table:
         cells = [with_interval(found.get(frozenset((name, other))), words) for other in names]
         shown = [cell if other < place else "" for other, cell in enumerate(cells)]
         rows.append(Line([capital(words.term(name)), *shown[:-1]]))
-    parts = [words.say("scales_note")]
+    parts = [words.say(board.text("scales_note"))]
     factor = board.find("first_factor_share")
     # of two scales nothing can be said
     if factor is not None and math.isfinite(factor.value) and len(names) >= LEAST_SCALES:

@@ -12,8 +12,9 @@ from leaderboard.drawing import LEAST_RATERS, Array
 from leaderboard.leaks import CANNOT_TELL_APART, LEAST_DISCRIMINATION, NO_REFERENCES
 from leaderboard.mixture import corrected_mixture
 from leaderboard.percentiles import with_interval
+from leaderboard.share_cells import Cell
 from leaderboard.share_scores import difference_score, share_score
-from leaderboard.shares import Cell, Counts, Shares, counted
+from leaderboard.shares import Counts, Shares, counted
 
 LEAST_REFERENCES = 30
 

@@ -18,9 +18,10 @@ from scipy import sparse
 
 from leaderboard.drawing import LEAST_RATERS, Array, Whole
 from leaderboard.gathering import Gathered
+from leaderboard.influences import Influences, Matrix, summed
 from leaderboard.quality import Means
 from leaderboard.ranking import Fitted
-from leaderboard.variance import Between, Influences, Matrix, summed
+from leaderboard.variance import Between
 from leaderboard.vote_draws import strength_sums
 from leaderboard.votes import Votes
 

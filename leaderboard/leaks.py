@@ -11,9 +11,10 @@ import numpy as np
 from bench.records import Score
 from leaderboard.contrasts import NOTHING_VARIES, p_score, simultaneous_intervals, stacked
 from leaderboard.drawing import Array
+from leaderboard.influences import Influences
 from leaderboard.percentiles import TOO_FEW, read_off
-from leaderboard.shares import Cell, Counts, Shares, counted
-from leaderboard.variance import Influences
+from leaderboard.share_cells import Cell
+from leaderboard.shares import Counts, Shares, counted
 
 NO_REFERENCES = "no references"
 CANNOT_TELL_APART = "panel cannot tell"

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bench.records import REFERENCE
-from leaderboard.drawing import LEAST_RATERS
+from leaderboard.drawing import LEAST_RATERS, Array
+from leaderboard.influences import Influences, Linear, influences
 from leaderboard.ppi import Judged
-from leaderboard.variance import Array, Influences, Linear, influences
 
 _WORK = ["suite", "work", "stratum"]
 """What names a work, as in `leaderboard.shares`."""

@@ -20,7 +20,8 @@ from scipy import sparse
 
 from leaderboard.contrasts import Contrast
 from leaderboard.drawing import LEAST_RATERS, Array, Weights, Whole
-from leaderboard.variance import Influences, Linear, influences, scales, summed, two_way
+from leaderboard.influences import Influences, Linear, influences, summed
+from leaderboard.variance import scales, two_way
 
 Flags = NDArray[np.bool_]
 

@@ -12,8 +12,9 @@ from bench.records import REFERENCE, Score
 from leaderboard.contrasts import LEAST_ERROR, Contrast
 from leaderboard.drawing import Array
 from leaderboard.percentiles import read_off, with_interval
+from leaderboard.share_cells import Cell
 from leaderboard.share_intervals import Bounds, difference_of_bounds, share_interval
-from leaderboard.shares import Cell, Shares
+from leaderboard.shares import Shares
 
 WILSON = "Wilson's interval with the variance of two-way clustering and t"
 DIFFERENCE = f"difference (Zou and Donner 2008) of {WILSON}"

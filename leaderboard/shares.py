@@ -15,7 +15,8 @@ from bench.records import FOIL, NEUTRAL, REFERENCE, Score
 from leaderboard.contrasts import Contrast
 from leaderboard.drawing import Array, Weights, Whole, draw_raters, draw_seeds, draw_weights
 from leaderboard.resampling import CellMeans, Judgements, cell_means, clusters_of, spread_shares
-from leaderboard.selection import codes, distinct, seed_codes
+from leaderboard.selection import codes, distinct
+from leaderboard.share_cells import Cell, cells_of, drawn_by, items_of
 from leaderboard.tables import CANNOT_TELL, OTHER
 
 CHANCE = "chance:"
@@ -24,9 +25,6 @@ in the place of the one label in `attribution`."""
 
 TRACES = {"": 0.0, "none": 0.0, "slight": 0.15, "clear": 0.3, "equal": 0.5}
 """How much of a picture a trace of another manner is counted as, in a sensitivity analysis."""
-
-Cell = tuple[str, ...]
-"""(model, target), (model, target, "stratum", g) or (model, target, "with", other model)."""
 
 
 class Counts(NamedTuple):
@@ -131,70 +129,28 @@ def shares_of(
     another manner takes its strength (`TRACES`) from the label given. Columns `chance:LABEL` hold
     probabilities in the place of one label.
     """
-    is_reference = frame["model"] == REFERENCE
-    # A reference is its own prompt: works are averaged one by one, variants of one work first
-    work = frame["work"].where(frame["work"] != "", frame["item"])
-    frame = frame.assign(
-        prompt=frame["prompt"].where(~is_reference, work),
-        unit=frame["item"].where(~is_reference, work),
-    )
+    frame = _by_unit(frame)
     labels = _labels(frame, traditions, graded=graded)
-    item, _ = codes(frame["item"])
+    items = items_of(frame)
+    cells = cells_of(items.prompts, traditions[0])
+    cluster_of_prompt, stratum_of_cluster = drawn_by(items.prompts)
     rater, raters = codes(frame["rater"])
-    items = frame.assign(code=item).drop_duplicates("code").sort_values("code")
-    key = pd.Series(
-        list(
-            zip(
-                items["model"],
-                items["target"],
-                items["suite"],
-                items["prompt"],
-                items["stratum"],
-                strict=True,
-            )
-        ),
-        dtype="object",
-    )
-    prompt_of_item, prompt_keys = pd.factorize(key)
-    seed = seed_codes(items["seed"])
-    prompts = list(prompt_keys)
-    cells = _cells(prompts, traditions[0])
-    cluster_of_prompt, stratum_of_cluster = _clusters(prompts)
-    given = _places(frame["attribution"], labels)
     judgements = Judgements(
-        item=item,
+        item=items.of_row,
         rater=rater,
-        channel=given,
+        channel=_places(frame["attribution"], labels),
         value=np.ones(len(frame)),
         weight=np.ones(len(frame)),
         n_channels=len(labels),
-        prompt_of_item=prompt_of_item.astype(np.int64),
+        prompt_of_item=items.prompt,
         cluster_of_prompt=cluster_of_prompt,
         cells=list(cells.values()),
-        seed=seed,
+        seed=items.seed,
     )
-    if graded:
-        trace = frame["trace"].where(~frame["trace"].isin(["", "none"]), frame["attribution"])
-        strength = frame["trace_strength"].map(TRACES).to_numpy(dtype=np.float64)
-        # each judgement in two halves: what is left of the label, and the trace
-        judgements = judgements._replace(
-            item=np.concatenate([item, item]),
-            rater=np.concatenate([rater, rater]),
-            channel=np.concatenate([given, _places(trace, labels)]),
-            value=2 * np.concatenate([1 - strength, strength]),
-            weight=np.full(2 * len(frame), 0.5),
-        )
     if chances := [f"{CHANCE}{label}" for label in labels if f"{CHANCE}{label}" in frame]:
-        told = frame[chances].to_numpy(dtype=np.float64)
-        places = np.array([labels.index(name.removeprefix(CHANCE)) for name in chances])
-        # a judgement in as many parts as there are labels, together of weight one
-        judgements = judgements._replace(
-            item=np.repeat(item, len(places)),
-            rater=np.repeat(rater, len(places)),
-            channel=np.tile(places, len(frame)),
-            value=len(places) * told.ravel(),
-            weight=np.full(told.size, 1 / len(places)),
-        )
+        judgements = _with_chances(judgements, frame[chances], labels)
+    elif graded:
+        judgements = _with_traces(judgements, frame, labels)
     result = spread_shares(
         rng,
         cell_means(
@@ -202,7 +158,7 @@ def shares_of(
             Weights(
                 draw_raters(rng, len(raters), resamples),
                 draw_weights(rng, stratum_of_cluster, resamples),
-                draw_seeds(rng, seed, resamples),
+                draw_seeds(rng, items.seed, resamples),
                 confidence,
             ),
         ),
@@ -226,8 +182,47 @@ def shares_of(
         mass=dict(zip(cells, result.mass, strict=True)),
         counts=counts,
         n_raters=len(raters),
-        n_seeds=int(seed.max(initial=-1)) + 1,
+        n_seeds=int(items.seed.max(initial=-1)) + 1,
         edges=result.edges is not None and bool(result.edges.any()),
+    )
+
+
+def _by_unit(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with `unit`, what is counted; a work of reference is its own prompt.
+
+    So works are averaged one by one, variants of one work first.
+    """
+    is_reference = frame["model"] == REFERENCE
+    work = frame["work"].where(frame["work"] != "", frame["item"])
+    return frame.assign(
+        prompt=frame["prompt"].where(~is_reference, work),
+        unit=frame["item"].where(~is_reference, work),
+    )
+
+
+def _with_traces(of: Judgements, frame: pd.DataFrame, labels: Sequence[str]) -> Judgements:
+    """Return each judgement in two halves: what is left of the label, and the trace."""
+    trace = frame["trace"].where(~frame["trace"].isin(["", "none"]), frame["attribution"])
+    strength = frame["trace_strength"].map(TRACES).to_numpy(dtype=np.float64)
+    return of._replace(
+        item=np.concatenate([of.item, of.item]),
+        rater=np.concatenate([of.rater, of.rater]),
+        channel=np.concatenate([of.channel, _places(trace, labels)]),
+        value=2 * np.concatenate([1 - strength, strength]),
+        weight=np.full(2 * len(frame), 0.5),
+    )
+
+
+def _with_chances(of: Judgements, chances: pd.DataFrame, labels: Sequence[str]) -> Judgements:
+    """Return each judgement in as many parts as there are chances, together of weight one."""
+    told = chances.to_numpy(dtype=np.float64)
+    places = np.array([labels.index(name.removeprefix(CHANCE)) for name in chances.columns])
+    return of._replace(
+        item=np.repeat(of.item, len(places)),
+        rater=np.repeat(of.rater, len(places)),
+        channel=np.tile(places, len(told)),
+        value=len(places) * told.ravel(),
+        weight=np.full(told.size, 1 / len(places)),
     )
 
 
@@ -256,42 +251,3 @@ def _labels(frame: pd.DataFrame, traditions: Sequence[str], *, graded: bool) -> 
     given = [frame["attribution"], *([frame["trace"]] if graded else [])]
     declared = distinct(pd.concat(given), without={*traditions, *last, "", "none"})
     return [*traditions, *declared, *last]
-
-
-def _cells(prompts: Sequence[tuple[str, ...]], home: str) -> dict[Cell, Whole]:
-    """Return the prompts (model, target, suite, prompt, stratum) of every cell."""
-    found: dict[Cell, list[int]] = {}
-    asked: dict[str, dict[tuple[str, str], list[int]]] = {}
-    for index, (model, target, suite, prompt, stratum) in enumerate(prompts):
-        found.setdefault((model, target), []).append(index)
-        if target == home and stratum:
-            found.setdefault((model, target, "stratum", stratum), []).append(index)
-        if target == home and model != REFERENCE:
-            asked.setdefault(model, {}).setdefault((suite, prompt), []).append(index)
-    for model, own in asked.items():
-        for other, theirs in asked.items():
-            common = [index for key in own if key in theirs for index in own[key]]
-            if model != other and common:
-                found[model, home, "with", other] = common
-    return {cell: np.array(indices, dtype=np.int64) for cell, indices in found.items()}
-
-
-def _clusters(prompts: Sequence[tuple[str, ...]]) -> tuple[Whole, Whole]:
-    """Return the cluster of each prompt and the stratum in which each cluster is drawn.
-
-    A scene (the part of a prompt's id before "/") is one cluster for all models and targets; a
-    reference is drawn within its class and stratum.
-    """
-    keys: dict[tuple[str, ...], int] = {}
-    strata: dict[tuple[str, ...], int] = {}
-    cluster_of_prompt, stratum_of_cluster = [], []
-    for model, target, suite, prompt, stratum in prompts:
-        key: tuple[str, ...] = ("scene", suite, prompt.partition("/")[0])
-        drawn_in: tuple[str, ...] = ()
-        if model == REFERENCE:
-            key, drawn_in = (REFERENCE, prompt), (target, stratum)
-        if key not in keys:
-            keys[key] = len(keys)
-            stratum_of_cluster.append(strata.setdefault(drawn_in, len(strata)))
-        cluster_of_prompt.append(keys[key])
-    return np.array(cluster_of_prompt, dtype=np.int64), np.array(stratum_of_cluster, dtype=np.int64)

@@ -30,6 +30,29 @@ SCENE = {
 }
 
 
+LONGEST = (
+    "test_demo.py",
+    "crew/test_slurm.py",
+    "probing/test_by_workers.py",
+    "crew/test_slurm_nodes.py",
+    "crew/test_driving.py",
+    "understanding/test_by_workers.py",
+    "crew/test_ray.py",
+    "judging/test_by_workers.py",
+    "test_browser_asking.py",
+    "test_context_parallel.py",
+)
+"""The files that take longest, first: so that none of them is left for the end, on one core alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        found = (at for at, file in enumerate(LONGEST) if str(item.path).endswith(f"/{file}"))
+        return next(found, len(LONGEST))
+
+    items.sort(key=place)
+
+
 def suite_content(scenes: int = 2) -> dict[str, Any]:
     return {
         "suite": "tiny",

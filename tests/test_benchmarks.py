@@ -28,9 +28,8 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def walked(place: Path, seconds: float, *, compiled: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    generation_gpu.measured(
-        "flux", tiny_cases()["flux"], place, time.perf_counter() + seconds, found, compiled=compiled
-    )
+    part = generation_gpu.parts("flux", found, time.perf_counter() + seconds)
+    generation_gpu.measured("flux", tiny_cases()["flux"], place, part, found, compiled=compiled)
     return found
 
 
@@ -48,7 +47,8 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(
     assert found["harness"]["outputs"] == 4
     assert found["harness"]["compiled"] is found["compiled"] is False
     assert found["decoder"]["teraflop"] > 0
-    assert found["verdict"] in {"goal", "done", "not done"}
+    assert found["verdict"] == "done"  # no kernel was seen here
+    assert len(found["missed"]) == 1
     assert "times_the_loop" not in found
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["part"] for one in printed] == [
@@ -234,6 +234,39 @@ def test_the_matrix_rate_is_measured_before_anything_else(
 
 def test_parts_that_would_begin_after_the_budget_are_left_out_and_named(tmp_path: Path) -> None:
     assert walked(tmp_path, -1) == {"built_seconds": {"left_out": "no time was left"}}
+
+
+def test_the_main_figure_begins_late_where_the_whole_budget_has_time() -> None:
+    found: dict[str, Any] = {}
+    part = generation_gpu.parts("sdxl", found, 0.0, time.perf_counter() + 60)
+    assert part("kernels", dict) is None
+    assert part("harness", dict, late=True) == {}
+    assert found == {"kernels": {"left_out": "no time was left"}, "harness": {}}
+
+
+@pytest.mark.parametrize(
+    ("share", "times", "wall", "verdict", "missed"),
+    [
+        (0.61, 3.2, 1.04, "goal", 0),
+        (0.61, 3.2, 1.06, "done", 1),
+        (0.61, 2.9, 1.04, "not done", 1),
+        (0.61, None, None, "not done", 2),
+        (0.50, 3.2, 1.04, "done", 1),
+        (0.44, 3.2, 1.04, "not done", 1),
+    ],
+)
+def test_a_verdict_holds_all_that_is_asked(
+    share: float, times: float | None, wall: float | None, verdict: str, missed: int
+) -> None:
+    found = generation_gpu.verdict(CASES["sdxl"], share, times, wall)
+    assert (found["verdict"], len(found["missed"])) == (verdict, missed)
+
+
+def test_no_second_of_a_run_is_left_out() -> None:
+    row = {"outputs": 8, "seconds": 6.0, "compile_seconds": 2.0, "matrix_share": 0.8}
+    whole = generation_gpu.whole_run(row)
+    assert (whole["seconds"], whole["outputs_per_second"]) == (8.0, 1.0)
+    assert whole["matrix_share"] == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,23 @@ def test_a_batch_that_memory_does_not_take_is_split_and_its_rows_say_so(
     ]
 
 
+def test_memory_that_gave_out_once_decides_nothing_about_the_next_batch(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_out: list[bool] = []
+
+    def once(_module: Any, _inputs: Any) -> None:
+        if not given_out:
+            given_out.append(True)
+            raise torch.OutOfMemoryError("out of memory")
+
+    loads_with(monkeypatch, lambda pipeline: pipeline.unet.register_forward_pre_hook(once))
+    generate(asked(suite_path, tiny_checkpoint), tmp_path / "run")
+    rows = manifest.read_outputs(tmp_path / "run")
+    by_batch = {row["batch"]: (row["batch_size"], row["note"]) for row in rows}
+    assert by_batch == {0: (4, "out of memory with 8 at once: made 4 at once"), 1: (8, "")}
+
+
 def test_a_shape_that_cudnn_does_not_take_goes_by_another_kernel(
     suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +115,16 @@ def test_a_shape_that_cudnn_does_not_take_goes_by_another_kernel(
     assert (done.made, done.failed) == (16, 0)
     # the second batch is made as a resumed run would make it, whatever the first one met
     assert tried == [True, False, True]
+
+
+def test_outputs_of_a_model_that_comes_in_pieces_say_so(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "place", lambda _: "parts in turn")
+    done = generate(asked(suite_path, tiny_checkpoint), tmp_path / "run")
+    assert done.speed[0]["path"] == "plain"
+    rows = manifest.read_outputs(tmp_path / "run")
+    assert {row["note"] for row in rows} == {"too large for the device: parts in turn"}
 
 
 def test_no_memory_for_a_single_output_is_said(

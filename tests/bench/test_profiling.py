@@ -16,7 +16,7 @@ from bench.generate import generate
 from bench.placing import compile_parts
 from bench.profiling import settled_spec
 from bench.tuning import Measured, Tuning, choose, store, stored
-from tests.bench.test_engine import asked
+from tests.bench.test_engine import asked, loads_with
 
 
 @pytest.fixture
@@ -101,6 +101,28 @@ def test_what_a_profile_is_asked_is_checked(capsys: pytest.CaptureFixture[str]) 
         main(["profile", "m", "--compile", "perhaps"])
     assert left.value.code == 2
     assert "off, on" in capsys.readouterr().err
+
+
+def test_what_cannot_be_measured_is_said_in_a_sentence(
+    cache: Path,
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec = {"model": "sd", "source": str(tiny_checkpoint), "width": 100, "height": 64}
+    model = tmp_path / "sd.yaml"
+    model.write_text(yaml.safe_dump(spec), encoding="utf-8")
+    assert main(["profile", str(model), "--steps", "1"]) == 2
+    assert "model sd: " in capsys.readouterr().err
+
+    def wrong(_module: Any, _inputs: Any) -> None:
+        raise RuntimeError("Input type (c10::Half) and bias type (float) should be the same")
+
+    loads_with(monkeypatch, lambda pipeline: pipeline.unet.register_forward_pre_hook(wrong))
+    assert main(["profile", str(tiny_checkpoint), "--steps", "1", "--batch-sizes", "1"]) == 1
+    assert "cannot be measured: RuntimeError: Input type" in capsys.readouterr().err
+    assert not (cache / "pinlu" / "profiles.json").exists()
 
 
 def test_where_compiling_fails_what_runs_as_it_stands_is_measured_and_kept(

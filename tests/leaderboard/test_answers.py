@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bench.records import Score
 from leaderboard.answers import flag_scores, score_answers
 from leaderboard.answers_page import answer_sections
 from leaderboard.board import boards
+from leaderboard.details import tables_of
 from leaderboard.site import write_site
 from leaderboard.words import words_in
 
@@ -175,3 +177,20 @@ def test_a_slice_of_a_study_of_answers_is_one_of_answers() -> None:
     scores = [mean, marks, other, *sliced]
     for slice_ in ("", "language=zh"):
         assert [board.of_answers for board in boards(scores, slice_=slice_)] == [True, False]
+
+
+def test_a_study_of_texts_speaks_of_texts_and_plans_no_pictures() -> None:
+    of_study = partial(Score, metric="protocol", value=0.0, study="read")
+    scores = [
+        Score(metric="marked_per_1000", value=1.0, study="read", model="m", group="wrong"),
+        of_study(group="singles"),
+        of_study(group="withdrawn"),
+        replace(of_study(group="pairs"), value=20.0),
+    ]
+    (board,) = boards(scores)
+    (table,) = (one for one in tables_of(board, words_in("en")) if "P.910" in one.title)
+    assert [row.cells[0] for row in table.rows] == [
+        "raters who withdrew",
+        "pairs per rater, at most",
+    ]
+    assert board.text("details_counts") == "details_counts_of_answers"
