@@ -59,7 +59,8 @@ def rater_scores(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
             at,
             metric="bt500_rejected",
             value=float(screened.rejected[place]),
-            method=f"far off at {100 * screened.outlying[place]:.0f} % of the items; a diagnostic",
+            method=f"far off at {100 * screened.outlying[place]:.0f} % of the items (BT.500 as in sureal, "
+            "standard deviation by n); a diagnostic",
         )
 
 
