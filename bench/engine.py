@@ -87,14 +87,13 @@ class Engine:
         apart = self.placement == "encoders apart"
         check_asked(self.pipeline, arguments)
         fast.forget()
-        self._lengths.expect(arguments)
+        self._lengths.expect(texts, arguments)
         with device_errors():
             if apart:
                 self._put(encoders=True)
             for text in texts:
                 fast.encode(text, arguments, store="cpu" if apart else None)
-                if cuts := self._lengths.taken():
-                    self.cut[text] = ", ".join(cuts.values())
+            self.cut |= self._lengths.taken()
             if apart:
                 self._put(encoders=False)
             if self._stream:
@@ -192,14 +191,14 @@ class Engine:
         texts, seeds = [job.text for job in jobs], [job.seed for job in jobs]
         began = mark()
         if self.fast is None:
-            self._lengths.expect(arguments)
+            self._lengths.expect(texts, arguments)
+            own = tuple({job.key: job for job in jobs}.values())  # padding repeats a job
             outputs = pipelines.draw(
-                self.pipeline, Batch(jobs[0].model, 0, len(jobs), tuple(jobs)), arguments
+                self.pipeline, Batch(jobs[0].model, 0, len(jobs), own), arguments
             )
             spans.append(("denoise", began, mark()))
-            cuts = self._lengths.taken()
-            self.cut |= {jobs[index].text: cut for index, cut in cuts.items() if index < len(jobs)}
-            return {job.key: Pending(one) for job, one in zip(jobs, outputs, strict=True)}
+            self.cut |= self._lengths.taken()
+            return {job.key: Pending(one) for job, one in zip(own, outputs, strict=True)}
         latents = self.fast.denoise(texts, seeds, arguments)
         spans.append(("denoise", began, mark()))
         pictures: dict[str, Pending] = {}

@@ -9,7 +9,7 @@ Imports torch.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,10 +72,7 @@ class FastPath:
         self._encoded: dict[str, tuple[Any, ...]] = {}
         self._shapes: dict[str, tuple[Any, ...]] = {}
         self._asked: list[str] = []
-        if pipeline.vae.dtype == torch.float16 and getattr(
-            pipeline.vae.config, "force_upcast", False
-        ):
-            _keep_upcast(pipeline)
+        self._cast_back = _keep_upcast(pipeline) if _upcasts(pipeline) else None
         pipeline.encode_prompt = self._look_up
         pipeline.vae.decode = _leave
 
@@ -83,6 +80,8 @@ class FastPath:
         """Give the pipeline back as it was."""
         self.forget()
         del self.pipeline.encode_prompt, self.pipeline.vae.decode
+        if self._cast_back:
+            self._cast_back()
 
     def forget(self) -> None:
         """Drop what was encoded."""
@@ -149,11 +148,13 @@ class FastPath:
         """Decode one sample as its pipeline does.
 
         Returns:
-            Its bytes on the device, height × width × 3 (a clip: frames first), and whether all of
-            its values were numbers (a boolean tensor).
+            Its bytes on the device, height × width × 3 (a clip: frames first), and whether all
+            that the decoder was given, and gave, was finite (a boolean tensor).
         """
         options = {**latents.options, "return_dict": False}
         decoded = self._decode(*latents.arguments, **options)[0]
+        # asked here: what is infinite will be clamped, by some decoders at once
+        finite = torch.isfinite(latents.arguments[0]).all() & torch.isfinite(decoded).all()
         video = getattr(self.pipeline, "video_processor", None)
         if decoded.ndim == 5 and video is not None:
             image = video.postprocess_video(decoded, output_type="pt")[0]
@@ -164,7 +165,7 @@ class FastPath:
             )[0]
         image = image.float()
         pixels = (torch.nan_to_num(image, nan=0.0) * 255).round().to(torch.uint8)
-        return pixels.movedim(-3, -1).contiguous(), torch.isfinite(image).all()
+        return pixels.movedim(-3, -1).contiguous(), finite
 
     def _unbinned(self, decoded: torch.Tensor, arguments: Mapping[str, Any]) -> torch.Tensor:
         """Bring a picture made at a size of the family's list to the size that was asked for."""
@@ -214,16 +215,41 @@ def for_batch(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
     } | {"output_type": "np"}
 
 
-def _keep_upcast(pipeline: Any) -> None:
-    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline casts it to and fro.
+def _upcasts(pipeline: Any) -> bool:
+    """Say whether a pipeline has its decoder work in fp32 since that overflows in fp16.
 
-    The pipeline goes on as if it were in fp16: it casts the latents for it before it scales them.
+    `force_upcast` is the decoder's default and says nothing of its own: most pipelines ignore it.
+    """
+    wanted = getattr(pipeline.vae.config, "force_upcast", False) and hasattr(pipeline, "upcast_vae")
+    return bool(wanted) and pipeline.vae.dtype == torch.float16
+
+
+_CAST_BACK = frozenset({"KolorsPipeline", "StableDiffusionXLPipeline"})
+"""Classes that have their decoder in fp32 for the length of a decode alone."""
+
+
+def _keep_upcast(pipeline: Any) -> Callable[[], None]:
+    """Have a decoder that overflows in fp16 rest in fp32, where its pipeline would cast it.
+
+    Those that cast it to and fro go on as if it were in fp16: only then do they cast the latents
+    for it, before they scale them. AuraFlow casts those to whatever dtype the decoder has.
+
+    Returns:
+        What undoes it.
     """
     kind = type(pipeline.vae)
     pipeline.vae.to(torch.float32)
-    as_it_was = property(lambda _: torch.float16)
-    pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
+    if type(pipeline).__name__ in _CAST_BACK:
+        as_it_was = property(lambda _: torch.float16)
+        pipeline.vae.__class__ = type(kind.__name__, (kind,), {"dtype": as_it_was})
     pipeline.upcast_vae = lambda: None
+
+    def undo() -> None:
+        pipeline.vae.__class__ = kind
+        pipeline.vae.to(torch.float16)
+        del pipeline.upcast_vae
+
+    return undo
 
 
 class _LatentsReady(Exception):  # noqa: N818 - no error: how a call is left

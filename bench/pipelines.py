@@ -6,10 +6,10 @@ import inspect
 import os
 import platform
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,35 +23,18 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from bench.context_parallel import check_context_parallel
 from bench.device_maps import by_layers, bytes_of_others, check_device_map, memory_of_devices
 from bench.errors import RequestError, WorkError
-from bench.families import FAMILIES
+from bench.families import FAMILIES, IN_FP32, TO_THE_LONGEST
 from bench.fast import begin_anew, decide_together
+from bench.kinds import check_call, makes
 from bench.models import as_written, load_model, read_model_file
 from bench.placing import ROOM, speed_up
 from bench.plan import call_arguments
-from bench.records import Batch, Modality, ModelSpec
+from bench.records import Batch, Job, ModelSpec
 from bench.sizes import check_asked, check_made
 from bench.speedups import check_speedups
 
 # A note per image processor that torchvision is not installed: nothing that a user can act on
 transformers.utils.logging.set_verbosity_error()
-
-OURS = frozenset(
-    {
-        "prompt",
-        "generator",
-        "output_type",
-        "return_dict",
-        "num_images_per_prompt",
-        "num_videos_per_prompt",
-        "latents",
-        "callback_on_step_end",
-    }
-)
-"""Arguments of a pipeline's call that belong to the plan, not to a spec."""
-
-
-_CHANGES_TEXT = ("clean_caption", "enable_prompt_rewrite", "use_pe")
-"""Arguments that let a pipeline clean a prompt, or have a language model write it anew."""
 
 ALONE = frozenset({"GlmImagePipeline", "HeliosPyramidPipeline", "HunyuanImagePipeline"})
 """Pipeline classes in which a job's neighbours in a batch decide its pixels: they draw from the
@@ -84,18 +67,41 @@ def settle_threads(threads: int | None) -> int:
 
 
 def settle_dtype(spec: ModelSpec) -> dict[str, str]:
-    """Return the dtype per part: the spec's, else bf16, on the CPU fp32.
+    """Return the dtype per part: the spec's, else bf16 with what the family needs in fp32.
+
+    Without a spec's word all is fp32 on the CPU.
 
     Raises:
         RequestError: a name that is no floating dtype of torch.
     """
-    dtype = dict(spec.dtype)
-    dtype.setdefault("default", "bfloat16" if torch.cuda.is_available() else "float32")
+    dtype, gpu = dict(spec.dtype), torch.cuda.is_available()
+    if gpu and not dtype and spec.modality != "understanding":
+        dtype |= dict.fromkeys(IN_FP32.get(_class_of(spec), ()), "float32")
+    dtype.setdefault("default", "bfloat16" if gpu else "float32")
     for part, name in dtype.items():
         value = getattr(torch, name, None)
         if not isinstance(value, torch.dtype) or not value.is_floating_point:
             raise RequestError(f"model {spec.id}: dtype {name!r} of {part} is no dtype of torch")
     return dtype
+
+
+def _class_of(spec: ModelSpec) -> str:
+    """Return the pipeline class that a checkpoint names; nothing where it is no pipeline's."""
+    try:
+        return str(_index_of(spec)["_class_name"])
+    except RequestError:
+        return ""
+
+
+def _index_of(spec: ModelSpec) -> dict[str, Any]:
+    """Return the content of a checkpoint's model_index.json."""
+    try:
+        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
+    except OSError as error:
+        raise RequestError(
+            f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
+        ) from error
+    return dict(config)
 
 
 def pipeline_class(spec: ModelSpec) -> str:
@@ -104,43 +110,13 @@ def pipeline_class(spec: ModelSpec) -> str:
     Raises:
         RequestError: diffusers has no such class, or its call takes no such argument.
     """
-    try:
-        config = diffusers.DiffusionPipeline.load_config(spec.source, revision=on_hub(spec))
-    except OSError as error:
-        raise RequestError(
-            f"cannot read model_index.json of {spec.source}: {' '.join(str(error).split())[:200]}"
-        ) from error
+    config = _index_of(spec)
     name = config["_class_name"]
     check_call(spec.id, name, call_arguments(spec))
     check_speedups(spec.id, name, spec.speedups, call_arguments(spec))
     check_context_parallel(spec, name, config, revision=on_hub(spec))
     check_device_map(spec, name, config)
     return str(name)
-
-
-def check_call(model: str, name: Any, arguments: Iterable[str]) -> None:
-    """Check that diffusers has the pipeline class `name`, and that its call takes the arguments.
-
-    Raises:
-        RequestError: it has not, or does not; the sentence names model and argument.
-    """
-    pipeline = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if pipeline is None:
-        raise RequestError(
-            f"model {model} needs {name}, which diffusers {diffusers.__version__} does not have"
-        )
-    if wanted := _not_installed(pipeline):
-        raise RequestError(
-            f"model {model} needs {name}, which needs {wanted}: pip install {wanted}"
-        )
-    takes = inspect.signature(pipeline.__call__).parameters
-    for argument in arguments:
-        if argument in OURS:
-            raise RequestError(f"model {model}: {argument!r} belongs to the plan, not to a spec")
-        if argument not in takes:
-            raise RequestError(f"model {model}: {name} takes no argument {argument!r}")
-    if "prompt" not in takes or "generator" not in takes or "image" in _required(takes):
-        raise RequestError(f"model {model}: {name} does not turn text into pictures")
 
 
 def check_spec(name: str) -> None:
@@ -174,24 +150,9 @@ def check_spec(name: str) -> None:
         settle_dtype(spec)
 
 
-def makes(pipeline: str) -> Modality:
-    """Return what a pipeline class makes: its call takes a number of frames, or it does not."""
-    call = getattr(diffusers, pipeline).__call__
-    return "video" if "num_frames" in inspect.signature(call).parameters else "image"
-
-
 def path_of(name: str) -> str:
     """Return by which path a pipeline class makes outputs where memory allows: fast or plain."""
     return "fast" if name in FAMILIES else "plain"
-
-
-def as_it_stands(pipeline: str) -> dict[str, bool]:
-    """Return the arguments by which a class leaves prompts alone that it would clean or rewrite.
-
-    Cleaning also depends on what else is installed, and the text must not.
-    """
-    takes = inspect.signature(getattr(diffusers, pipeline).__call__).parameters
-    return {name: False for name in _CHANGES_TEXT if name in takes and takes[name].default is True}
 
 
 def load(spec: ModelSpec, dtype: Mapping[str, str]) -> Any:
@@ -260,7 +221,9 @@ def read_ahead(spec: ModelSpec, stop: threading.Event) -> None:
 
 
 def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArray[np.floating]:
-    """Run one padded batch; each job draws its noise from a CPU generator of its own.
+    """Run one batch by plain calls; each job draws its noise from a CPU generator of its own.
+
+    Where neighbours decide nothing that is one call, padded to the batch's size.
 
     Returns:
         One picture per job (jobs × height × width × 3) or one clip (jobs × frames × height ×
@@ -269,11 +232,25 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
     Raises:
         WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
-    name = type(pipeline).__name__
-    if (name in ALONE or decide_together(pipeline)) and batch.size > 1:
-        singles = [replace(batch, size=1, jobs=(job,)) for job in batch.jobs]
-        return np.concatenate([draw(pipeline, single, arguments) for single in singles])
     check_asked(pipeline, arguments)
+    return np.concatenate([_draw(pipeline, one, arguments) for one in _calls(pipeline, batch)])
+
+
+def _calls(pipeline: Any, batch: Batch) -> list[Batch]:
+    """Cut a batch into calls in which no job decides another's pixels."""
+    name = type(pipeline).__name__
+    calls: list[tuple[Job, ...]]
+    if name in ALONE or decide_together(pipeline):
+        calls = [(job,) for job in batch.jobs]
+    elif name in FAMILIES - TO_THE_LONGEST:
+        return [batch]
+    else:  # seeds of one prompt have no longer neighbour
+        calls = [tuple(some) for _, some in groupby(batch.jobs, key=lambda job: job.text)]
+    return [replace(batch, size=len(jobs), jobs=jobs) for jobs in calls]
+
+
+def _draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArray[np.floating]:
+    name = type(pipeline).__name__
     jobs = list(batch.jobs) + [batch.jobs[-1]] * (batch.size - len(batch.jobs))
     generators = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
     negative = arguments.get("negative_prompt")
@@ -317,17 +294,6 @@ def _folder_of(spec: ModelSpec) -> Path:
             use_safetensors=None if spec.pickled_weights else True,
         )
     )
-
-
-def _not_installed(pipeline: Any) -> str:
-    """Return the packages that stand between diffusers and a class that it only stands in for."""
-    wanted = getattr(pipeline, "_backends", ())
-    return " ".join(package for package in wanted if find_spec(package) is None)
-
-
-def _required(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
-    empty = inspect.Parameter.empty
-    return {name for name, parameter in parameters.items() if parameter.default is empty}
 
 
 def _left_out(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from bench.errors import RequestError
 from bench.records import Batch, Job, ModelSpec, Prompt
 from bench.suites import Suite, select
 
+_LAST_SEED = 2**63 - 1
+"""The last that a table of whole numbers holds; a generator takes it too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -121,8 +124,12 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     seeds: list[int] = []
     for piece in text.split(","):
         low, dash, high = piece.strip().partition("-")
+        if len(piece) > 2 * len(str(_LAST_SEED)) + 3:
+            raise RequestError(f"seeds go up to {_LAST_SEED}")
         if not low.isdecimal() or (dash and not high.isdecimal()) or int(high or low) < int(low):
             raise RequestError(f"seeds {text!r}: write 7, 0-3 or 0,2,5-6")
+        if int(high or low) > _LAST_SEED:
+            raise RequestError(f"seeds {text!r}: seeds go up to {_LAST_SEED}")
         seeds += range(int(low), int(high or low) + 1)
     return tuple(dict.fromkeys(seeds))
 

@@ -16,6 +16,7 @@ from bench import clips, manifest, pipelines
 from bench.environments import differs, environment_of
 from bench.errors import ConflictError, FileFormatError, RequestError, perhaps_elsewhere
 from bench.files import write_whole
+from bench.kinds import as_it_stands, makes
 from bench.models import load_models
 from bench.plan import Part, call_arguments, plan
 from bench.records import Batch, ModelSpec
@@ -262,7 +263,7 @@ def _resolved_models(
     for spec in load_models(list(request.models), pinned):
         with perhaps_elsewhere(unread=True):
             name = pipelines.pipeline_class(spec)
-        modality = pipelines.makes(name)
+        modality = makes(name)
         if modality != suite.modality:
             raise RequestError(
                 f"model {spec.id} makes {modality}s, suite {suite.name} asks for {suite.modality}s"
@@ -276,7 +277,7 @@ def _resolved_models(
             modality=modality,
             dtype=pipelines.settle_dtype(spec),
             arguments={
-                **pipelines.as_it_stands(name),
+                **as_it_stands(name),
                 **spec.arguments,
                 **(request.arguments or {}),
             },

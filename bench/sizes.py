@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +27,7 @@ _CUT = dict.fromkeys(_OF_TWO, 2) | {"HunyuanVideo15Pipeline": 1}
 """Classes that round a size that does not fit, or break at it in the middle, by the latents' values
 that go together along a side."""
 
+_SIDES = ("width", "height")
 _SPATIAL = (
     "vae_scale_factor_spatial",
     "vae_spatial_compression_ratio",
@@ -47,10 +50,16 @@ def check_asked(pipeline: Any, arguments: Mapping[str, Any]) -> None:
         WorkError: a side is no multiple of what it must be, or the frames are not 1 more than one.
     """
     name = type(pipeline).__name__
+    asked, near = _by_list(pipeline, arguments)
+    if asked != near:
+        raise WorkError(
+            f"{name} cannot do {asked[0]}×{asked[1]}: it would make {near[0]}×{near[1]} in its "
+            "place; ask for that size, or for use_resolution_binning=false"
+        )
     spatial, temporal = _first(pipeline, _SPATIAL), _first(pipeline, _TEMPORAL)
     if spatial and name in _CUT:
         least = _CUT[name] * spatial
-        for side in ("width", "height"):
+        for side in _SIDES:
             value = arguments.get(side)
             if value and value % least:
                 raise WorkError(
@@ -63,6 +72,50 @@ def check_asked(pipeline: Any, arguments: Mapping[str, Any]) -> None:
             f"{name} cannot do {frames} frames: ask for {near} or {near + temporal}, "
             f"a multiple of {temporal} and one more"
         )
+
+
+class _Found(Exception):  # noqa: N818 - no error: how a call is left
+    pass
+
+
+_Size = tuple[int | None, int | None]
+"""Width and height."""
+
+
+def _by_list(pipeline: Any, arguments: Mapping[str, Any]) -> tuple[_Size, _Size]:
+    """Return the size asked, and what a pipeline that has a list of sizes would take for it.
+
+    Which list is the pipeline's matter: it is called, and left where it looks the size up.
+    """
+    kind = type(pipeline)
+    binning = inspect.signature(kind.__call__).parameters.get("use_resolution_binning")
+    width, height = arguments.get("width"), arguments.get("height")
+    asked = found = (width, height)
+    if binning is None or not arguments.get("use_resolution_binning", binning.default):
+        return asked, found
+    module = sys.modules[kind.__module__]
+    if hasattr(module, "map_to_standard_shapes"):  # HunyuanDiT
+        if width and height and (height, width) not in module.SUPPORTED_SHAPE:
+            found = module.map_to_standard_shapes(width, height)
+        return asked, found
+    if not (width or height):
+        return asked, found
+    processor: Any = getattr(pipeline, "image_processor", None) or pipeline.video_processor
+    look_up = processor.classify_height_width_bin
+
+    def leave(height: int, width: int, ratios: Any) -> None:
+        nonlocal asked, found
+        asked, found = (width, height), look_up(height, width, ratios=ratios)[::-1]
+        raise _Found
+
+    processor.classify_height_width_bin = leave
+    try:
+        pipeline(prompt="a", **{side: arguments[side] for side in _SIDES if arguments.get(side)})
+    except (_Found, ValueError, AttributeError):  # the latter two: it has no list, and says so
+        pass
+    finally:
+        del processor.classify_height_width_bin
+    return asked, found
 
 
 def check_made(name: str, shape: Sequence[int], arguments: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ MAY_IMPORT_HEAVY = {
     "bench/device.py",
     "bench/device_maps.py",
     "bench/flops.py",
+    "bench/kinds.py",
     "bench/generate.py",
     "bench/pipelines.py",
     "bench/placing.py",

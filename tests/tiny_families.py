@@ -191,6 +191,17 @@ def sana() -> Any:
     )
 
 
+def to_an_eighth(**more: Any) -> Any:
+    """An autoencoder for pipelines that take it for granted that sides shrink to an eighth."""
+    return diffusers.AutoencoderKL(
+        block_out_channels=(32,) * 4,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        sample_size=64,
+        **more,
+    )
+
+
 def lumina_2() -> Any:
     transformer = diffusers.Lumina2Transformer2DModel(
         sample_size=16,
@@ -209,7 +220,7 @@ def lumina_2() -> Any:
     return diffusers.Lumina2Pipeline(
         transformer=transformer,
         scheduler=FlowMatchEulerDiscreteScheduler(),
-        vae=flow_autoencoder(),
+        vae=to_an_eighth(shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
         **gemma(),
     )
 
@@ -235,16 +246,8 @@ def hunyuan_dit() -> Any:
         intermediate_size=64,
         pad_token_id=0,
     )
-    vae = (
-        diffusers.AutoencoderKL(  # the pipeline takes it for granted that sides shrink to an eighth
-            block_out_channels=(32,) * 4,
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            sample_size=64,
-        )
-    )
     return diffusers.HunyuanDiTPipeline(
-        vae=vae,
+        vae=to_an_eighth(),
         text_encoder=transformers.BertModel(config),
         tokenizer=tokenizer(77),
         transformer=transformer,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -18,10 +19,10 @@ from bench.engine import Engine
 from bench.errors import DeviceLostError
 from bench.generate import generate
 from bench.placing import placement
-from bench.records import ModelSpec
+from bench.records import Job, ModelSpec
 from bench.request import Request
 from bench.tuning import Tuning
-from tests import tiny_families
+from tests import tiny_families, tiny_video
 from tests.conftest import suite_content, write_yaml
 
 SMALL = {"num_inference_steps": 2, "height": 64, "width": 64}
@@ -189,6 +190,73 @@ def test_what_qwen_image_cuts_from_embeddings_is_said_too(tmp_path: Path) -> Non
     # its template counts too: 34 tokens of it are dropped, the rest must fit
     assert list(worker.cut) == ["一叶扁舟" * 30]
     assert worker.cut["一叶扁舟" * 30].endswith("tokens to 290")
+
+
+LONG = "一叶扁舟，" * 40
+TEXTS = ["短，", "也短", LONG, "月下"]
+
+
+def worker_of(
+    family: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, plain: bool = True
+) -> Engine:
+    """Load a tiny model; `plain` by the plain path, as where its parts take turns on the device."""
+    if plain:
+        monkeypatch.setattr(engine, "takes_fast_path", lambda _: False)
+    of_clips = family in tiny_video.FAMILIES
+    folder = (tiny_video if of_clips else tiny_families).save(family, folder / family)
+    spec = ModelSpec("m", str(folder), "r")
+    return Engine(pipelines.load(spec, {"default": "float32"}), Tuning(4))
+
+
+def jobs_of(*texts: str) -> list[Job]:
+    return [Job(str(seed), "s/t", "zh", text, "m", seed) for seed, text in enumerate(texts)]
+
+
+def worked(worker: Engine, jobs: list[Job], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Make jobs as a run does; return their pixels in levels of 255."""
+    worker.encode(dict.fromkeys(job.text for job in jobs), arguments)
+    made = worker.make(jobs, arguments, jobs).pictures
+    return {key: np.asarray(one.pixels, dtype=float) for key, one in made.items()}
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize(("family", "kept"), [("flux", 77), ("wan", 64)])
+def test_on_the_plain_path_a_cut_prompt_is_said_of_that_prompt(
+    family: str, kept: int, alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_of(family, tmp_path, monkeypatch)
+    if alone:
+        monkeypatch.setattr(pipelines, "ALONE", {type(worker.pipeline).__name__})
+    arguments = (tiny_families.FAMILIES | tiny_video.FAMILIES)[family][1]
+    worked(worker, jobs_of(*TEXTS), arguments | {"num_inference_steps": 1})
+    assert list(worker.cut) == [LONG]
+    assert f"tokens to {kept}" in worker.cut[LONG]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_negative_prompt_that_is_cut_is_said_as_such(
+    plain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_of("stable-diffusion", tmp_path, monkeypatch, plain=plain)
+    arguments = SMALL | {"negative_prompt": "模糊" * 60}
+    worked(worker, jobs_of("短", LONG), arguments)
+    negative = "tokenizer cut the negative prompt from 362 tokens to 256"
+    assert worker.cut == {
+        "短": negative,
+        LONG: f"tokenizer cut the prompt from 602 tokens to 256, {negative}",
+    }
+
+
+@pytest.mark.parametrize("family", ["cogview-4", "flux"])
+def test_on_the_plain_path_neighbours_decide_no_pixel(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_of(family, tmp_path, monkeypatch)
+    arguments = tiny_families.FAMILIES[family][1] | {"num_inference_steps": 2}
+    jobs = jobs_of("短", "一叶扁舟，" * 8, "短", "月下")
+    together = worked(worker, jobs, arguments)
+    for job in jobs:
+        assert np.abs(together[job.key] - worked(worker, [job], arguments)[job.key]).max() < 1 / 254
 
 
 def test_a_language_that_the_model_does_not_claim_is_warned_of_and_recorded(

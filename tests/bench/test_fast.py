@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench import pipelines
-from bench.families import FAMILIES
+from bench.families import FAMILIES, TO_THE_LONGEST
 from bench.fast import FastPath, for_batch, takes_fast_path
 from bench.records import ModelSpec
 from tests import tiny_families, tiny_video
@@ -75,6 +75,10 @@ def test_the_fast_path_gives_what_plain_calls_give(family: str, dtype: str, tmp_
     everyone = list(range(len(TEXTS)))
     singles = {one: plain(pipeline, [one], arguments)[one] for one in everyone}
     plain_batch = plain(pipeline, everyone, arguments)
+    assert singles[0].shape[-3:] == (arguments["height"], arguments["width"], 3)
+    if dtype == "float32":  # on the plain path these go together, or by prompts
+        padded = type(pipeline).__name__ in TO_THE_LONGEST
+        assert (levels_apart(plain_batch, singles) > 1) == padded
     fast = FastPath(pipeline)
     for text in dict.fromkeys(TEXTS):
         fast.encode(text, arguments)
@@ -88,17 +92,60 @@ def test_the_fast_path_gives_what_plain_calls_give(family: str, dtype: str, tmp_
     assert np.abs(batched[0].astype(int) - singles[2]).max() > 4
 
 
+# SDXL, Kolors and AuraFlow have their decoder upcast, the others' decodes in fp16
 @pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")
-def test_a_decoder_that_overflows_in_fp16_is_upcast_as_the_plain_call_does(tmp_path: Path) -> None:
-    arguments = IMAGES["kolors"][1] | STEPS
-    pipeline = loaded("kolors", tmp_path / "kolors", "float16")
+@pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")
+@pytest.mark.parametrize("family", [*IMAGES, *CLIPS])
+def test_the_fast_path_gives_what_the_plain_call_gives_in_fp16(family: str, tmp_path: Path) -> None:
+    arguments = (IMAGES | CLIPS)[family][1] | STEPS
+    pipeline = loaded(family, tmp_path / family, "float16")
+    fast = FastPath(pipeline)
+    fast.encode(TEXTS[0], arguments)
+    made = by_fast_path(fast, arguments, [[0]])
+    fast.let_go()
+    singles = plain(pipeline, [0], arguments)
+    assert levels_apart(made, singles) == 0
+    assert np.ptp(singles[0].astype(int)) > 4  # numbers, not a constant
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")
+@pytest.mark.parametrize("family", ["kolors", "stable-diffusion-xl", "aura-flow"])
+def test_a_decoder_that_overflows_in_fp16_rests_in_fp32(family: str, tmp_path: Path) -> None:
+    arguments = IMAGES[family][1] | STEPS
+    pipeline = loaded(family, tmp_path / family, "float16")
     assert pipeline.vae.config.force_upcast
-    singles = {one: plain(pipeline, [one], arguments)[one] for one in (0, 1)}
     fast = FastPath(pipeline)
     for text in TEXTS[:2]:
         fast.encode(text, arguments)
-    assert levels_apart(by_fast_path(fast, arguments, [[0], [1]]), singles) == 0
+    made = by_fast_path(fast, arguments, [[0], [1]])
     assert next(pipeline.vae.parameters()).dtype == torch.float32
+    fast.let_go()
+    assert (pipeline.vae.dtype, next(pipeline.vae.parameters()).dtype) == (torch.float16,) * 2
+    singles = {one: plain(pipeline, [one], arguments)[one] for one in (0, 1)}
+    assert levels_apart(made, singles) == 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("family", ["stable-diffusion", "wan"])
+def test_values_that_are_no_numbers_are_seen_before_they_are_clamped(
+    family: str, value: float, tmp_path: Path
+) -> None:
+    arguments = (IMAGES | CLIPS)[family][1] | {"num_inference_steps": 1}
+    pipeline = loaded(family, tmp_path / family)
+    fast = FastPath(pipeline)
+    fast.encode(TEXTS[1], arguments)
+    (latents,) = fast.denoise([TEXTS[1]], [0], arguments)
+    assert fast.decode(latents, arguments)[1]
+
+    def spoil(_module: Any, _given: Any, made: torch.Tensor) -> None:
+        made[:, 0] = value  # one channel of three
+
+    if family == "wan" and not np.isnan(value):  # its decoder clamps what it gives
+        latents.arguments[0][:, 0] = value
+    else:
+        pipeline.vae.decoder.register_forward_hook(spoil)
+    assert not fast.decode(latents, arguments)[1]
 
 
 @pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")

@@ -258,6 +258,9 @@ def test_arguments_are_checked_before_anything_is_written(
     for arguments, says in [
         ({"colour": "red"}, "takes no argument 'colour'"),
         ({"generator": 3}, "'generator' belongs to the plan"),
+        ({"prompt_embeds": [1.0]}, "'prompt_embeds' belongs to the plan"),
+        ({"guidance_scale": "abc"}, "takes a number for guidance_scale, not 'abc'"),
+        ({"clip_skip": [1]}, r"takes a number for clip_skip, not \[1\]"),
     ]:
         with pytest.raises(RequestError, match=says):
             generate(asked(suite_path, tiny_checkpoint, arguments=arguments), tmp_path / "run")

@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from bench import clips, pipelines
 from bench.checkpoints import folder_revision
 from bench.errors import ConflictError, FileFormatError, NotHereError, RequestError, WorkError
+from bench.families import IN_FP32
+from bench.kinds import check_call
 from bench.models import (
     add_model,
     as_written,
@@ -26,6 +28,7 @@ from bench.models import (
 )
 from bench.plan import call_arguments
 from bench.understanding.decoding import settled_arguments
+from tests import tiny, tiny_video
 from tests.conftest import write_yaml
 
 
@@ -193,6 +196,13 @@ def test_a_shipped_spec_is_described_without_the_hub() -> None:
 def test_an_argument_that_the_class_does_not_take_is_found_without_the_hub(tmp_path: Path) -> None:
     content = {"model": "m", "source": "a/b", "pipeline": "FluxPipeline", "width": 64}
     path = write_yaml(tmp_path / "m.yaml", content | {"arguments": {"cfg_scale": 3}})
+    for argument in ("prompt_2", "prompt_embeds", "pooled_prompt_embeds", "latents"):
+        with pytest.raises(RequestError, match=f"'{argument}' belongs to the plan"):
+            check_call("m", "FluxPipeline", {argument: "foo"})
+    fine = {"guidance_scale": 4, "negative_prompt_2": "foo", "sigmas": [1.0, 0.5]}
+    check_call("m", "FluxPipeline", fine)
+    with pytest.raises(RequestError, match="takes true or false for use_resolution_binning"):
+        check_call("m", "SanaPipeline", {"use_resolution_binning": "no"})
     with pytest.raises(RequestError, match="m: FluxPipeline takes no argument 'cfg_scale'"):
         pipelines.check_spec(str(path))
     path = write_yaml(tmp_path / "m.yaml", content | {"modality": "video"})
@@ -285,6 +295,31 @@ def test_every_shipped_spec_is_good(name: str) -> None:
         assert file.fps == file.arguments.get("frame_rate", file.fps)
     elif not hasattr(getattr(diffusers, file.pipeline), "_backends"):
         pipelines.check_spec(name)
+
+
+def test_parts_that_a_family_needs_in_fp32_are_so_without_a_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wan = load_model(str(tiny_video.save("wan", tmp_path / "wan")))
+    flux = load_model(str(tiny.save("flux", tmp_path / "flux")))
+    assert pipelines.settle_dtype(wan) == {"default": "float32"}  # on a CPU all is
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert pipelines.settle_dtype(wan) == {"default": "bfloat16", "vae": "float32"}
+    assert pipelines.settle_dtype(flux) == {"default": "bfloat16"}
+    # what a spec states is left as it is
+    stated = replace(wan, dtype={"default": "float16"})
+    assert pipelines.settle_dtype(stated) == {"default": "float16"}
+
+
+def test_families_that_need_parts_in_fp32_agree_with_the_shipped_specs() -> None:
+    for name in list_models():
+        file = read_model_file(name)
+        if file and file.pipeline in IN_FP32:
+            parts = {part for part, dtype in file.dtype.items() if dtype == "float32"}
+            assert parts == set(IN_FP32[file.pipeline]), name
+    assert {"SanaPipeline", "WanPipeline"} <= IN_FP32.keys()
+    for name, parts in IN_FP32.items():
+        assert set(parts) <= inspect.signature(getattr(diffusers, name).__init__).parameters.keys()
 
 
 def test_there_is_a_spec_for_the_open_models_that_matter() -> None:

@@ -113,3 +113,10 @@ def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
 def test_seeds_that_mean_nothing(text: str) -> None:
     with pytest.raises(RequestError, match="0-3"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize("text", ["9223372036854775808", "0-99999999999999999999", "9" * 5000])
+def test_seeds_beyond_what_tables_and_generators_hold_are_refused(text: str) -> None:
+    assert parse_seeds("9223372036854775807") == (2**63 - 1,)
+    with pytest.raises(RequestError, match="seeds go up to 9223372036854775807"):
+        parse_seeds(text)

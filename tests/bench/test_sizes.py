@@ -10,6 +10,7 @@ import torch
 from bench import pipelines
 from bench.errors import RequestError, WorkError
 from bench.generate import generate
+from bench.kinds import as_it_stands
 from bench.records import Batch, Job
 from bench.request import Request
 from bench.run import planned_run
@@ -65,13 +66,43 @@ def test_a_size_that_a_checkpoint_cannot_do_is_told_once_before_any_work(
     planned_run(replace(request, arguments={}), tmp_path / "run")  # its own size can be done
 
 
+@pytest.mark.parametrize(
+    ("family", "size", "near"),
+    [
+        ("sana", (96, 64), (1216, 832)),
+        ("pixart", (1024, 512), (352, 176)),
+        ("hunyuan-dit", (1024, 1008), (1024, 1024)),
+    ],
+)
+def test_a_size_that_a_pipeline_would_make_from_another_is_told_before_any_work(
+    family: str, size: tuple[int, int], near: tuple[int, int], tmp_path: Path, suite_path: Path
+) -> None:
+    folder = tiny_families.save(family, tmp_path / "m")
+    arguments = tiny_families.FAMILIES[family][1] | {"width": size[0], "height": size[1]}
+
+    def planned(**more: Any) -> None:
+        asked = Request(str(suite_path), (str(folder),), ("zh",), (0,), arguments=arguments | more)
+        planned_run(asked, tmp_path / "run")
+
+    planned()  # its list is off: it is made at the very size
+    words = f"cannot do {size[0]}×{size[1]}: it would make {near[0]}×{near[1]} "
+    with pytest.raises(RequestError, match=words):
+        planned(use_resolution_binning=True)
+    planned(use_resolution_binning=True, width=near[0], height=near[1])
+    # where the configs do not say so, it is told when the model is loaded
+    pipeline = tiny_families.FAMILIES[family][0]()
+    batch = Batch("m", 0, 1, (Job("k", "s/t", "zh", "舟", "m", 0),))
+    with pytest.raises(WorkError, match=words):
+        pipelines.draw(pipeline, batch, arguments | {"use_resolution_binning": True})
+
+
 def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(
     tmp_path: Path, suite_path: Path
 ) -> None:
-    assert pipelines.as_it_stands("PixArtSigmaPipeline") == {"clean_caption": False}
-    assert pipelines.as_it_stands("LongCatImagePipeline") == {"enable_prompt_rewrite": False}
-    assert pipelines.as_it_stands("ErnieImagePipeline") == {"use_pe": False}
-    assert pipelines.as_it_stands("FluxPipeline") == {}
+    assert as_it_stands("PixArtSigmaPipeline") == {"clean_caption": False}
+    assert as_it_stands("LongCatImagePipeline") == {"enable_prompt_rewrite": False}
+    assert as_it_stands("ErnieImagePipeline") == {"use_pe": False}
+    assert as_it_stands("FluxPipeline") == {}
     model = str(tiny.save("pixart", tmp_path / "pixart"))
     request = Request(str(suite_path), (model,), ("zh",), (0,))
     run = planned_run(request, tmp_path / "run")
