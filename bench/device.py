@@ -21,6 +21,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(one in str(error) for one in said)
 
 
+def is_device_lost(error: BaseException) -> bool:
+    """Say whether an error means that a device answers no more, after which nothing works on it."""
+    if isinstance(error, DeviceLostError):
+        return True
+    of_device = isinstance(error, (torch.AcceleratorError, torch.distributed.DistError))
+    return of_device and not is_out_of_memory(error)
+
+
 def peak_memory() -> int:
     """Return the most bytes held since the last call: of one GPU, else of this process so far."""
     if torch.cuda.is_available():
@@ -38,7 +46,7 @@ def device_errors() -> Iterator[None]:
     try:
         yield
     except (torch.AcceleratorError, torch.distributed.DistError) as error:
-        if is_out_of_memory(error):
+        if not is_device_lost(error):
             raise
         raise DeviceLostError(
             f"stopped: the device answers no more ({first_line(error)}); what was "

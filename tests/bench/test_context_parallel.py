@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ import pytest
 import torch
 import yaml
 
-from bench import context_parallel, engine, manifest, pipelines
+from bench import children, context_parallel, engine, manifest, pipelines
 from bench.errors import DeviceLostError, LoadError, RequestError, WorkError
 from bench.generate import generate
+from bench.reading import ROOT
 from bench.records import Job, ModelSpec
 from bench.request import Request
 from bench.tuning import Tuning
 from tests import tiny, tiny_families, tiny_video
+from tests.bench.failing_rank import fail_once
 from tests.conftest import write_yaml
 
 TEXTS = ("秋江孤舟，远山如黛", "a lone boat", "月下孤松，一叶扁舟泊于芦苇之间")
@@ -134,6 +137,35 @@ def test_one_that_fails_alone_is_lost(
 
     worker.pipeline.transformer.register_forward_pre_hook(failing)
     with pytest.raises(DeviceLostError, match=f"one of them is lost .*{sentence}"):
+        worker.make(JOBS, arguments, JOBS)
+    worker.close()
+
+
+@pytest.fixture
+def failing_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the further ranks fail once, as `tests.bench.failing_rank` knows how."""
+    start = children.start
+
+    def failing(how: str) -> None:
+        def started(_: str, arguments: Any, log: Path, environment: Mapping[str, str]) -> Any:
+            more = {"FAILING_RANK": how, "PYTHONPATH": str(ROOT)}
+            return start("tests.bench.failing_rank", arguments, log, {**environment, **more})
+
+        monkeypatch.setattr(children, "start", started)
+
+    return failing
+
+
+def test_a_device_that_is_lost_on_a_further_rank_ends_the_worker(
+    failing_rank: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_parallel, "PATIENCE", 2.0)
+    failing_rank("device")
+    spec, arguments = cut("flux", tmp_path / "m")
+    worker = engine.load(spec, Tuning(3))
+    worker.encode(TEXTS, arguments)
+    fail_once(worker.pipeline, ValueError("and here something of its own"))
+    with pytest.raises(DeviceLostError, match=r"one of them is lost .*an illegal memory access"):
         worker.make(JOBS, arguments, JOBS)
     worker.close()
 
