@@ -25,6 +25,7 @@ import diffusers
 import torch
 
 from bench import children, placing
+from bench.device import is_device_lost, is_out_of_memory
 from bench.device_maps import DENOISERS, check_gpus, class_of
 from bench.errors import DeviceLostError, RequestError, WorkError
 from bench.records import ModelSpec
@@ -222,12 +223,12 @@ class Ranks:
         try:
             self._await(PATIENCE if failed else None)
         except DeviceLostError as lost:
-            if isinstance(failed, torch.OutOfMemoryError):
+            if failed and is_out_of_memory(failed):
                 raise self._lost("memory ran out on it alone: take smaller batches") from failed
             raise lost from failed
         except (WorkError, torch.OutOfMemoryError) as theirs:
             failed = failed or theirs
-        if isinstance(failed, (torch.AcceleratorError, torch.distributed.DistError)):
+        if failed and is_device_lost(failed) and not isinstance(failed, DeviceLostError):
             self._end()
             raise self._lost(str(failed)) from failed
         if failed and together and method != "join":

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from bench.errors import DeviceLostError
-from bench.pipelines import first_line
+from bench.errors import DeviceLostError, first_line
 
 
 def is_out_of_memory(error: BaseException) -> bool:

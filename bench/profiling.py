@@ -11,7 +11,7 @@ from typing import Any
 import diffusers
 
 from bench import device, engine, pipelines, placing
-from bench.errors import RequestError, WorkError
+from bench.errors import RequestError, WorkError, first_line
 from bench.flops import ForwardCounter, matrix_rate
 from bench.media import encode_png
 from bench.models import load_model
@@ -90,7 +90,7 @@ def profile(
         except RuntimeError as error:  # no C compiler, say: what runs as it stands is measured
             if not compiling:
                 raise
-            left_out = f"compiling failed: {pipelines.first_line(error)}"
+            left_out = f"compiling failed: {first_line(error)}"
         worker.close()
     if not rows and left_out:
         raise WorkError(f"model {spec.id}: {left_out}; try --compile off")

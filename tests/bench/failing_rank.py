@@ -14,6 +14,7 @@ from bench import pipelines, rank
 
 ERRORS = {
     "device": torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    "memory": torch.AcceleratorError("CUDA error: out of memory"),
     "exchange": ValueError("wrong here, with an exchange begun"),
 }
 

@@ -122,6 +122,7 @@ def test_what_goes_wrong_on_all_devices_leaves_them_in_step(tmp_path: Path) -> N
     [
         (ValueError("something of this process alone"), "no answer in 2.0 s"),
         (torch.OutOfMemoryError("no memory here"), "memory ran out on it alone"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "memory ran out on it alone"),
     ],
 )
 def test_one_that_fails_alone_is_lost(
@@ -167,6 +168,19 @@ def test_a_device_that_is_lost_on_a_further_rank_ends_the_worker(
     fail_once(worker.pipeline, ValueError("and here something of its own"))
     with pytest.raises(DeviceLostError, match=r"one of them is lost .*an illegal memory access"):
         worker.make(JOBS, arguments, JOBS)
+    worker.close()
+
+
+def test_memory_that_gives_out_on_all_loses_no_device(
+    failing_rank: Callable[[str], None], tmp_path: Path
+) -> None:
+    failing_rank("memory")
+    spec, arguments = cut("flux", tmp_path / "m")
+    worker = engine.load(spec, Tuning(3))
+    worker.encode(TEXTS, arguments)
+    fail_once(worker.pipeline, torch.AcceleratorError("CUDA error: out of memory"))
+    made = worker.make(JOBS, arguments, JOBS)
+    assert (made.size, sorted(made.pictures)) == (2, ["0", "1", "2"])
     worker.close()
 
 
