@@ -176,9 +176,13 @@ def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoide
         lost = kept_off.lost(task, found, wanted)
     assert lost == [1, 2]
     assert kept_off.nodes("other") == ()
-    assert kept_off.note(task, {"error": "Stale file handle", "node": "n8"}) == ""
+    stale = {"error": "Stale file handle", "node": "n8"}
+    assert kept_off.note(replace(task, job="7_1"), stale) == ""
+    assert kept_off.note(replace(task, job="7_2"), stale) == ""  # of the same array
     assert kept_off.note(task, {"error": "other code", "unfit": True, "node": "n9"}) == "n9"
     assert kept_off.nodes("other") == ("n9",)
+    assert kept_off.note(replace(task, job="8_1"), stale) == "n8"
+    assert kept_off.nodes("other") == ("n9", "n8")
     fell_again = replace(task, without=("n0",))
     assert kept_off.note(fell_again, {**lacking, "node": "n0"}) == ""
     assert kept_off.lost(fell_again, {**lacking, "node": "n0"}, [7]) == [7]

@@ -29,6 +29,7 @@ TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on sen
 VERSIONS = {"python": "3", "torch": "2"}
 OTHER_CODE = {"error": "it has another version of Pinlu's code", "unfit": True}
 NO_MODEL = {"cannot_load": "m does not load"}
+UNSEEN = {"error": "it does not see the references: they must lie where all see them"}
 STALE = {"error": "cannot read part-1: Stale file handle"}
 
 Found = Mapping[str, Any] | None
@@ -177,6 +178,12 @@ def test_what_goes_wrong_once_leaves_no_node_out(cluster: Cluster, nodes: str) -
     cluster.drive(nodes, lambda _, number, __: None if number else STALE)
     assert (len(cluster.craft.made), cluster.craft.failed) == (4, {})
     assert cluster.submitted == ["a", "a"]
+
+
+def test_a_node_that_says_the_same_of_two_arrays_is_left_out(cluster: Cluster) -> None:
+    cluster.drive("ab", lambda node, *_: UNSEEN if node == "a" else None)
+    assert (len(cluster.craft.made), cluster.craft.failed) == (4, {})
+    assert cluster.submitted == ["a", "a", "b"]
 
 
 @pytest.mark.parametrize("found", [OTHER_CODE, NO_MODEL])
