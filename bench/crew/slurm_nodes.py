@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from bench.crew.slurm_tasks import SlurmTask
@@ -86,12 +86,17 @@ class KeptOff:
         """Return the nodes on which any of these pieces could not be loaded."""
         return list(dict.fromkeys(node for one in pieces for node in self._tried.get(one, ())))
 
-    def try_once_more(self, pieces: Iterable[int], models: Iterable[str] = ()) -> bool:
-        """Leave out no node for these models any more: none is left. Say whether any piece had no last try."""
+    def try_once_more(
+        self, pieces: Iterable[int], models: Iterable[str] = (), nodes: Collection[str] = ()
+    ) -> bool:
+        """Let these models' tasks onto these nodes again, and all tasks where they were left out for all.
+
+        None is left beside them. Say whether any piece had no last try.
+        """
         pieces = set(pieces)
         new = not pieces <= self._last_try
         self._last_try |= pieces
         for model in models:
             self._of_model.pop(model, None)
-            self._of_all.clear()
+        self._of_all = [node for node in self._of_all if node not in nodes]
         return new

@@ -187,8 +187,8 @@ def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoide
     assert kept_off.note(fell_again, {**lacking, "node": "n0"}) == ""
     assert kept_off.lost(fell_again, {**lacking, "node": "n0"}, [7]) == [7]
     assert kept_off.lost(task, {**lacking, "node": "n8"}, [8]) == []
-    assert kept_off.try_once_more([8], ["m"])
-    assert kept_off.nodes("m") == ()
+    assert kept_off.try_once_more([8], ["m"], ["n0", "n1", "n2", "n9"])
+    assert (kept_off.nodes("m"), kept_off.nodes("other")) == (("n8",), ("n8",))
     assert kept_off.lost(task, {**lacking, "node": "n8"}, [8, 9]) == [8]
     assert not kept_off.try_once_more([8], ["m"])
 
