@@ -85,7 +85,8 @@ def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> M
 
     Raises:
         RequestError: it is none of these, or the checkpoint cannot be used; says why.
-        NotHereError: an absolute path where nothing is, or the hub does not answer: another host may have it.
+        NotHereError: an absolute path where nothing is, a folder that is no checkpoint here or another than
+            its spec pins, or the hub does not answer: another host may have it.
         FileFormatError: the YAML breaks the schema.
     """
     path = Path(name)
@@ -255,7 +256,7 @@ def _pinned(file: ModelFile, folder: Path) -> ModelSpec:
         refuse_pickles(folder)
     revision = folder_revision(folder)
     if file.revision and file.revision != revision:
-        raise ConflictError(
+        raise NotHereError(
             f"the checkpoint {folder} has the content {revision[:12]}, not the {file.revision[:12]} "
             "that its spec pins"
         )

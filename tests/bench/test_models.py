@@ -56,7 +56,7 @@ def test_a_yaml_finds_its_folder_and_holds_it_to_the_pinned_content(copy: Path) 
     spec = load_model(str(write_yaml(copy.parent / "pinned.yaml", content)))
     assert (spec.id, spec.arguments) == ("pinned", {"num_inference_steps": 2})
     wrong = write_yaml(copy.parent / "wrong.yaml", {**content, "revision": "0" * 64})
-    with pytest.raises(ConflictError, match="pins"):
+    with pytest.raises(NotHereError, match="pins"):
         load_model(str(wrong))
 
 
@@ -112,6 +112,20 @@ def test_what_another_host_may_have_is_told_from_what_is_wrong_everywhere(tmp_pa
         with pytest.raises(RequestError) as caught:
             load_model(name)
         assert not isinstance(caught.value, NotHereError)
+
+
+def test_a_folder_that_is_another_here_may_be_whole_elsewhere(copy: Path) -> None:
+    revision = folder_revision(copy)
+    content = {"model": "m", "source": "a-model", "revision": revision}
+    pinned = str(write_yaml(copy.parent / "m.yaml", content))
+    assert load_model(pinned).revision == revision
+    (copy / "unet" / "further.json").write_text("{}")
+    with pytest.raises(NotHereError, match=f"not the {revision[:12]} that its spec pins"):
+        load_model(pinned)
+    (copy / "model_index.json").unlink()
+    for name in (pinned, str(copy)):
+        with pytest.raises(NotHereError, match=r"has no model_index\.json: it is not a diffusers"):
+            load_model(name)
 
 
 def test_a_hub_that_does_not_answer_is_said() -> None:
