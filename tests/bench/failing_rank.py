@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -12,10 +13,11 @@ import torch
 
 from bench import pipelines, rank
 
-ERRORS = {
+ERRORS: dict[str, Exception] = {
     "device": torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
     "memory": torch.AcceleratorError("CUDA error: out of memory"),
     "exchange": ValueError("wrong here, with an exchange begun"),
+    "stuck": ValueError("wrong here, and then stuck"),
 }
 
 
@@ -45,5 +47,14 @@ if __name__ == "__main__":
         fail_once(pipeline, ERRORS[how], before)
         return pipeline
 
+    if how == "stuck":
+        join = rank.join
+
+        def joined(*told: Any) -> None:
+            if torch.distributed.is_initialized():
+                threading.Event().wait()  # as one waits whose old exchanges come to no end
+            join(*told)
+
+        rank.join = joined
     pipelines.load = loaded
     rank.serve(Connection(int(sys.argv[1])))
