@@ -19,7 +19,7 @@ from bench import manifest
 from bench.errors import WorkError
 from bench.outputs import write_output
 from bench.progress import Progress
-from bench.records import Batch, Job, ModelSpec, Output
+from bench.records import Batch, Job, Output
 from bench.speedups import described
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ class Keeper:
 
     def fail(self, jobs: Sequence[Job], error: str) -> None:
         """Enter jobs that failed."""
-        models, folder = self._run.models, self._run.folder
-        rows = [{**asdict(job), "error": without_place(error, models[job.model])} for job in jobs]
+        rows = [{**asdict(job), "error": error} for job in jobs]
+        folder = self._run.folder
         append = self._part.failures if self._part else partial(manifest.append_failures, folder)
         self._to_disk(lambda: append(rows))
         self.failed += len(jobs)
@@ -180,11 +180,6 @@ class Keeper:
             return write()
         except OSError as error:
             raise _stopped(self._run.folder, error) from error
-
-
-def without_place(error: str, spec: ModelSpec) -> str:
-    """Return a sentence for all to read: it does not say where a checkpoint lies on this machine."""
-    return error.replace(spec.source, manifest.published_source(spec.source))
 
 
 def _is_done(due: _Batch) -> bool:

@@ -195,7 +195,9 @@ class _Driver:
                 if not self.kept_off.try_once_more(pieces, models, nodes):
                     left_out = f"left out: {', '.join(nodes)}; {self.trouble}"
                     raise WorkError(f"{error} ({left_out})") from error
-                say(f"no node is left beside {', '.join(nodes)}: they are let in again, and tried once more")
+                say(
+                    f"no node is left beside {', '.join(nodes)}: they are let in again, and tried once more"
+                )
                 self.submit_array(some, (), jobs)
 
     def submit_array(
