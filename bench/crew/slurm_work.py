@@ -67,6 +67,9 @@ def _made(  # noqa: PLR0917 - submitit maps positions
 ) -> dict[str, Any]:
     if wrong := _wrong_here(folder, code, marker):
         return wrong
+    if not _within(lambda: any(task.name == name for task in slurm_tasks.read(folder).tasks)):
+        said = f"this task of {folder} is over, or was submitted once more under another name"
+        return {"error": said}
     worker = Worker(name)
     begun = answer(worker, "begin", (craft, folder, ""))
     if "error" in begun or worker.desk is None:

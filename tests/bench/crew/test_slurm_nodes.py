@@ -320,6 +320,20 @@ def test_a_task_on_a_node_that_sees_another_folder_does_nothing(
     assert not (tmp_path / "began").exists()
 
 
+def test_a_task_that_is_not_among_those_submitted_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm_work, "SEEN_WITHIN", 0.0)
+    (tmp_path / manifest.STATE).mkdir()
+    taken = slurm_tasks.SlurmTask("slurm-b", "2_0", "m", {0: None})
+    slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="here", tasks=[taken]))
+    told = ("m", {0: None}, code_hash(), "here", False, {})
+    found = slurm_work.Work()(Slow(), tmp_path, "slurm-a", *told)
+    assert "was submitted once more under another name" in found["error"]
+    found = slurm_work.Work()(Slow(), tmp_path, "slurm-b", *told)  # it begins, though with no desk
+    assert "has no attribute 'desk'" in found["error"]
+
+
 def test_a_read_that_the_file_system_does_not_give_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

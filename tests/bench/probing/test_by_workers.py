@@ -35,6 +35,7 @@ from tests.bench.crew.crews import begun, fill_a_disk, killer, left_over, meanwh
 from tests.bench.probing.material import noise, painted_run, references, tiny_network
 
 TWO = partial(drive, crew_of=partial(LocalCrew, ["cpu", "cpu"]))
+TASK = slurm_tasks.SlurmTask("slurm-a", "1_0", "none", {})
 TABLES = ("probes.parquet", "diversity.parquet")
 
 Made = tuple[Path, Path, Probing]
@@ -162,7 +163,7 @@ def test_a_task_put_back_into_the_queue_keeps_what_it_saw(made: Made, tmp_path: 
     assert probe(runs[0], asked).new == 192
     run, craft, worker = runs[1], Probes(asked), Worker("slurm-a")
     (run / manifest.STATE).mkdir(exist_ok=True)
-    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
+    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here", tasks=[TASK]))
     craft.settle(run, allow_mixed=False)
     _, pieces = read_pieces(run, PIECES)
     worker.begin(craft, run, "")
@@ -250,7 +251,7 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (plan.environments[0], [other])
     # a task on such a node is let in, one with other versions than who settled the work is not
-    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
+    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here", tasks=[TASK]))
     here = versions()
     about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
     own = about["environments"][0]
