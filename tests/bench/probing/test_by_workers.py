@@ -274,7 +274,7 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
 def test_on_what_the_last_worker_sees_files_is_named_too(made: Made, tmp_path: Path) -> None:
     run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
     (run / manifest.STATE).mkdir(exist_ok=True)
-    craft.settle(run, allow_mixed=False)
+    craft.settle(run, allow_mixed=True)
     (folder,) = looking.caches_of(run, None).folders
     here = environments_of([folder])["environment"]
     other = {**here, "device": "cuda (another)"}
@@ -282,6 +282,20 @@ def test_on_what_the_last_worker_sees_files_is_named_too(made: Made, tmp_path: P
     craft.finish(run, {})  # nobody has seen anything
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (other, [here])
+
+
+def test_the_last_worker_mixes_no_environments_without_leave(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    (folder,) = looking.caches_of(run, None).folders
+    here = environments_of([folder])["environment"]
+    other = {**here, "device": "cuda (another)"}
+    (folder / "environments.json").write_text(json.dumps({"environment": other, "mixed": []}))
+    with pytest.raises(ConflictError, match="--allow-mixed goes on anyway"):
+        craft.finish(run, {})
+    assert environments_of([folder])["mixed"] == []
+    assert not (run / "probe.json").exists()
 
 
 def test_pieces_that_an_earlier_version_cut_are_read(made: Made, tmp_path: Path) -> None:
