@@ -84,7 +84,6 @@ def test_one_model_after_another_is_compiled_however_many_there_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a function torch keeps eight compiled forms at most, and goes on uncompiled after them."""
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 2)
     folder = tiny_families.save("flux", tmp_path / "m")
     arguments = FAMILIES["flux"][1] | {"num_inference_steps": 1}
     spec = ModelSpec("m", str(folder), "r", arguments=arguments)
@@ -102,7 +101,9 @@ def test_one_model_after_another_is_compiled_however_many_there_were(
         jobs = [Job(str(seed), "s/t", "zh", "月下孤松", "m", seed) for seed in range(size)]
         worker = Engine(pipelines.load(spec, {"default": "float32"}), Tuning(size, compile=True))
         worker.encode(["月下孤松"], arguments)
-        worker.make(jobs, arguments, jobs)
+        # torch's own way to set it: what monkeypatch puts back is gone for the tests that follow
+        with torch._dynamo.config.patch(recompile_limit=2):
+            worker.make(jobs, arguments, jobs)
         worker.close()
         counts.append(len(compiled))
         compiled.clear()
