@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 16
 LEAST_SEEDS = 4
-"""As many as a verdict needs (`leaderboard.resampling.LEAST_SEEDS`): the noise of a seed is shared."""
+"""As many as a verdict needs (`leaderboard.drawing.LEAST_SEEDS`): the noise of a seed is shared."""
 SCENE_VARIANCE, SEED_VARIANCE, OUTPUT_VARIANCE = 0.02, 0.02, 0.15
 """Of the difference of two models' leaks, per scene, seed and output: first guesses, for shares near a
 quarter; the page says what was reached."""

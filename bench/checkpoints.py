@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.errors import RequestError
+from bench.errors import NotHereError, RequestError
 from bench.files import file_hash, write_whole
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
@@ -36,18 +36,18 @@ def check_folder(folder: Path) -> str:
     """Return the pipeline class of a checkpoint's folder, or the class that reads pictures and text.
 
     Raises:
-        RequestError: no `model_index.json`, and no `config.json` that names a class; or code of its
-            own that would have to be trusted.
+        NotHereError: no `model_index.json`, and no `config.json` that names a class: it may be copied by half.
+        RequestError: it names no class, or code of its own that would have to be trusted.
     """
     index = folder / "model_index.json"
     if not index.is_file() and (single := _single_model(folder)):
         return single
     if not index.is_file():
-        raise RequestError(f"{folder} has no model_index.json: it is not a diffusers checkpoint")
+        raise NotHereError(f"{folder} has no model_index.json: it is not a diffusers checkpoint")
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RequestError(f"{index} is not JSON: {error}") from error
+        raise NotHereError(f"{index} is not JSON: {error}") from error
     name = content.get("_class_name") if isinstance(content, dict) else None
     if isinstance(name, list):
         _refuse_remote_code(folder, f"its pipeline is {name[0]}.py")

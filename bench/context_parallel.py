@@ -23,8 +23,13 @@ from typing import Any
 
 import diffusers
 import torch
+from torch.distributed.distributed_c10d import (  # what is public waits
+    _abort_process_group,
+    _world,
+)
 
 from bench import children, placing
+from bench.device import is_device_lost, is_out_of_memory
 from bench.device_maps import DENOISERS, check_gpus, class_of
 from bench.errors import DeviceLostError, RequestError, WorkError
 from bench.records import ModelSpec
@@ -44,6 +49,9 @@ FAMILIES = frozenset(
 
 PATIENCE = 60.0
 """Seconds after which ranks that are not in step again, once one of them has failed, are given up."""
+
+_ABANDONED: list[Any] = []
+"""Groups in which something went wrong: to free one over gloo would wait for its exchanges, too."""
 
 
 def check_context_parallel(
@@ -95,7 +103,9 @@ def join(pipeline: Any, rank: int, count: int, meeting: str) -> None:
         count: of ranks.
         meeting: the file by which they find each other.
     """
-    leave()  # a group whose ranks were lost is still there
+    if torch.distributed.is_initialized():  # one in which something went wrong
+        _ABANDONED.extend(_world.pg_map)
+        _abort_process_group()  # to leave it would wait for exchanges that others never begin
     torch.distributed.init_process_group(
         # sizes are exchanged on the host: over NCCL each attention would wait for the device
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
@@ -184,10 +194,12 @@ class Ranks:
         self._pipeline = pipeline
         self._meet()
 
-    def _meet(self) -> None:
+    def _meet(self, failed: Exception | None = None) -> None:
         """Make a group of all ranks, in the place of one whose exchanges may be out of step."""
         meeting = str(Path(self._folder.name) / f"meeting-{self._step}")
         with self.doing("join", self.count, meeting):
+            if failed:
+                self._watch(self._step, f"{failed}, and no new group in {PATIENCE} s")
             join(self._pipeline, 0, self.count, meeting)
 
     @contextmanager
@@ -222,16 +234,16 @@ class Ranks:
         try:
             self._await(PATIENCE if failed else None)
         except DeviceLostError as lost:
-            if isinstance(failed, torch.OutOfMemoryError):
+            if failed and is_out_of_memory(failed):
                 raise self._lost("memory ran out on it alone: take smaller batches") from failed
             raise lost from failed
         except (WorkError, torch.OutOfMemoryError) as theirs:
             failed = failed or theirs
-        if isinstance(failed, (torch.AcceleratorError, torch.distributed.DistError)):
+        if failed and is_device_lost(failed) and not isinstance(failed, DeviceLostError):
             self._end()
             raise self._lost(str(failed)) from failed
         if failed and together and method != "join":
-            self._meet()  # it may have gone wrong at other places on each
+            self._meet(failed)  # it may have gone wrong at other places on each
         if failed:
             raise failed
 
@@ -271,10 +283,13 @@ class Ranks:
                         self._answers[rank] = (kind, why)
                     self._news.notify()
                 if kind != "done":
-                    step = None if kind == "lost" else step
-                    patience = threading.Timer(PATIENCE, self._give_up, (step, why))
-                    patience.daemon = True
-                    patience.start()
+                    self._watch(None if kind == "lost" else step, why)
+
+    def _watch(self, step: int | None, why: str) -> None:
+        """Give up after a while where this process waits then, in that step or any."""
+        patience = threading.Timer(PATIENCE, self._give_up, (step, why))
+        patience.daemon = True
+        patience.start()
 
     def _give_up(self, step: int | None, why: str) -> None:
         """End the others where this process waits, in that step or any; itself if that wakes it not."""

@@ -83,7 +83,7 @@ def demo(out: Path, *, serve: bool = False, port: int = 7860) -> int:
     print(f"\n{headline(scores, labels=report_labels([study]))}\n\n{compare_with_truth(scores)}\n")
     print(f"Leaderboard: {page.resolve()}")
     print(
-        f"Done in {time.monotonic() - began:.0f} s. Its raters are simulated, but for visitors to its room."
+        f"Done in {time.monotonic() - began:.0f} s. The raters are simulated, except visitors who use the room."
     )
     if serve:
         _serve(study, page, port)

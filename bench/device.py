@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from bench.errors import DeviceLostError
-from bench.pipelines import first_line
+from bench.errors import DeviceLostError, first_line
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -19,6 +18,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     # of the host, of pinned memory, of the libraries that allocate for themselves
     said = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(one in str(error) for one in said)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Say whether an error means that a device answers no more, after which nothing works on it."""
+    if isinstance(error, DeviceLostError):
+        return True
+    of_device = isinstance(error, (torch.AcceleratorError, torch.distributed.DistError))
+    return of_device and not is_out_of_memory(error)
 
 
 def peak_memory() -> int:
@@ -38,7 +45,7 @@ def device_errors() -> Iterator[None]:
     try:
         yield
     except (torch.AcceleratorError, torch.distributed.DistError) as error:
-        if is_out_of_memory(error):
+        if not is_device_lost(error):
             raise
         raise DeviceLostError(
             f"stopped: the device answers no more ({first_line(error)}); what was "

@@ -67,3 +67,9 @@ class DeviceLostError(WorkError):
 
 class LoadError(WorkError):
     """A model does not load here; what others make is not touched."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception as one short line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bench import manifest
-from bench.errors import WorkError
+from bench.errors import WorkError, first_line
 from bench.outputs import write_output
 from bench.progress import Progress
-from bench.records import Batch, Job, ModelSpec, Output
+from bench.records import Batch, Job, Output
 from bench.speedups import described
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ class Keeper:
 
     def fail(self, jobs: Sequence[Job], error: str) -> None:
         """Enter jobs that failed."""
-        models, folder = self._run.models, self._run.folder
-        rows = [{**asdict(job), "error": without_place(error, models[job.model])} for job in jobs]
+        rows = [{**asdict(job), "error": error} for job in jobs]
+        folder = self._run.folder
         append = self._part.failures if self._part else partial(manifest.append_failures, folder)
         self._to_disk(lambda: append(rows))
         self.failed += len(jobs)
@@ -190,17 +190,12 @@ class Keeper:
             raise _stopped(self._run.folder, error) from error
 
 
-def without_place(error: str, spec: ModelSpec) -> str:
-    """Return a sentence for all to read: it does not say where a checkpoint lies on this machine."""
-    return error.replace(spec.source, manifest.published_source(spec.source))
-
-
 def _is_done(due: _Batch) -> bool:
     return all(file.done() for _, file in due.files)
 
 
 def _stopped(folder: Path, error: Exception) -> WorkError:
-    what = f"{type(error).__name__}: {error}"
+    what = first_line(error)
     if isinstance(error, OSError):
         full = error.errno in _FULL_DISK
         what = "the disk is full or read-only" if full else (error.strerror or str(error))

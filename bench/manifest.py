@@ -40,6 +40,9 @@ PLACES = "sources.json"
 _JOB = re.compile(r"[0-9a-f]{64}")
 """What an output's file is called: its job's key."""
 
+_IN_CACHE = re.compile(r"[^\s'\"(]*/models--([^\s/'\")]+)(?:/snapshots/[0-9a-f]+)?")
+"""Where the hub's cache keeps a checkpoint, whoever's cache it is."""
+
 _REQUIRED = {field.name for field in fields(Output)[:16]}
 
 
@@ -126,8 +129,21 @@ def append_outputs(run: Path, outputs: Iterable[Output]) -> None:
 
 
 def append_failures(run: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add failed jobs, each with its error."""
-    append_rows(run / FAILURES, rows)
+    """Add failed jobs, each with its error; for all to read it does not say where a checkpoint lies."""
+    places = _places(run)
+    append_rows(
+        run / FAILURES,
+        (
+            {**row, "error": _without_place(row["error"], places.get(row["model"], ""))}
+            for row in rows
+        ),
+    )
+
+
+def _without_place(error: str, place: str) -> str:
+    """Name a checkpoint in a sentence by its folder's name, or by its id on the hub."""
+    error = _IN_CACHE.sub(lambda found: found[1].replace("--", "/", 1), error)
+    return error.replace(place, published_source(place)) if place else error
 
 
 def write_output_file(run: Path, name: str, content: bytes) -> None:

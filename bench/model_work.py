@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from bench import device, engine, pipelines, placing
-from bench.errors import DeviceLostError, WorkError
+from bench import device, engine, placing
+from bench.errors import DeviceLostError, WorkError, first_line
 from bench.flops import ForwardCounter, matrix_rate
 from bench.keeper import Keeper
 from bench.plan import call_arguments
@@ -143,7 +143,7 @@ def missing_of(batches: Sequence[Batch], finished: set[str]) -> dict[int, list[J
 
 def sentence(error: BaseException) -> str:
     """Return what went wrong as one sentence."""
-    return str(error) if isinstance(error, WorkError) else pipelines.first_line(error)
+    return str(error) if isinstance(error, WorkError) else first_line(error)
 
 
 def _by_texts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:

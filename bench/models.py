@@ -85,7 +85,8 @@ def load_model(name: str, pinned: Mapping[str, str] = MappingProxyType({})) -> M
 
     Raises:
         RequestError: it is none of these, or the checkpoint cannot be used; says why.
-        NotHereError: an absolute path where nothing is, or the hub does not answer: another host may have it.
+        NotHereError: an absolute path where nothing is, a folder that is no checkpoint here or another than
+            its spec pins, or the hub does not answer: another host may have it.
         FileFormatError: the YAML breaks the schema.
     """
     path = Path(name)
@@ -173,9 +174,11 @@ def newest_revision(hub_id: str) -> str:
     its commit is as exact.
 
     Raises:
-        NotHereError: the hub cannot be reached or has no such model, and the cache has none.
+        RequestError: the hub has no such model, and the cache has none.
+        NotHereError: it cannot be reached, or gives it to other accounts only; another host may have it.
     """
     from huggingface_hub import HfApi, try_to_load_from_cache  # noqa: PLC0415 - slow to import
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError  # noqa: PLC0415
 
     try:
         revision = HfApi().model_info(hub_id).sha
@@ -183,6 +186,15 @@ def newest_revision(hub_id: str) -> str:
         cached = try_to_load_from_cache(hub_id, "model_index.json")
         if isinstance(cached, str):
             return Path(cached).parent.name
+        if isinstance(error, GatedRepoError):
+            raise NotHereError(
+                f"the hub gives {hub_id!r} only to accounts that were granted it: ask for it on its page "
+                "there, and log in by `hf auth login`"
+            ) from error
+        if isinstance(error, RepositoryNotFoundError):
+            raise RequestError(
+                f"the hub has no model {hub_id!r}, or none that this account may see"
+            ) from error
         raise NotHereError(
             f"the hub did not answer for {hub_id!r}: {' '.join(str(error).split())[:200]}"
         ) from error
@@ -244,7 +256,7 @@ def _pinned(file: ModelFile, folder: Path) -> ModelSpec:
         refuse_pickles(folder)
     revision = folder_revision(folder)
     if file.revision and file.revision != revision:
-        raise ConflictError(
+        raise NotHereError(
             f"the checkpoint {folder} has the content {revision[:12]}, not the {file.revision[:12]} "
             "that its spec pins"
         )

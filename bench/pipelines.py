@@ -22,7 +22,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from bench.context_parallel import check_context_parallel
 from bench.device_maps import by_layers, bytes_of_others, check_device_map, memory_of_devices
-from bench.errors import RequestError, WorkError
+from bench.errors import RequestError, WorkError, first_line
 from bench.families import FAMILIES, IN_FP32, TO_THE_LONGEST
 from bench.fast import begin_anew, decide_together
 from bench.kinds import check_call, makes
@@ -270,12 +270,6 @@ def _draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDAr
         raise WorkError(f"{name} gave neither colour pictures nor clips: {outputs.shape}")
     check_made(name, outputs.shape, arguments)
     return outputs[: len(batch.jobs)]
-
-
-def first_line(error: BaseException) -> str:
-    """Return an exception as one short line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def on_hub(spec: ModelSpec) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import diffusers
 
 from bench import device, engine, pipelines, placing
-from bench.errors import RequestError, WorkError
+from bench.errors import RequestError, WorkError, first_line
 from bench.flops import ForwardCounter, matrix_rate
 from bench.media import encode_png
 from bench.models import load_model
@@ -92,7 +92,7 @@ def profile(
         except WorkError:
             raise
         except Exception as error:
-            why = pipelines.first_line(error)
+            why = first_line(error)
             if not compiling:
                 raise WorkError(f"model {spec.id} cannot be measured: {why}") from error
             # no C compiler, say: what runs as it stands is measured

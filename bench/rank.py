@@ -18,9 +18,8 @@ import torch
 
 from bench import pipelines
 from bench.context_parallel import join, leave
-from bench.device import is_out_of_memory
+from bench.device import is_device_lost, is_out_of_memory
 from bench.engine import Engine
-from bench.errors import DeviceLostError
 from bench.model_work import sentence
 
 
@@ -55,7 +54,7 @@ def serve(pipe: Connection) -> None:
 
 
 def _kind(error: Exception) -> str:
-    if isinstance(error, DeviceLostError):
+    if is_device_lost(error):
         return "lost"
     return "memory" if is_out_of_memory(error) else "failed"
 

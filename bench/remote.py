@@ -112,7 +112,10 @@ class _Mirror:
         if (self.state / SENT).exists():
             self.sent = json.loads((self.state / SENT).read_text(encoding="utf-8"))
         ours = {path.name: _hash(path.read_bytes()) for path in self.tables()}
-        if theirs != self.sent:  # another host has written there since, or somebody deleted
+        unsent: set[str] = set()
+        if theirs == self.sent:
+            unsent = self.unsent()
+        else:  # another host has written there since, or somebody deleted
             if ours != self.sent:
                 self.put_aside()
             for path in self.tables():
@@ -123,7 +126,7 @@ class _Mirror:
         (self.folder / manifest.OUTPUTS).mkdir(exist_ok=True)
         files = {name for name in names if _FILE.fullmatch(name)}
         rows, _ = self.new_rows()
-        self.there = files.intersection(_files_in(rows))
+        self.there = files.intersection(_files_in(rows)) - unsent
         if whole:
             lacking = [
                 name
@@ -136,6 +139,15 @@ class _Mirror:
         write_whole(
             self.state / manifest.ELSEWHERE, "\n".join(sorted(self.there)).encode(), self.state
         )
+
+    def unsent(self) -> set[str]:
+        """Return the files here that never arrived: what lies there under their names another host made."""
+        path = self.state / manifest.ELSEWHERE
+        arrived = path.read_text(encoding="utf-8").split() if path.exists() else []
+        folders = (self.folder / name for name in (manifest.OUTPUTS, manifest.MASTERS))
+        return {
+            str(file.relative_to(self.folder)) for one in folders for file in one.glob("*")
+        }.difference(arrived)
 
     def not_under_way(self, files: set[str]) -> set[str]:
         """Return files without those that somebody may have sent before their rows."""
@@ -231,12 +243,10 @@ class _Mirror:
         new = [name for name in here if name not in self.there]
         self.each(lambda name: self.store.put(name, self.folder / name), new)
         self.there.update(new)
-        if self.keep:
-            return
         if new:
             with (self.state / manifest.ELSEWHERE).open("a", encoding="utf-8") as file:
                 file.write("".join(f"\n{name}" for name in new))
-        for name in here:
+        for name in () if self.keep else here:
             (self.folder / name).unlink(missing_ok=True)
 
     def is_due(self, name: str, size: int) -> bool:

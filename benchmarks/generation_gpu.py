@@ -63,6 +63,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import engine, pipelines, tuning
+from bench.errors import first_line
 from bench.flops import matrix_rate
 from bench.generate import generate
 from bench.profiling import TEXT
@@ -144,7 +145,7 @@ def parts(name: str, found: dict[str, Any], until: float, end: float = math.inf)
             found[called] = work()
         except Exception as error:  # noqa: BLE001 - the one chance on a device gives what it can
             traceback.print_exc()
-            found[called] = {"failed": pipelines.first_line(error)}
+            found[called] = {"failed": first_line(error)}
             return None
         finally:
             if torch.cuda.is_available():

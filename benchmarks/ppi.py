@@ -4,7 +4,7 @@
 
 Two models of known mixtures, 30 scenes of 4 seeds, six raters who err once in ten, a quarter of the
 outputs judged; the probe confuses as `tests/leaderboard/test_probes.py` says. The baseline is the
-judged outputs alone. With `--judge` the same of a model as judge and the mean of a scale: two models of
+judged outputs alone. The test of the rectifier is run on two equal models too: its size. With `--judge` the same of a model as judge and the mean of a scale: two models of
 30 scenes and two seeds, eight raters on half of the outputs, a judge that flatters one model by 1.2
 steps. With `--excess` the excess leak too, in the population of `tests/leaderboard/coverage.py` with
 raters and scenes as given, 60 references a tradition, half of the outputs judged, raters who differ in how
@@ -35,6 +35,7 @@ from tests.leaderboard.test_probes import judged, pick, table
 
 TRUTH = {"a": 0.9 * 0.35 + 0.1 / 3, "b": 0.9 * 0.1 + 0.1 / 3}
 MIXES = {"a": [0.65, 0.35, 0.0], "b": [0.9, 0.1, 0.0]}
+EQUAL = {"a": [0.9, 0.1, 0.0], "b": [0.9, 0.1, 0.0]}
 
 
 def main() -> None:
@@ -56,8 +57,8 @@ def main() -> None:
     if options.judge:
         print(json.dumps(judge(repeats)))
         return
-    rng = np.random.default_rng(11)
-    held, alone_held, widths, rejected = [], [], [], 0
+    rng, rng_equal = np.random.default_rng(11), np.random.default_rng(13)
+    held, alone_held, widths, rejected, rejected_equal = [], [], [], 0, 0
     for _ in range(repeats):
         frame = table(rng, MIXES, scenes=30)
         ratings = judged(rng, frame, 0.25)
@@ -70,6 +71,10 @@ def main() -> None:
             held.append(one.low <= truth <= one.high)
             alone_held.append(other.low <= truth <= other.high)
             widths.append((one.high - one.low) / (other.high - other.low))
+        frame = table(rng_equal, EQUAL, scenes=30)
+        ratings = judged(rng_equal, frame, 0.25)
+        both = combine(ratings, check_probes(frame, "t"))
+        rejected_equal += pick(both, "rectifier_p", "", "japanese").value < 0.05
     found = {
         "repeats": repeats,
         "intervals": len(held),
@@ -77,6 +82,7 @@ def main() -> None:
         "held by the judged alone": float(np.mean(alone_held)),
         "width relative to the judged alone": float(np.mean(widths)),
         "rectifier test rejects at 5 %": rejected / repeats,
+        "the same of equal models": rejected_equal / repeats,
     }
     print(json.dumps(found))
 

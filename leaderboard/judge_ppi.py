@@ -16,7 +16,7 @@ from bench.errors import RequestError
 from bench.records import NOT_APPLICABLE, REFERENCE, Score
 from leaderboard.common_outputs import OF_OUTPUT, in_suites, scenes_of
 from leaderboard.judgements import how_judged, named_outputs
-from leaderboard.ppi import FROM_BOTH, estimate_of, over_raters, rectifiers, with_normal
+from leaderboard.ppi import FROM_BOTH, estimate_of, over_raters, rectifiers, with_t_interval
 from leaderboard.selection import distinct, first_time, is_simulated, say_simulated
 
 JUDGE_ONLY = "judge only: no output of it was rated"
@@ -94,5 +94,5 @@ def _of_judge(rows: pd.DataFrame, means: pd.DataFrame, how: str, blank: Score) -
             )
             at = replace(at, n_raters=raters, n_values=labelled, method=method)
             found_over = (estimate.variance, estimate.scenes, (found.spread, raters))
-            yield with_normal(at, estimate.value, *found_over)
+            yield with_t_interval(at, estimate.value, *found_over)
         yield from rectifiers(estimates, replace(blank, criterion=criterion))

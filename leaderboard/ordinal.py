@@ -76,6 +76,17 @@ def fit_ordinal(
     return OrdinalFit(theta[cut:], theta[:cut], likelihood, covariance[cut:, cut:], converged)
 
 
+def nagelkerke(log_likelihood: float, empty: float, n: int) -> float:
+    """Return Nagelkerke's R² of a fit, in [0, 1] (Nagelkerke 1991, equation 3).
+
+    Args:
+        log_likelihood: of the fit.
+        empty: of thresholds alone, which must be below 0.
+        n: how many ratings.
+    """
+    return float(np.expm1(2 * (empty - log_likelihood) / n) / np.expm1(2 * empty / n))
+
+
 def _evaluate(
     theta: Array, design: Array, value: Whole, times: Array
 ) -> tuple[float, Array, Array]:

@@ -49,7 +49,7 @@ def rater_scores(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
             yield _between(bias, float(fit.bias[place]), (-half, half), n)
         spread = float(fit.inconsistency[place])
         freedom = float(fit.freedom[place])
-        said = "P.910 Annex E, standard deviation, moderated by four ratings of the panel's; "
+        said = "P.910 Annex E, standard deviation, shrunk towards the panel with the weight of four ratings; "
         said += f"χ² interval with {freedom:.3g} degrees of freedom given the others"
         bounds = (freedom / chi2.ppf(q, freedom) for q in (1 - tail, tail))
         low, high = (ratio**0.5 * spread - spread for ratio in bounds)
@@ -59,7 +59,8 @@ def rater_scores(rows: pd.DataFrame, blank: Score) -> Iterator[Score]:
             at,
             metric="bt500_rejected",
             value=float(screened.rejected[place]),
-            method=f"far off at {100 * screened.outlying[place]:.0f} % of the items; a diagnostic",
+            method=f"far off at {100 * screened.outlying[place]:.0f} % of the items (BT.500 as in sureal, "
+            "standard deviation by n); a diagnostic",
         )
 
 

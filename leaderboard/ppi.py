@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2, t
+from scipy.stats import f as variance_ratio
+from scipy.stats import t
 
 from bench.records import Score
 from leaderboard.common_outputs import OF_OUTPUT, Scene, codes_of
@@ -50,6 +51,8 @@ class Estimate:
     """Mean of Y − f over labelled outputs: what the probe is wrong by."""
     by_scene: Array
     """Each scene's part in the error of the rectifier, summing to about 0, (scenes,)."""
+    judged_scenes: int
+    """How many scenes have labelled outputs: those that tell of the rectifier."""
     scenes: int
     moved: Array
     """Each scene's part in the error of the value, of whose squares the variance is made, (scenes,)."""
@@ -123,6 +126,7 @@ def ppi(
         weight=weight,
         rectifier=float(wrong.mean()),
         by_scene=by_scene,
+        judged_scenes=len(np.unique(scene)),
         scenes=there,
         moved=parts,
     )
@@ -197,7 +201,7 @@ def reach_of(
     return float(t.ppf(0.5 + score.confidence / 2, freedom))
 
 
-def with_normal(
+def with_t_interval(
     score: Score, value: float, of_scenes: float, scenes: int, *others: tuple[float, int]
 ) -> Score:
     """Add value and t interval, see `reach_of`; of fewer than `LEAST_SCENES` the value alone."""
@@ -214,35 +218,54 @@ def over_raters(raters: int) -> str:
 
 
 def rectifiers(estimates: dict[str, tuple[Estimate, int]], blank: Score) -> Iterator[Score]:
-    """Yield what the probe is wrong by per model, and the Wald test that it is the same for all."""
+    """Yield what the probe is wrong by per model, and the test that it is the same for all.
+
+    Both speak of the raters at hand: scenes are drawn, raters are not. A panel that as a whole is
+    hard on one model makes a difference here too, as a probe that flatters that model does.
+    """
     for model, (estimate, labelled) in estimates.items():
         score = replace(blank, metric="rectifier", model=model, n_items=labelled, n_values=labelled)
         score = replace(
-            score, method="mean of raters' share less the probe's, variance over scenes"
+            score,
+            method="mean of raters' share less the probe's, variance over scenes; for these raters",
         )
-        variance = float(estimate.by_scene @ estimate.by_scene) * _small(estimate.scenes)
-        yield with_normal(score, estimate.rectifier, variance, estimate.scenes)
+        scenes = estimate.judged_scenes
+        variance = float(estimate.by_scene @ estimate.by_scene) * _small(scenes)
+        yield with_t_interval(score, estimate.rectifier, variance, scenes)
+    yield _same_rectifier([estimate for estimate, _ in estimates.values()], blank)
+
+
+def _same_rectifier(estimates: list[Estimate], blank: Score) -> Score:
+    """Return the p of Hotelling's T² that all rectifiers are equal, over scenes.
+
+    With q contrasts of models and S scenes, T² (S − q) / (q (S − 1)) has the distribution F(q, S − q)
+    (Hotelling 1931; Anderson 2003, § 5.2.2): exactly where every model has the same scenes and its
+    scenes' means are normal. Models that were judged on different scenes have the least number's.
+    """
     test = replace(
         blank,
         metric="rectifier_p",
         n_items=len(estimates),
-        method="Wald test that the rectifier is the same for all models, models paired by scene",
+        method="Hotelling's T² over scenes that the rectifier is the same for all models, paired by "
+        "scene; for these raters",
     )
-    if len(estimates) < 2:
-        yield replace(test, reason="fewer than two models were judged")
-        return
-    values = np.array([one.rectifier for one, _ in estimates.values()])
-    parts = np.stack([one.by_scene for one, _ in estimates.values()])
-    scenes = min(one.scenes for one, _ in estimates.values())
-    contrast = np.eye(len(values))[1:] - np.eye(len(values))[:1]
-    away = contrast @ values
-    spread = contrast @ (parts @ parts.T) @ contrast.T * _small(scenes)
-    if scenes <= len(values) or np.linalg.matrix_rank(spread) < len(away):
-        yield replace(test, reason="too few scenes for so many models")
-        return
-    statistic = float(away @ np.linalg.solve(spread, away))
-    p = float(chi2.sf(statistic, len(away)))
-    yield replace(test, value=p, reason="no interval: a p value")
+    contrasts = len(estimates) - 1
+    if contrasts < 1:
+        return replace(test, reason="fewer than two models were judged")
+    values = np.array([one.rectifier for one in estimates])
+    parts = np.stack([one.by_scene for one in estimates])
+    scenes = min(one.judged_scenes for one in estimates)
+    if scenes <= contrasts:
+        return replace(test, reason="too few scenes for so many models")
+    away = values[1:] - values[0]
+    apart = parts[1:] - parts[0]
+    spread = apart @ apart.T * _small(scenes)
+    if np.linalg.matrix_rank(spread) < contrasts:
+        return replace(test, reason="no variation")
+    squared = float(away @ np.linalg.solve(spread, away))
+    rest = scenes - contrasts
+    p = float(variance_ratio.sf(squared * rest / (contrasts * (scenes - 1)), contrasts, rest))
+    return replace(test, value=p, reason="no interval: a p value")
 
 
 def _small(scenes: int) -> float:

@@ -21,14 +21,18 @@ from scipy.stats import t
 from bench.records import REFERENCE, Score
 from leaderboard.drawing import LEAST_RATERS, Weights, draw_seeds, draw_weights, facets
 from leaderboard.gathering import gather
-from leaderboard.ordinal import fit_ordinal
+from leaderboard.ordinal import fit_ordinal, nagelkerke
 from leaderboard.percentiles import with_intervals
 from leaderboard.quality import corrected_means
 from leaderboard.scales import complete_judgements
 from leaderboard.selection import codes, distinct
 
-NEGLIGIBLE = 0.035
-"""Change of R² under which differential functioning is negligible (Jodoin and Gierl 2001)."""
+NEGLIGIBLE, LARGE = 0.035, 0.070
+"""Changes of R² under which differential functioning is negligible, and from which it is large.
+
+Jodoin and Gierl (2001) set them for Zumbo and Thomas's R² of logistic regression on items that are
+right or wrong; they are in use for Nagelkerke's, as here. For ordered ratings they are a convention.
+"""
 
 _FEWEST_ANCHORS = 10
 _FEWEST_JUDGEMENTS = 30
@@ -210,10 +214,16 @@ def _dif(
     crossed = fit_ordinal(np.column_stack([rest, ours, rest * ours]), outcome, weight)
     shares = np.bincount(value) / len(value)
     empty = len(value) * float((shares * np.log(shares)).sum())
-    change = (crossed.log_likelihood - plain.log_likelihood) / -empty
+    with_groups, without = (
+        nagelkerke(one.log_likelihood, empty, len(value)) for one in (crossed, plain)
+    )
+    change = with_groups - without
     half = float(t.ppf((1 + score.confidence) / 2, len(names) - 2)) * fit.covariance[1, 1] ** 0.5
-    word = "negligible" if change < NEGLIGIBLE else "not negligible"
+    word = "negligible" if change < NEGLIGIBLE else "moderate" if change < LARGE else "large"
     said = f"proportional odds at equal answers on the other scales, {score.method}; raters as"
-    said += f" clusters; uniform and other change McFadden's R² by {change:.3f}, {word}"
+    said += (
+        f" clusters; uniform and non-uniform DIF together change Nagelkerke's R² by {change:.3f},"
+    )
+    said += f" {word} by Jodoin and Gierl's marks"
     effect = float(fit.beta[1])
     return replace(score, value=effect, low=effect - half, high=effect + half, method=said)

@@ -18,7 +18,7 @@ from bench.records import Score
 from leaderboard.board import Labels, boards
 from leaderboard.marks import marked
 from leaderboard.pictures import Pictures
-from leaderboard.site import section_html, style_sheet
+from leaderboard.site import method, section_html, style_sheet
 from leaderboard.words import LANGUAGES, Words, words_in
 
 NAMES = {"en": "English", "zh": "中文"}
@@ -44,7 +44,7 @@ def shown(
         if found
         else f"<p>{words.say('empty')}</p>"
     )
-    method = "".join(f"<p>{escape(said)}</p>" for said in words.paragraphs("method_text"))
+    told = "".join(f"<p>{escape(said)}</p>" for said in method(found, words))
     warning = ""
     if found and found[0].simulated:
         said = f"<strong>{words.say('simulated')}</strong> {words.say('simulated_long')}"
@@ -52,7 +52,7 @@ def shown(
     code = "zh-Hans" if language == "zh" else language
     return (
         f'<div class="pinlu" lang="{code}">{warning}{body}'
-        f'<section class="method"><h2>{words.say("method")}</h2>{method}</section></div>'
+        f'<section class="method"><h2>{words.say("method")}</h2>{told}</section></div>'
     )
 
 

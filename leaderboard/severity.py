@@ -163,7 +163,11 @@ class Screening(NamedTuple):
 
 
 def screen_raters(item: Whole, rater: Whole, value: Array) -> Screening:
-    """Return whom the screening of ITU-R BT.500-15, annex 1, § 2.3.1 would reject.
+    """Return whom the screening of ITU-R BT.500, in the form of `sureal`, would reject.
+
+    As there, standard deviation and kurtosis of an item's n ratings are divided by n. Other programs
+    (NTIA's for BT.500-12) divide the standard deviation by n − 1 and so find a little fewer ratings
+    far off, of few raters above all; the recommendation's own text was not at hand to decide.
 
     A rating is far off beyond 2 standard deviations of its item's ratings where their kurtosis is
     between 2 and 4, else beyond √20. A rater is rejected who is far off at more than 5 % of the

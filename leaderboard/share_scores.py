@@ -16,7 +16,7 @@ from leaderboard.share_cells import Cell
 from leaderboard.share_intervals import Bounds, difference_of_bounds, share_interval
 from leaderboard.shares import Shares
 
-WILSON = "Wilson's interval with the variance of two-way clustering and t"
+WILSON = "Wilson interval, two-way clustered variance, t quantile"
 DIFFERENCE = f"difference (Zou and Donner 2008) of {WILSON}"
 
 Parts = Sequence[tuple[float, Cell, str]]

@@ -89,6 +89,7 @@ def write_site(
             answered=answer_sections(scores, words),
             simulated=any(section["board"].simulated for section in sections),
             notes=[note.get(language) or next(iter(note.values())) for note in notes],
+            method=method([section["board"] for section in sections], words),
             capital=capital,
         )
         english = language == LANGUAGES[0]
@@ -105,6 +106,20 @@ def section_html(board: Board, words: Words, pictures: Pictures | None = None) -
     section = _section(board, words, "", mine) | {"linked": False}
     template = _templates().get_template("section.html.jinja")
     return template.render(words=words, section=section, capital=capital)
+
+
+def method(boards: Sequence[Board], words: Words) -> list[str]:
+    """Return how the figures of these studies were made, a paragraph on each thing that they have."""
+    styled = any(board.home for board in boards)
+    said = {
+        "method_scores": any(board.criteria for board in boards),
+        "method_votes": any(board.all_of("strength") for board in boards),
+        "method_style": styled,
+        "method_intervals": True,
+        "method_empty": True,
+        "no_purity": styled,
+    }
+    return [words.say(key) for key, there in said.items() if there]
 
 
 def style_sheet() -> str:

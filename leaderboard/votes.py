@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
-from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from bench.errors import RequestError
 from leaderboard.drawing import (
     Array,
     Whole,
@@ -112,67 +108,3 @@ def votes_of(rows: pd.DataFrame) -> Votes:
         seed=seed_codes(rows["seed"]),
         scenes=[str(name) for name in names],
     )
-
-
-def votes_from_lists(
-    left: Sequence[str],
-    right: Sequence[str],
-    winner: Sequence[str],
-    prompt: Sequence[str],
-    rater: Sequence[str],
-) -> Votes:
-    """Return votes that are already in memory as codes, a second's work for several million.
-
-    Raises:
-        RequestError: lists of unequal length, an empty cell, an unknown winner, or a model against
-            itself; rows count from 1.
-    """
-    columns = {"left": left, "right": right, "winner": winner, "prompt": prompt, "rater": rater}
-    found = {}
-    for name, cells in columns.items():
-        if len(cells) != len(left):
-            raise RequestError(f"votes: {len(cells)} cells of {name!r}, {len(left)} of 'left'")
-        found[name] = _encoded(name, cells)
-    mine, theirs = found["left"][1], found["right"][1]
-    models = sorted({*mine, *theirs})
-    index = {name: place for place, name in enumerate(models)}
-    of_left = np.array([index[name] for name in mine], dtype=np.int64)[found["left"][0]]
-    of_right = np.array([index[name] for name in theirs], dtype=np.int64)[found["right"][0]]
-    code, words = found["winner"]
-    if unknown := [word for word in words if word not in WINNERS]:
-        row = list(winner).index(unknown[0]) + 1
-        raise RequestError(
-            f"votes, row {row}: column 'winner' has the unknown label {unknown[0]!r}: give one of"
-            f" {', '.join(WINNERS)}"
-        )
-    if (itself := np.flatnonzero(of_left == of_right)).size:
-        raise RequestError(
-            f"votes, row {itself[0] + 1}: columns 'left' and 'right' both say"
-            f" {models[of_left[itself[0]]]!r}: a model is not compared with itself"
-        )
-    prompts = found["prompt"][1]
-    scenes = [f"\n{name.partition('/')[0]}" for name in prompts]
-    names, scene_of_prompt = np.unique(scenes, return_inverse=True)
-    return Votes(
-        left=of_left,
-        right=of_right,
-        winner=np.array([WINNERS.index(word) for word in words], dtype=np.int64)[code],
-        prompt=found["prompt"][0],
-        rater=found["rater"][0],
-        models=models,
-        scene_of_prompt=scene_of_prompt,
-        suite_of_prompt=np.zeros(len(prompts), dtype=np.int64),
-        suites=[""],
-        raters=found["rater"][1],
-        seed=np.full(len(left), -1, dtype=np.int64),
-        scenes=[str(name) for name in names],
-    )
-
-
-def _encoded(name: str, cells: Sequence[str]) -> tuple[Whole, list[str]]:
-    index: defaultdict[str, int] = defaultdict(count().__next__)
-    numbers = np.fromiter(map(index.__getitem__, cells), np.int64, count=len(cells))
-    if odd := [word for word in index if not (isinstance(word, str) and word.strip())]:
-        row = list(cells).index(odd[0]) + 1
-        raise RequestError(f"votes, row {row}: column {name!r} holds no text: {odd[0]!r}")
-    return numbers, list(index)

@@ -26,10 +26,6 @@ class Words:
         """Return a fixed text with its {braces} filled in."""
         return str(self.texts[key]).format(**({"works": self.label(REFERENCE)} | parts))
 
-    def paragraphs(self, key: str) -> list[str]:
-        """Return the paragraphs of a fixed text."""
-        return [str(part).format(works=self.label(REFERENCE)) for part in self.texts[key]]
-
     def join(self, sentences: Sequence[str]) -> str:
         """Return sentences one after the other; in Chinese no space parts them."""
         return ("" if self.language == "zh" else " ").join(sentences)

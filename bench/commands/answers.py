@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,17 +103,23 @@ def import_command(options: argparse.Namespace, spec: ModelSpec) -> int:
     from bench.understanding.importing import import_answers
 
     done = import_answers(options.folder, spec, options.run, suite=options.suite, table=options.csv)
-    for sentence in done.refused:
-        print(f"refused: {sentence}", file=sys.stderr)
-    if done.refused:
-        print(
-            f"pinlu: {len(done.refused)} refused, nothing was entered: put it right, run again",
-            file=sys.stderr,
-        )
-        return 2
     flagged = sum(bool(answer.flags) for answer in done.entered)
-    print(
+    return tell_import(
+        done.refused,
         f"{options.run}: {len(done.entered)} entered, {done.there_before} there before, "
-        f"{flagged} flagged"
+        f"{flagged} flagged",
     )
-    return 0
+
+
+def tell_import(refused: Sequence[str], entered: str) -> int:
+    """Say what was refused, or else what was entered; return the exit status."""
+    if not refused:
+        print(entered)
+        return 0
+    for sentence in refused:
+        print(f"refused: {sentence}", file=sys.stderr)
+    print(
+        f"pinlu: {len(refused)} refused, nothing was entered: put it right, run again",
+        file=sys.stderr,
+    )
+    return 2

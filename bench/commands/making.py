@@ -13,6 +13,7 @@ from bench.commands.answers import (
     answer_command,
     asks_for_answers,
     import_command,
+    tell_import,
 )
 from bench.commands.engines import MIXED, add_engine_options, refuse_idle_options
 from bench.errors import RequestError
@@ -163,21 +164,13 @@ def _import(options: argparse.Namespace) -> int:
     if (options.suite or Path(asked).is_file()) and asks_for_answers(asked):
         return import_command(options, spec)
     done = import_outputs(options.folder, spec, options.run, suite=options.suite, table=options.csv)
-    for sentence in done.refused:
-        print(f"refused: {sentence}", file=sys.stderr)
-    if done.refused:
-        print(
-            f"pinlu: {len(done.refused)} refused, nothing was entered: put it right, run again",
-            file=sys.stderr,
-        )
-        return 2
     left_out = f", {len(done.unlisted)} not in the table" if done.unlisted else ""
     suspect = sum(output.status == "suspect" for output in done.entered)
-    print(
+    return tell_import(
+        done.refused,
         f"{options.run}: {len(done.entered)} entered, {done.there_before} there before, "
-        f"{suspect} suspect{left_out}"
+        f"{suspect} suspect{left_out}",
     )
-    return 0
 
 
 def _profile(options: argparse.Namespace) -> int:

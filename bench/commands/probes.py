@@ -25,7 +25,8 @@ def _add_probe(probe: argparse.ArgumentParser) -> None:
     add(
         "--network",
         metavar="NAME",
-        help="what sees: a CLIP-like checkpoint's folder or hub id, atelier-probe, or none",
+        help="what sees: a CLIP-like checkpoint's folder or hub id, atelier-probe, or none (for the "
+        "atelier's models atelier-probe, else google/siglip2-base-patch16-224, from the hub)",
     )
     add("--revision", help="of a network on the hub (its newest)")
     add("--references", type=Path, help="folder of reference works with a metadata.jsonl")

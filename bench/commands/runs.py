@@ -20,10 +20,10 @@ def add(command: Adder, commands: Any) -> None:
     demo.add_argument(
         "--understanding",
         action="store_true",
-        help="instead, two embedded readers: is the misreading that one was told found?",
+        help="instead, two embedded readers: is the misreading that one was trained on found?",
     )
     demo.add_argument("--serve", action="store_true", help="then open room and leaderboard")
-    demo.add_argument("--port", type=int, default=7860, help="the room's port (7860)")
+    demo.add_argument("--port", type=int, help="the room's port (7860)")
     models = command("models", "list, show or check model specs; add one from the hub")
     models.add_argument(
         "action", nargs="?", choices=["list", "show", "check", "add"], default="list"
@@ -62,10 +62,12 @@ def _demo(options: argparse.Namespace) -> int:
     from bench.demo import demo
 
     if options.understanding:
+        if options.serve or options.port is not None:
+            raise RequestError("--serve and --port are for the picture demo")
         from bench.demo_understanding import demo_understanding
 
         return demo_understanding(options.out)
-    return demo(options.out, serve=options.serve, port=options.port)
+    return demo(options.out, serve=options.serve, port=options.port or 7860)
 
 
 def _models(options: argparse.Namespace) -> int:

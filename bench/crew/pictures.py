@@ -17,7 +17,7 @@ from bench.crew.crafts import By, Piece, Plan, refuse_other_checkpoint
 from bench.crew.estimates import estimates_of
 from bench.environments import environment_of
 from bench.generate import warnings_of_languages, what_is_due
-from bench.keeper import Keeper, without_place
+from bench.keeper import Keeper
 from bench.model_work import ModelWork, sentence
 from bench.parts import Book, Part, Wanted
 from bench.pipelines import settle_threads
@@ -61,7 +61,6 @@ class Pictures:
 
         def failures(piece: int, keys: Collection[str], why: str) -> list[dict[str, Any]]:
             batch = run.batches[piece]
-            why = without_place(why, run.models[batch.model])
             return [{**asdict(job), "error": why} for job in batch.jobs if job.key in keys]
 
         def piece(batch: Batch) -> Piece:

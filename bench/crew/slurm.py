@@ -191,10 +191,13 @@ class _Driver:
                 if not nodes or not no_node_left(error):
                     raise
                 pieces = [index for _, wanted in some for index in wanted]
-                if not self.kept_off.try_once_more(pieces, {model for model, _ in some}):
+                models = {model for model, _ in some}
+                if not self.kept_off.try_once_more(pieces, models, nodes):
                     left_out = f"left out: {', '.join(nodes)}; {self.trouble}"
                     raise WorkError(f"{error} ({left_out})") from error
-                say(f"no node is left beside {', '.join(nodes)}: they are tried once more")
+                say(
+                    f"no node is left beside {', '.join(nodes)}: they are let in again, and tried once more"
+                )
                 self.submit_array(some, (), jobs)
 
     def submit_array(
@@ -296,7 +299,8 @@ class _Driver:
     ) -> None:
         """Leave out the node of a task that came to nothing; set aside what no other is to try."""
         if "cannot_load" in found:
-            guilty = sorted(self.begun_by(task).intersection(left)) or left
+            begun = self.begun_by(task, found.get("rows_before", 0))
+            guilty = sorted(begun.intersection(left)) or left
             lost = self.kept_off.lost(task, found, guilty)
             nodes = ", ".join(self.kept_off.tried(lost))
             ledger.set_aside(lost, f"set aside: {found['cannot_load']} (tried on {nodes})")
@@ -306,10 +310,10 @@ class _Driver:
             what = f"tasks of {task.model}" if "cannot_load" in found else "all tasks"
             say(f"{node} is left out from now on for {what}")
 
-    def begun_by(self, task: SlurmTask) -> set[int]:
-        """Return the pieces that a task has begun, as its part says."""
-        path = parts.folder_of(self.folder) / f"{task.name}.jsonl"
-        return {row["begun"] for row in read_rows(path) if "begun" in row}
+    def begun_by(self, task: SlurmTask, rows_before: int = 0) -> set[int]:
+        """Return the pieces that a task has begun, as its part says after so many rows."""
+        rows = list(read_rows(parts.folder_of(self.folder) / f"{task.name}.jsonl"))
+        return {row["begun"] for row in rows[rows_before:] if "begun" in row}
 
     def blame(self, ledger: Ledger, task: SlurmTask, left: Sequence[int], why: str) -> None:
         """Blame the pieces that a task which died had begun; one that cost two tasks alone is set aside."""

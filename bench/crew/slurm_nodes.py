@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from bench.crew.slurm_tasks import SlurmTask
@@ -36,6 +36,7 @@ class KeptOff:
         self._of_model: dict[str, list[str]] = {}
         self._tried: dict[int, list[str]] = {}
         self._last_try: set[int] = set()
+        self._gave: dict[tuple[str, str], str] = {}
 
     def nodes(self, model: str) -> tuple[str, ...]:
         """Return the nodes that a model's tasks are to be kept off."""
@@ -44,15 +45,15 @@ class KeptOff:
     def note(self, task: SlurmTask, found: Mapping[str, Any]) -> str:
         """Leave out the node where a task came to nothing; return it, "" where none is left out anew.
 
-        For all tasks one that is `unfit`, for a model's where that does not load. Whatever else went
-        wrong there may go well next time.
+        For all tasks one that is `unfit` or gives an error that it gave to another array before, for a
+        model's where that does not load. What went wrong there once may go well next time.
         """
         node = str(found.get("node", ""))
         if "cannot_load" in found:
             if self._last_try.issuperset(task.wanted):
                 return ""
             nodes = self._of_model.setdefault(task.model, [])
-        elif found.get("unfit"):
+        elif found.get("unfit") or self._gave_before(node, task, found):
             nodes = self._of_all
         else:
             return ""
@@ -60,6 +61,10 @@ class KeptOff:
             return ""
         nodes.append(node)
         return node
+
+    def _gave_before(self, node: str, task: SlurmTask, found: Mapping[str, Any]) -> bool:
+        array = task.job.partition("_")[0]
+        return self._gave.setdefault((node, str(found.get("error"))), array) != array
 
     def lost(self, task: SlurmTask, found: Mapping[str, Any], pieces: Iterable[int]) -> list[int]:
         """Return the pieces over which a task could not load that no further node is to be asked for.
@@ -81,12 +86,17 @@ class KeptOff:
         """Return the nodes on which any of these pieces could not be loaded."""
         return list(dict.fromkeys(node for one in pieces for node in self._tried.get(one, ())))
 
-    def try_once_more(self, pieces: Iterable[int], models: Iterable[str] = ()) -> bool:
-        """Leave out no node for these models any more: none is left. Say whether any piece had no last try."""
+    def try_once_more(
+        self, pieces: Iterable[int], models: Iterable[str] = (), nodes: Collection[str] = ()
+    ) -> bool:
+        """Let these models' tasks onto these nodes again, and all tasks where they were left out for all.
+
+        None is left beside them. Say whether any piece had no last try.
+        """
         pieces = set(pieces)
         new = not pieces <= self._last_try
         self._last_try |= pieces
         for model in models:
             self._of_model.pop(model, None)
-            self._of_all.clear()
+        self._of_all = [node for node in self._of_all if node not in nodes]
         return new

@@ -15,6 +15,7 @@ from bench.crew.crafts import Craft, keys_there
 from bench.crew.slurm_nodes import node_here
 from bench.crew.worker import Worker, answer, code_hash, end_with
 from bench.environments import differs, versions
+from bench.files import read_rows
 from bench.parts import Wanted
 from bench.pipelines import has_gpu
 
@@ -29,7 +30,8 @@ class Work:
         """Make what is wanted and not in the task's part yet: it may have been queued before.
 
         Returns:
-            What `bench.crew.worker.Worker.work` does and the `environment`, or the `error`, `unfit` where it lies in
+            What `bench.crew.worker.Worker.work` does, the `environment` and `rows_before`, how many rows
+            the part had when it was begun with this time; or the `error`, `unfit` where it lies in
             what is installed here or in the device; the `node`.
         """
         return {**_made(*told), "node": node_here()}
@@ -65,6 +67,9 @@ def _made(  # noqa: PLR0917 - submitit maps positions
 ) -> dict[str, Any]:
     if wrong := _wrong_here(folder, code, marker):
         return wrong
+    if not _within(lambda: any(task.name == name for task in slurm_tasks.read(folder).tasks)):
+        said = f"this task of {folder} is over, or was submitted once more under another name"
+        return {"error": said}
     worker = Worker(name)
     begun = answer(worker, "begin", (craft, folder, ""))
     if "error" in begun or worker.desk is None:
@@ -75,7 +80,8 @@ def _made(  # noqa: PLR0917 - submitit maps positions
     if here not in known and not allow_mixed:
         said = differs(folder, known[-1], here)
         return {"error": f"{socket.gethostname()}: {said}", "unfit": True}
-    there = set(keys_there(parts.folder_of(folder) / f"{name}.jsonl"))
+    part = parts.folder_of(folder) / f"{name}.jsonl"
+    there, rows_before = set(keys_there(part)), sum(1 for _ in read_rows(part))
     left = {
         index: [key for key in keys or worker.desk.keys(index) if key not in there]
         for index, keys in wanted.items()
@@ -84,7 +90,7 @@ def _made(  # noqa: PLR0917 - submitit maps positions
     found = worker.work(model, wanted) if wanted else {"loaded": None, "cut": 0}
     worker.end()
     parts.Part(folder, name).ended()
-    return {**found, "environment": begun["answer"]}
+    return {**found, "environment": begun["answer"], "rows_before": rows_before}
 
 
 def _called(  # noqa: PLR0917 - as above

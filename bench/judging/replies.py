@@ -13,8 +13,6 @@ from bench.records import NOT_APPLICABLE, Rubric, Scale
 EMPTY, CUT = "empty", "cut"
 THINKING, NO_JSON, SEVERAL = "unfinished thoughts", "no JSON", "several answers"
 MISSING, OFF_SCALE, NO_REASON, NO_WINNER = "missing", "off the scale", "no reason", "no winner"
-UNREAD = (EMPTY, THINKING, NO_JSON, SEVERAL, MISSING, OFF_SCALE, NO_WINNER)
-"""The flags with which there is no value; a cut reply or a missing reason is told beside one."""
 
 LONGEST_REASON = 2000
 """Characters of a reason that are kept; the reply is kept whole."""

@@ -67,6 +67,7 @@ class Probes:
             "references": len(there.works),
             "new": new_in(wishes),
             "beside": _beside(self.asked),
+            "allow_mixed": allow_mixed,
         }
         keys = iter(_keys(there.items))
         rows = (
@@ -126,6 +127,10 @@ class Probes:
         """Write the tables from all that was seen; `told` are the sentences of files that are lost.
 
         What is kept of no file that is not lost is looked at here: it came since, or was not kept.
+
+        Raises:
+            ConflictError: that would be on another device or under other versions than what was seen, and
+                the work was not settled to allow it.
         """
         there = to_see(folder, self.asked)
         about, _ = read_pieces(folder, PIECES)
@@ -141,7 +146,8 @@ class Probes:
         lacking = [wish for wish in caches.wishes(left) if wish.facts or wish.network]
         if into := caches.folders_with(lacking):
             here = environment_here(environments_in(about)[0]["threads"])
-            enter_environment(caches.folders, here, into=into, allow_mixed=True)
+            mixed = about.get("allow_mixed", False)
+            enter_environment(caches.folders, here, into=into, allow_mixed=mixed)
         size = self.asked.batch_size
         for chunk in see(
             chunks(lacking, size), caches, there.seer, size, self.asked.decoding_threads()

@@ -18,9 +18,8 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from bench import pipelines
 from bench.device import is_out_of_memory
-from bench.errors import RequestError, WorkError
+from bench.errors import RequestError, WorkError, first_line
 from bench.records import ModelSpec
 from bench.understanding.working import Picture, Question
 
@@ -49,7 +48,7 @@ def architecture(spec: ModelSpec) -> str:
         config = AutoConfig.from_pretrained(spec.source, revision=_on_hub(spec))
     except (OSError, ValueError, KeyError) as error:
         raise RequestError(
-            f"model {spec.id}: cannot read its config: {pipelines.first_line(error)}"
+            f"model {spec.id}: cannot read its config: {first_line(error)}"
         ) from error
     if type(config) not in AutoModelForImageTextToText._model_mapping:  # noqa: SLF001 - no public way
         raise RequestError(
@@ -95,9 +94,7 @@ class Reader:
                 else AutoConfig.from_pretrained(spec.source, revision=_on_hub(spec))
             )
         except Exception as error:
-            raise WorkError(
-                f"model {spec.id} does not load: {pipelines.first_line(error)}"
-            ) from error
+            raise WorkError(f"model {spec.id} does not load: {first_line(error)}") from error
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
         self.pad = _pad_of(self.tokenizer)
         self.processor.image_processor = self._looks = _Once(self.processor.image_processor)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from PIL import Image
 
-from bench.errors import DeviceLostError, LoadError, WorkError
+from bench.errors import DeviceLostError, LoadError, WorkError, first_line
 from bench.records import ModelSpec
 from bench.understanding.served import Server
 
@@ -193,8 +193,6 @@ def read_batch(
 
 
 def _sentence(error: Exception) -> str:
-    from bench.pipelines import first_line  # noqa: PLC0415 - torch
-
     return str(error) if isinstance(error, WorkError) else first_line(error)
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.errors import PinluError
 from raters.organiser.view import HERE, Overview, page, words
+from raters.room.mounting import mount_closed
 from raters.room.serving import serve_app
 from raters.room.texts import preferred
 
@@ -69,22 +70,7 @@ async def _created(overview: Overview, password: str) -> FastAPI:
             changed(show, language, shown, **quietly)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(_behind_password, password=password)
-    mounted: FastAPI = gr.mount_gradio_app(
-        app,
-        blocks,
-        path="/",
-        allowed_paths=[],
-        css=(HERE / "view.css").read_text(encoding="utf-8"),
-        enable_monitoring=False,
-        footer_links=[],
-        mcp_server=False,
-        pwa=False,
-        run_history=False,
-        show_error=False,
-        ssr_mode=False,
-        theme=gr.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
-    )
-    return mounted
+    return mount_closed(app, blocks, "/", css=(HERE / "view.css").read_text(encoding="utf-8"))
 
 
 def page_of_error(sentence: str) -> str:

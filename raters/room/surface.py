@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from raters.room.guard import SURFACE
+from raters.room.mounting import mount_closed
 from raters.room.session import Room, rater_of
 from raters.room.texts import PAGE
 
@@ -46,21 +47,4 @@ async def _mounted(app: FastAPI, room: Room) -> FastAPI:
         rater = await run_in_threadpool(rater_of, request, room)
         return None if rater is None else str(rater.id)
 
-    mounted: FastAPI = gr.mount_gradio_app(
-        app,
-        blocks,
-        path=SURFACE,
-        auth_dependency=rater_here,
-        allowed_paths=[],
-        enable_monitoring=False,
-        footer_links=[],
-        head=_HEAD,
-        mcp_server=False,
-        pwa=False,
-        run_history=False,
-        show_error=False,
-        ssr_mode=False,
-        # fonts of the system: a theme's own may be fetched from elsewhere
-        theme=gr.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
-    )
-    return mounted
+    return mount_closed(app, blocks, SURFACE, auth_dependency=rater_here, head=_HEAD)

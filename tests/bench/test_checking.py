@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from bench.atelier.checkpoint import CHECKPOINTS
-from bench.checking import MOST_SEEDS, planned_half_width, planned_seeds
+from bench.checking import LEAST_SEEDS, MOST_SEEDS, planned_half_width, planned_seeds
 from bench.cli import main
 from bench.reading import read_yaml
 from bench.records import Score
+from leaderboard import drawing
 from leaderboard.compare import Verdict
 from leaderboard.gate_page import headline
 from tests.bench.probing.material import references
@@ -56,6 +57,10 @@ def test_a_model_that_learned_from_western_pictures_is_a_loss(
     leak = {one["group"]: one["value"] for one in verdicts if one["criterion"] == "leak"}
     assert leak["western"] > 0.1 > leak["japanese"]
     assert {one["criterion"] for one in verdicts} == {"leak", "language_gap", "diversity", "faults"}
+
+
+def test_the_gate_plans_no_fewer_seeds_than_a_verdict_draws() -> None:
+    assert LEAST_SEEDS == drawing.LEAST_SEEDS
 
 
 def test_a_copy_of_the_baseline_is_no_loss(suite: str, tmp_path: Path) -> None:

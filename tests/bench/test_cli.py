@@ -49,6 +49,8 @@ def test_every_command_is_there_has_help_and_a_function() -> None:
         (["suites", "check", "x"], "no suite named 'x'"),
         (["models", "show", "x"], "no model named 'x'"),
         (["verify", "nowhere"], "not a run folder"),
+        (["demo", "--understanding", "--serve"], "--serve and --port are for the picture demo"),
+        (["demo", "--understanding", "--port", "1"], "--serve and --port are for the picture demo"),
         (["leaderboard", "scores.csv"], "wants --out, --serve or --compare"),
         (["score", "README.md", "configs"], "not both at once"),
         (["score", "README.md"], "unknown suffix"),

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,15 @@ import pytest
 import torch
 import yaml
 
-from bench import context_parallel, engine, manifest, pipelines
+from bench import children, context_parallel, engine, manifest, pipelines
 from bench.errors import DeviceLostError, LoadError, RequestError, WorkError
 from bench.generate import generate
+from bench.reading import ROOT
 from bench.records import Job, ModelSpec
 from bench.request import Request
 from bench.tuning import Tuning
 from tests import tiny, tiny_families, tiny_video
+from tests.bench.failing_rank import fail_once
 from tests.conftest import write_yaml
 
 TEXTS = ("秋江孤舟，远山如黛", "a lone boat", "月下孤松，一叶扁舟泊于芦苇之间")
@@ -119,6 +123,7 @@ def test_what_goes_wrong_on_all_devices_leaves_them_in_step(tmp_path: Path) -> N
     [
         (ValueError("something of this process alone"), "no answer in 2.0 s"),
         (torch.OutOfMemoryError("no memory here"), "memory ran out on it alone"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "memory ran out on it alone"),
     ],
 )
 def test_one_that_fails_alone_is_lost(
@@ -136,6 +141,70 @@ def test_one_that_fails_alone_is_lost(
     with pytest.raises(DeviceLostError, match=f"one of them is lost .*{sentence}"):
         worker.make(JOBS, arguments, JOBS)
     worker.close()
+
+
+START = children.start
+
+
+def start_failing(how: str) -> Callable[..., Any]:
+    """Return what starts further ranks that fail once, as `tests.bench.failing_rank` knows how."""
+
+    def start(_: str, arguments: Any, log: Path, environment: Mapping[str, str]) -> Any:
+        more = {"FAILING_RANK": how, "PYTHONPATH": str(ROOT)}
+        return START("tests.bench.failing_rank", arguments, log, {**environment, **more})
+
+    return start
+
+
+def test_a_device_that_is_lost_on_a_further_rank_ends_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_parallel, "PATIENCE", 2.0)
+    monkeypatch.setattr(children, "start", start_failing("device"))
+    spec, arguments = cut("flux", tmp_path / "m")
+    worker = engine.load(spec, Tuning(3))
+    worker.encode(TEXTS, arguments)
+    fail_once(worker.pipeline, ValueError("and here something of its own"))
+    with pytest.raises(DeviceLostError, match=r"one of them is lost .*an illegal memory access"):
+        worker.make(JOBS, arguments, JOBS)
+    worker.close()
+
+
+def test_memory_that_gives_out_on_all_loses_no_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "start", start_failing("memory"))
+    spec, arguments = cut("flux", tmp_path / "m")
+    worker = engine.load(spec, Tuning(3))
+    worker.encode(TEXTS, arguments)
+    fail_once(worker.pipeline, torch.AcceleratorError("CUDA error: out of memory"))
+    made = worker.make(JOBS, arguments, JOBS)
+    assert (made.size, sorted(made.pictures)) == (2, ["0", "1", "2"])
+    worker.close()
+
+
+def test_what_goes_wrong_at_another_place_on_each_leaves_them_in_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, arguments = cut("flux", tmp_path / "m")
+    with monkeypatch.context() as patched:
+        patched.setattr(children, "start", start_failing("exchange"))
+        worker = engine.load(spec, Tuning(3))
+    worker.encode(TEXTS, arguments)
+    fail_once(worker.pipeline, ValueError("wrong here, with no exchange begun"))
+    assert worker._ranks is not None
+    late = threading.Timer(
+        120, worker._ranks._processes[1].kill
+    )  # or the first waits for half an hour
+    late.start()
+    with pytest.raises(ValueError, match="with no exchange begun"):
+        worker.make(JOBS, arguments, JOBS)
+    after = pixels(worker, arguments)
+    late.cancel()
+    worker.close()
+    never_failed = engine.load(spec, Tuning(3))
+    assert (after == pixels(never_failed, arguments)).all()
+    never_failed.close()
 
 
 def test_a_rank_that_ends_between_two_steps_is_missed_at_once(
@@ -159,21 +228,32 @@ def test_a_rank_that_ends_between_two_steps_is_missed_at_once(
     assert ended == []  # who waits for nobody is not ended, however late
 
 
-ONE_FAILS = """
+BEGIN = """
 from tests.bench.test_context_parallel import *
 if __name__ == "__main__":
     context_parallel.PATIENCE = 1.0
+    if sys.argv[2] == "in the new group":
+        children.start = start_failing("stuck")
     spec, arguments = cut("flux", Path(sys.argv[1]))
     worker = engine.load(spec, Tuning(3))
     worker.encode(TEXTS, arguments)
+"""
+WAITS = {
+    "in the step": """
     with worker._ranks.doing("follow", JOBS, arguments | {"height": -1}, True):
         time.sleep(600)  # as one waits whom nothing wakes
-"""
+""",
+    "in the new group": """
+    fail_once(worker.pipeline, ValueError("here too"))
+    worker.make(JOBS, arguments, JOBS)
+""",
+}
 
 
-def test_who_waits_for_one_that_failed_alone_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", list(WAITS))
+def test_who_waits_for_one_that_comes_no_more_ends(where: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ONE_FAILS, str(tmp_path / "m")],
+        [sys.executable, "-c", BEGIN + WAITS[where], str(tmp_path / "m"), where],
         capture_output=True,
         text=True,
         timeout=300,
@@ -181,6 +261,7 @@ def test_who_waits_for_one_that_failed_alone_ends(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "stopped: model m is cut over 2 devices, and one of them is lost" in done.stderr
+    assert ("here too, and no new group in 1.0 s" in done.stderr) == (where != "in the step")
 
 
 def test_a_worker_with_too_few_devices_leaves_the_model_to_others(

@@ -124,3 +124,24 @@ def test_pictures_survive_their_file_and_odd_values_are_said(tmp_path: Path) -> 
     image[0, 0, 0] = np.nan
     assert to_pixels(image)[1] == "values that are not numbers"
     assert to_pixels(np.ones((2, 2, 3)))[1] == "one colour everywhere"
+
+
+def test_failures_do_not_say_where_a_checkpoint_lies(tmp_path: Path) -> None:
+    models = [
+        {"id": "folder", "source": "/secret/a-model"},
+        {"id": "cached", "source": "owner/a-model"},
+    ]
+    cached = "/home/me/.cache/huggingface/hub/models--owner--a-model/snapshots/" + "a" * 40
+    errors = {
+        "folder": "cannot read /secret/a-model/unet",
+        "cached": f"cannot read '{cached}/unet', {cached}",
+    }
+    with manifest.opened(tmp_path):
+        manifest.write_run(tmp_path, {"run": "r", "models": models})
+        for model, error in errors.items():
+            manifest.append_failures(tmp_path, [{"key": "k", "model": model, "error": error}])
+    said = [row["error"] for row in manifest.read_failures(tmp_path)]
+    assert said == [
+        "cannot read a-model/unet",
+        "cannot read 'owner/a-model/unet', owner/a-model",
+    ]

@@ -4,12 +4,16 @@ import ast
 import inspect
 import json
 import shutil
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import diffusers
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file
 
 from bench import clips, pipelines
@@ -55,7 +59,7 @@ def test_a_yaml_finds_its_folder_and_holds_it_to_the_pinned_content(copy: Path) 
     spec = load_model(str(write_yaml(copy.parent / "pinned.yaml", content)))
     assert (spec.id, spec.arguments) == ("pinned", {"num_inference_steps": 2})
     wrong = write_yaml(copy.parent / "wrong.yaml", {**content, "revision": "0" * 64})
-    with pytest.raises(ConflictError, match="pins"):
+    with pytest.raises(NotHereError, match="pins"):
         load_model(str(wrong))
 
 
@@ -113,9 +117,55 @@ def test_what_another_host_may_have_is_told_from_what_is_wrong_everywhere(tmp_pa
         assert not isinstance(caught.value, NotHereError)
 
 
+def test_a_folder_that_is_another_here_may_be_whole_elsewhere(copy: Path) -> None:
+    revision = folder_revision(copy)
+    content = {"model": "m", "source": "a-model", "revision": revision}
+    pinned = str(write_yaml(copy.parent / "m.yaml", content))
+    assert load_model(pinned).revision == revision
+    (copy / "unet" / "further.json").write_text("{}")
+    with pytest.raises(NotHereError, match=f"not the {revision[:12]} that its spec pins"):
+        load_model(pinned)
+    (copy / "model_index.json").unlink()
+    for name in (pinned, str(copy)):
+        with pytest.raises(NotHereError, match=r"has no model_index\.json: it is not a diffusers"):
+            load_model(name)
+
+
 def test_a_hub_that_does_not_answer_is_said() -> None:
     with pytest.raises(NotHereError, match="the hub did not answer for 'owner/model'"):
         load_model("owner/model")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub that answers of `owner/gated` that it is gated, and of all others that there is none."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name is http.server's
+            gated = "/owner/gated" in self.path
+            self.send_response(403 if gated else 404)
+            self.send_header("X-Error-Code", "GatedRepo" if gated else "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        yield
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_the_hub_does_not_have_is_no_hosts_fault() -> None:
+    with pytest.raises(RequestError, match="the hub has no model 'owner/mistypd'") as caught:
+        load_model("owner/mistypd")
+    assert not isinstance(caught.value, NotHereError)  # no other host is asked
+    with pytest.raises(NotHereError, match="the hub gives 'owner/gated' only to"):
+        load_model("owner/gated")
 
 
 def test_pickled_weights_are_refused_unless_asked_for(copy: Path) -> None:

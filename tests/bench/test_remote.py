@@ -351,6 +351,49 @@ def test_a_file_whose_row_was_lost_with_its_host_is_sent_over(
     assert consistent(url) == 101
 
 
+def test_a_row_comes_with_its_own_file_whatever_another_host_sent_under_that_name(
+    mirrored: Callable[[str], _Mirror],
+) -> None:
+    cut_off, lost, again = mirrored("a"), mirrored("b"), mirrored("a")
+    with cut_off.store.held("a"):
+        cut_off.fetch(whole=False)
+        make(cut_off, *HUNDRED)
+        cut_off.send(last=True)
+        make(cut_off, "late", content="of the first")
+    with lost.store.held("b"):
+        lost.fetch(whole=False)
+        lost.send()
+        make(lost, "late", content="of the host that is lost")
+        lost.send()  # its file alone goes
+    with again.store.held("a"):
+        again.fetch(whole=False)
+        again.send(last=True)
+    assert consistent(again.store.url) == 101
+    assert kept_at(again.store.url)["outputs/late.png"] == b"of the first"
+    assert list((again.folder / "outputs").iterdir()) == []
+
+
+def test_a_file_that_another_host_has_sent_with_its_row_is_not_sent_over(
+    mirrored: Callable[[str], _Mirror],
+) -> None:
+    killed, after, again, later = mirrored("a"), mirrored("b"), mirrored("a"), mirrored("a")
+    with killed.store.held("a"):
+        killed.fetch(whole=False)
+        make(killed, *HUNDRED)
+        killed.send(last=True)
+        (killed.folder / "outputs" / "late.png").write_text("before its row was entered")
+    with after.store.held("b"):
+        after.fetch(whole=False)
+        make(after, "late", content="with its row")
+        after.send(last=True)
+    with again.store.held("a"):
+        again.fetch(whole=False)  # and killed once more
+    with later.store.held("a"):
+        later.fetch(whole=False)
+        later.send(last=True)
+    assert consistent(later.store.url) == 101
+
+
 def test_what_one_host_has_sent_before_its_row_is_there_for_its_next_call(
     mirrored: Callable[[str], _Mirror],
 ) -> None:

@@ -16,7 +16,7 @@ from leaderboard.answers import flag_scores, score_answers
 from leaderboard.answers_page import answer_sections
 from leaderboard.board import boards
 from leaderboard.details import tables_of
-from leaderboard.site import write_site
+from leaderboard.site import method, write_site
 from leaderboard.words import words_in
 
 COLUMNS = ["model", "work", "question", "language", "seed", "target", "genre", "fact", "verdict",
@@ -194,3 +194,4 @@ def test_a_study_of_texts_speaks_of_texts_and_plans_no_pictures() -> None:
         "pairs per rater, at most",
     ]
     assert board.text("details_counts") == "details_counts_of_answers"
+    assert not any(said.startswith("Style bias") for said in method([board], words_in("en")))

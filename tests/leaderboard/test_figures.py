@@ -269,7 +269,7 @@ def test_a_model_without_attributions_has_dashes_and_the_reason() -> None:
     rows = dict(headline_table(board, words_in("zh")).rows)
     leak = rows["d"][-1]
     assert (leak.value, leak.reason) == ("–", "未作此项评判")
-    assert rows[next(name for name in rows if "真迹" in name)][-1].value == ""
+    assert rows[next(name for name in rows if "参照作品" in name)][-1].value == ""
     tables = {table.title: table for table in tables_of(board, words_in("en"))}
     indices = tables["All indices of manner"].rows
     assert [row.cells[2] for row in indices if row.cells[0] == "d"] == ["–\nnot judged on this"] * 2
@@ -333,7 +333,7 @@ def test_an_interval_beyond_the_scale_does_not_stretch_the_axis() -> None:
         replace(s, low=s.value - 60, high=s.value + 60) if s.metric == "mean_score" else s
         for s in rich_scores()
     ]
-    for language, note in (("en", "goes on beyond the axis"), ("zh", "越出坐标轴")):
+    for language, note in (("en", "goes on beyond the axis"), ("zh", "超出坐标轴")):
         (board,) = boards(wide)
         words = words_in(language)
         figures = {figure.name: figure for figure in figures_of(board, words)}

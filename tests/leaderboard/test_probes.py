@@ -11,7 +11,7 @@ from bench.errors import FileFormatError, RequestError
 from bench.records import REFERENCE, Score
 from leaderboard.compare import is_loss, is_undecided
 from leaderboard.gate import _leak, gate, half_width
-from leaderboard.ppi import ppi, with_normal
+from leaderboard.ppi import ppi, rectifiers, with_t_interval
 from leaderboard.probe_ppi import combine
 from leaderboard.probes import bootstrap_mean, check_probes, diversity_scores, probe_scores
 from leaderboard.share_intervals import difference_of_bounds, share_interval
@@ -248,6 +248,47 @@ def test_the_rectifier_tells_whether_the_probe_sees_models_with_different_eyes()
     assert abs(a.value - b.value) < 0.15
 
 
+@pytest.mark.parametrize(("scenes", "models"), [(6, 3), (12, 3), (12, 6)])
+def test_the_rectifiers_test_rejects_equal_models_as_often_as_it_says(
+    scenes: int, models: int
+) -> None:
+    rng = np.random.default_rng(21)
+    blank = Score(source="combined")
+    own, nothing = np.arange(scenes), np.empty(0)
+    rejected = []
+    for _ in range(1000):
+        hard = rng.normal(0, 1, scenes)  # a scene's part in the error, whichever model painted it
+        wrong = hard + rng.normal(0, 1, (models, scenes))
+        estimates = {
+            str(k): (ppi(one, np.zeros(scenes), own, nothing, nothing.astype(np.int64)), scenes)
+            for k, one in enumerate(wrong)
+        }
+        rejected.append(pick(list(rectifiers(estimates, blank)), "rectifier_p").value < 0.05)
+    assert 0.03 <= np.mean(rejected) <= 0.07
+
+
+def test_too_few_scenes_refuse_the_test_of_rectifiers() -> None:
+    rng = np.random.default_rng(22)
+    blank = Score(source="combined")
+
+    def tested(scenes: int, unjudged: int = 0) -> Score:
+        rest = rng.random(unjudged)
+        codes = np.arange(scenes + unjudged)
+        estimates = {
+            name: (
+                ppi(rng.random(scenes), rng.random(scenes), codes[:scenes], rest, codes[scenes:]),
+                scenes,
+            )
+            for name in "abcd"
+        }
+        return pick(list(rectifiers(estimates, blank)), "rectifier_p")
+
+    assert tested(3, unjudged=20).reason == "too few scenes for so many models"
+    enough = tested(4)
+    assert 0 <= enough.value <= 1
+    assert "Hotelling's T² over scenes" in enough.method
+
+
 def test_a_model_nobody_judged_is_probe_only() -> None:
     rng = np.random.default_rng(6)
     frame = table(rng, {"a": [0.7, 0.3, 0.0], "b": [0.7, 0.3, 0.0]})
@@ -385,9 +426,9 @@ def test_two_outputs_of_one_name_are_refused() -> None:
 
 def test_the_freedom_of_few_raters_counts_and_two_are_heard_for_themselves() -> None:
     blank = Score(confidence=0.95)
-    alone = with_normal(blank, 0.0, 1.0, 30)
+    alone = with_t_interval(blank, 0.0, 1.0, 30)
     assert alone.high == pytest.approx(t.ppf(0.975, 28))
-    both = with_normal(blank, 0.0, 1.0, 30, (4.0, 3))
+    both = with_t_interval(blank, 0.0, 1.0, 30, (4.0, 3))
     assert both.high == pytest.approx(5**0.5 * t.ppf(0.975, 25 / (1 / 28 + 16 / 2)))
     frame = table(np.random.default_rng(1), {"a": [0.7, 0.3, 0]})
     for raters, says in ((2, "; for these raters alone"), (3, " and by jackknife over raters")):

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.errors import RequestError
 from bench.records import SIMULATED, Score
+from benchmarks.votes import from_lists
 from leaderboard.contrasts import Contrasts
 from leaderboard.drawing import Array
 from leaderboard.ranking import rank, ranked
 from leaderboard.ranks import Ranks, simultaneous_ranks
 from leaderboard.tables import check_votes
-from leaderboard.votes import votes_from_lists, votes_of
+from leaderboard.votes import votes_of
 from tests.leaderboard.simulation import World
 
 
@@ -226,29 +226,15 @@ def test_a_share_of_none_has_an_upper_bound() -> None:
     assert 0.02 < share.high < 0.1
 
 
-def test_lists_and_tables_give_the_same() -> None:
+def test_the_benchmarks_lists_and_tables_give_the_same() -> None:
     frame = World(scenes=20).votes(np.random.default_rng(0))
     columns = ("left", "right", "winner", "prompt", "rater")
-    lists = votes_from_lists(*(frame[name].tolist() for name in columns))
+    lists = from_lists(*(frame[name].tolist() for name in columns))
     same = list(ranked(lists, Score(), np.random.default_rng(0), 50))
     tables = list(ranked(votes_of(frame), Score(), np.random.default_rng(0), 50))
     ours = {(s.metric, s.model, s.against): s.value for s in same}
     theirs = {(s.metric, s.model, s.against): s.value for s in tables}
     assert ours == pytest.approx(theirs)
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ((["a"], ["a"], ["tie"], ["p"], ["r"]), "row 1: .*not compared with itself"),
-        ((["a"], ["b"], ["draw"], ["p"], ["r"]), "row 1: .*unknown label 'draw'"),
-        ((["a", "a"], ["b", ""], ["tie"] * 2, ["p"] * 2, ["r"] * 2), "row 2: column 'right'"),
-        ((["a"], ["b"], ["tie"], [], ["r"]), "0 cells of 'prompt'"),
-    ],
-)
-def test_lists_are_checked(columns: tuple[list[str], ...], message: str) -> None:
-    with pytest.raises(RequestError, match=message):
-        votes_from_lists(*columns)
 
 
 def test_without_scenes_or_raters_that_differ_the_interval_is_that_of_independent_votes() -> None:

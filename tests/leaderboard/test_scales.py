@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from bench.records import REFERENCE, Score
 from leaderboard.scales import scale_structure
@@ -100,12 +101,42 @@ def test_a_school_that_reads_one_scale_otherwise_is_found() -> None:
     found = {s.criterion: s for s in scores if s.metric == "dif"}
     assert {s.group for s in found.values()} == {"design:history"}
     assert found["brush"].high < 0
-    assert "not negligible" in found["brush"].method
+    assert "large by Jodoin and Gierl's marks" in found["brush"].method
+    assert "negligible by" in found["form"].method
     assert "on references" in found["brush"].method
     gaps = {(s.criterion, s.model): s.value for s in scores if s.metric == "school_gap"}
     assert {name for _, name in gaps} == {"balanced", "japan", "west", REFERENCE}
     others = np.mean([gaps[c, "west"] for c in ("spirit", "composition", "form")])
     assert gaps["brush", "west"] == pytest.approx(others - 1, abs=0.3)
+
+
+@pytest.mark.parametrize("shift", [0.3, 1.0])
+def test_the_change_of_r_squared_is_nagelkerkes_by_statsmodels(shift: float) -> None:
+    frame = two_schools(shift)
+    scores = list(schools(frame, Score(), np.random.default_rng(0), 20))
+    (dif,) = [s for s in scores if (s.metric, s.criterion) == ("dif", "brush")]
+    wide = frame[frame["model"] == REFERENCE].pivot_table(
+        index=["item", "rater", "rater_group"], columns="criterion", values="value"
+    )
+    assert len(wide) == dif.n_values
+    rest = wide[["composition", "form", "spirit"]].mean(axis=1).to_numpy()
+    ours = (wide.index.get_level_values("rater_group") == "design").astype(float)
+    outcome = pd.Categorical(wide["brush"], ordered=True)
+
+    def likelihood(*columns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+        model = OrderedModel(outcome, np.column_stack(columns), distr="logit")
+        return float(model.fit(method="bfgs", maxiter=500, disp=False).llf)
+
+    n = len(wide)
+    counts = wide["brush"].value_counts()
+    empty = float((counts * np.log(counts / n)).sum())
+
+    def r_squared(found: float) -> float:
+        return (1 - np.exp(2 * (empty - found) / n)) / (1 - np.exp(2 * empty / n))
+
+    change = r_squared(likelihood(rest, ours, rest * ours)) - r_squared(likelihood(rest))
+    assert f"Nagelkerke's R² by {change:.3f}" in dif.method
+    assert change > (0.07 if shift == 1 else 0)
 
 
 def test_without_groups_there_is_nothing_to_compare() -> None:

@@ -176,15 +176,19 @@ def test_pieces_are_given_up_after_so_many_nodes_or_on_one_that_cannot_be_avoide
         lost = kept_off.lost(task, found, wanted)
     assert lost == [1, 2]
     assert kept_off.nodes("other") == ()
-    assert kept_off.note(task, {"error": "Stale file handle", "node": "n8"}) == ""
+    stale = {"error": "Stale file handle", "node": "n8"}
+    assert kept_off.note(replace(task, job="7_1"), stale) == ""
+    assert kept_off.note(replace(task, job="7_2"), stale) == ""  # of the same array
     assert kept_off.note(task, {"error": "other code", "unfit": True, "node": "n9"}) == "n9"
     assert kept_off.nodes("other") == ("n9",)
+    assert kept_off.note(replace(task, job="8_1"), stale) == "n8"
+    assert kept_off.nodes("other") == ("n9", "n8")
     fell_again = replace(task, without=("n0",))
     assert kept_off.note(fell_again, {**lacking, "node": "n0"}) == ""
     assert kept_off.lost(fell_again, {**lacking, "node": "n0"}, [7]) == [7]
     assert kept_off.lost(task, {**lacking, "node": "n8"}, [8]) == []
-    assert kept_off.try_once_more([8], ["m"])
-    assert kept_off.nodes("m") == ()
+    assert kept_off.try_once_more([8], ["m"], ["n0", "n1", "n2", "n9"])
+    assert (kept_off.nodes("m"), kept_off.nodes("other")) == (("n8",), ("n8",))
     assert kept_off.lost(task, {**lacking, "node": "n8"}, [8, 9]) == [8]
     assert not kept_off.try_once_more([8], ["m"])
 
@@ -314,6 +318,20 @@ def test_a_task_on_a_node_that_sees_another_folder_does_nothing(
         slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="another"))
         assert "nobody waits for this task" in slurm_work.call(*told, "another")["error"]
     assert not (tmp_path / "began").exists()
+
+
+def test_a_task_that_is_not_among_those_submitted_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm_work, "SEEN_WITHIN", 0.0)
+    (tmp_path / manifest.STATE).mkdir()
+    taken = slurm_tasks.SlurmTask("slurm-b", "2_0", "m", {0: None})
+    slurm_tasks.write(tmp_path, slurm_tasks.Submitted(marker="here", tasks=[taken]))
+    told = ("m", {0: None}, code_hash(), "here", False, {})
+    found = slurm_work.Work()(Slow(), tmp_path, "slurm-a", *told)
+    assert "was submitted once more under another name" in found["error"]
+    found = slurm_work.Work()(Slow(), tmp_path, "slurm-b", *told)  # it begins, though with no desk
+    assert "has no attribute 'desk'" in found["error"]
 
 
 def test_a_read_that_the_file_system_does_not_give_is_tried_again(

@@ -29,6 +29,8 @@ TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on sen
 VERSIONS = {"python": "3", "torch": "2"}
 OTHER_CODE = {"error": "it has another version of Pinlu's code", "unfit": True}
 NO_MODEL = {"cannot_load": "m does not load"}
+"""As a worker says it before anything is begun."""
+UNSEEN = {"error": "it does not see the references: they must lie where all see them"}
 STALE = {"error": "cannot read part-1: Stale file handle"}
 
 Found = Mapping[str, Any] | None
@@ -92,6 +94,8 @@ class Cluster:
     craft: Pieces = field(default_factory=Pieces)
     submitted: list[str] = field(default_factory=list)
     """By submission the node that it fell to, or why it was refused."""
+    before: list[int] = field(default_factory=list)
+    """What a task has begun before it was queued once more."""
     old: dict[str, Ended] = field(default_factory=dict)
 
     def drive(
@@ -101,6 +105,7 @@ class Cluster:
         *,
         refused: Mapping[int, str] = MappingProxyType({}),
         cluster: str = "slurm",
+        jobs: int = 16,
     ) -> None:
         """Drive the work; `of_task` is told node, number of the submission and piece."""
         driven, run = self, self.run
@@ -122,21 +127,24 @@ class Cluster:
 
             def ended(self, number: int, name: str, wanted: Collection[int]) -> Ended:
                 node, part = self.free[0], parts.folder_of(run) / f"{name}.jsonl"
+                append_rows(part, [{"begun": index} for index in driven.before])
                 found: Found = None
                 for index in wanted:
                     found = of_task(node, number, index)
-                    if found and "cannot_load" not in found:
+                    if found and ("cannot_load" not in found or found is NO_MODEL):
                         break
                     append_rows(part, [{"begun": index}])
                     if found:
                         break
                     append_rows(part, [{"output": {"key": f"k{index}", "seconds": 1.0}}])
-                return Ended(str(number), {**(found or {"loaded": 1.0, "cut": 0}), "node": node})
+                found = found or {"loaded": 1.0, "cut": 0}
+                more = {"rows_before": len(driven.before), "node": node}
+                return Ended(str(number), {**found, **more})
 
         self.monkeypatch.setattr(slurm, "executor_of", Executor)
         self.monkeypatch.setattr(slurm, "job_of", lambda _, job: self.old[job])
         self.monkeypatch.setattr(slurm, "answer_of", lambda *_, **__: SETTLED)
-        options = SlurmOptions(gpus=0, cluster=cluster)
+        options = SlurmOptions(gpus=0, cluster=cluster, jobs=jobs)
         slurm.drive_by_slurm(self.craft, run, options)  # type: ignore[arg-type] # only its plan is asked for
 
     def submitted_before(self, found: Mapping[str, Mapping[str, Any]]) -> None:
@@ -179,6 +187,12 @@ def test_what_goes_wrong_once_leaves_no_node_out(cluster: Cluster, nodes: str) -
     assert cluster.submitted == ["a", "a"]
 
 
+def test_a_node_that_says_the_same_of_two_arrays_is_left_out(cluster: Cluster) -> None:
+    cluster.drive("ab", lambda node, *_: UNSEEN if node == "a" else None)
+    assert (len(cluster.craft.made), cluster.craft.failed) == (4, {})
+    assert cluster.submitted == ["a", "a", "b"]
+
+
 @pytest.mark.parametrize("found", [OTHER_CODE, NO_MODEL])
 def test_where_no_node_is_left_all_are_tried_once_more(cluster: Cluster, found: Found) -> None:
     cluster.drive("ab", lambda _, number, __: found if number < 2 else None)
@@ -198,6 +212,14 @@ def test_a_piece_that_no_node_can_make_leaves_the_others_alone(cluster: Cluster)
     cluster.drive("ab", lambda _, __, index: lacking if index == 2 else None)
     assert cluster.craft.made == {"k0", "k1", "k3"}
     assert cluster.craft.failed == {"k2": "set aside: changed or torn: 2.png (tried on a, b)"}
+
+
+def test_a_requeued_task_is_to_blame_for_what_it_began_last(cluster: Cluster) -> None:
+    cluster.before = [3]  # begun, and then back in the queue
+    lacking = {"cannot_load": "changed or torn: 2.png"}
+    cluster.drive("ab", lambda _, __, index: lacking if index == 2 else None, jobs=1)
+    assert cluster.craft.made == {"k0", "k1", "k3"}
+    assert set(cluster.craft.failed) == {"k2"}
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.judging.replies import UNREAD, read_pair, read_scales
+from bench.judging import replies
+from bench.judging.replies import read_pair, read_scales
 from bench.records import NOT_APPLICABLE, Rubric, Scale
 
 RUBRIC = Rubric(
@@ -16,6 +17,11 @@ RUBRIC = Rubric(
     "", not_applicable=True,
 )  # fmt: skip
 BOTH = ("spirit", "brush")
+UNREAD = (
+    replies.EMPTY, replies.THINKING, replies.NO_JSON, replies.SEVERAL, replies.MISSING,
+    replies.OFF_SCALE, replies.NO_WINNER,
+)  # fmt: skip
+"""The flags with which there is no value; a cut reply or a missing reason is told beside one."""
 GOOD = '{"spirit": {"reason": "alive", "score": 4}, "brush": {"reason": "limp", "score": 2}}'
 
 

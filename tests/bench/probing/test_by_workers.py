@@ -35,6 +35,7 @@ from tests.bench.crew.crews import begun, fill_a_disk, killer, left_over, meanwh
 from tests.bench.probing.material import noise, painted_run, references, tiny_network
 
 TWO = partial(drive, crew_of=partial(LocalCrew, ["cpu", "cpu"]))
+TASK = slurm_tasks.SlurmTask("slurm-a", "1_0", "none", {})
 TABLES = ("probes.parquet", "diversity.parquet")
 
 Made = tuple[Path, Path, Probing]
@@ -162,7 +163,7 @@ def test_a_task_put_back_into_the_queue_keeps_what_it_saw(made: Made, tmp_path: 
     assert probe(runs[0], asked).new == 192
     run, craft, worker = runs[1], Probes(asked), Worker("slurm-a")
     (run / manifest.STATE).mkdir(exist_ok=True)
-    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
+    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here", tasks=[TASK]))
     craft.settle(run, allow_mixed=False)
     _, pieces = read_pieces(run, PIECES)
     worker.begin(craft, run, "")
@@ -250,7 +251,7 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (plan.environments[0], [other])
     # a task on such a node is let in, one with other versions than who settled the work is not
-    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here"))
+    slurm_tasks.write(run, slurm_tasks.Submitted(marker="here", tasks=[TASK]))
     here = versions()
     about, *rows = read_rows(run / manifest.STATE / f"{PIECES}.jsonl")
     own = about["environments"][0]
@@ -273,7 +274,7 @@ def test_devices_that_are_mixed_in_are_named_in_the_report(made: Made, tmp_path:
 def test_on_what_the_last_worker_sees_files_is_named_too(made: Made, tmp_path: Path) -> None:
     run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
     (run / manifest.STATE).mkdir(exist_ok=True)
-    craft.settle(run, allow_mixed=False)
+    craft.settle(run, allow_mixed=True)
     (folder,) = looking.caches_of(run, None).folders
     here = environments_of([folder])["environment"]
     other = {**here, "device": "cuda (another)"}
@@ -281,6 +282,20 @@ def test_on_what_the_last_worker_sees_files_is_named_too(made: Made, tmp_path: P
     craft.finish(run, {})  # nobody has seen anything
     report = json.loads((run / "probe.json").read_text(encoding="utf-8"))
     assert (report["environment"], report["mixed"]) == (other, [here])
+
+
+def test_the_last_worker_mixes_no_environments_without_leave(made: Made, tmp_path: Path) -> None:
+    run, craft = fresh(made, tmp_path / "run"), Probes(Probing("none"))
+    (run / manifest.STATE).mkdir(exist_ok=True)
+    craft.settle(run, allow_mixed=False)
+    (folder,) = looking.caches_of(run, None).folders
+    here = environments_of([folder])["environment"]
+    other = {**here, "device": "cuda (another)"}
+    (folder / "environments.json").write_text(json.dumps({"environment": other, "mixed": []}))
+    with pytest.raises(ConflictError, match="--allow-mixed goes on anyway"):
+        craft.finish(run, {})
+    assert environments_of([folder])["mixed"] == []
+    assert not (run / "probe.json").exists()
 
 
 def test_pieces_that_an_earlier_version_cut_are_read(made: Made, tmp_path: Path) -> None:
