@@ -158,10 +158,18 @@ class Engine:
             if is_out_of_memory(error):
                 return None
             raise
-        note = ""
+        note, size = "", self._together(jobs, at_once)
         if at_once < len(jobs):
-            note = f"out of memory with {len(jobs)} at once: made {at_once} at once"
-        return Made(pictures, at_once, note, self.devices, spans)
+            note = f"out of memory with {len(jobs)} at once: made {size} at once"
+        return Made(pictures, size, note, self.devices, spans)
+
+    def _together(self, jobs: Sequence[Job], at_once: int) -> int:
+        """Return how many outputs share a call at most."""
+        if self.fast:
+            return at_once
+        pieces = (jobs[start : start + at_once] for start in range(0, len(jobs), at_once))
+        calls = (pipelines.calls_of(self.pipeline, _batch(piece)) for piece in pieces)
+        return max(call.size for some in calls for call in some)
 
     def follow(self, jobs: Sequence[Job], arguments: Mapping[str, Any], by_cudnn: bool) -> None:
         """Denoise beside the rank that makes these jobs; it alone decodes them."""
@@ -192,13 +200,11 @@ class Engine:
         began = mark()
         if self.fast is None:
             self._lengths.expect(texts, arguments)
-            own = tuple({job.key: job for job in jobs}.values())  # padding repeats a job
-            outputs = pipelines.draw(
-                self.pipeline, Batch(jobs[0].model, 0, len(jobs), own), arguments
-            )
+            batch = _batch(jobs)
+            outputs = pipelines.draw(self.pipeline, batch, arguments)
             spans.append(("denoise", began, mark()))
             self.cut |= self._lengths.taken()
-            return {job.key: Pending(one) for job, one in zip(own, outputs, strict=True)}
+            return {job.key: Pending(one) for job, one in zip(batch.jobs, outputs, strict=True)}
         latents = self.fast.denoise(texts, seeds, arguments)
         spans.append(("denoise", began, mark()))
         pictures: dict[str, Pending] = {}
@@ -239,6 +245,11 @@ class Engine:
             gc.collect()  # some parts and their hooks hold each other
         if self._stream:
             torch.cuda.empty_cache()
+
+
+def _batch(jobs: Sequence[Job]) -> Batch:
+    """Return jobs as a batch of so many; padding repeats a job."""
+    return Batch(jobs[0].model, 0, len(jobs), tuple({job.key: job for job in jobs}.values()))
 
 
 def load(spec: ModelSpec, tuning: Tuning) -> Engine:

@@ -40,7 +40,6 @@ IN_FP32 = {
     "HeliosPipeline": ("vae",),
     "HeliosPyramidPipeline": ("vae",),
     "SanaPipeline": ("vae",),
-    "SanaVideoPipeline": ("vae",),
     "SkyReelsV2Pipeline": ("vae",),
     "WanPipeline": ("vae",),
     "WanVACEPipeline": ("vae",),

@@ -67,6 +67,8 @@ class Keeper:
         """Seconds by stage, of what was kept; on a GPU stages of two batches run side by side."""
         self._seconds: list[float] = []
         self._until: Any = None
+        self.occupied = 0.0
+        """Seconds for which the device worked on what was kept."""
         self.say = bar.say
 
     def __enter__(self) -> Self:
@@ -117,11 +119,6 @@ class Keeper:
         while self._due:
             self._settle()
 
-    @property
-    def occupied(self) -> float:
-        """Return for how many seconds the device worked on what was kept."""
-        return sum(self._seconds)
-
     def first_batch_beyond_the_rest(self) -> float:
         """Return how much longer the first batch took than later ones do: what compiling took."""
         first, *rest = self._seconds or [0.0]
@@ -152,15 +149,19 @@ class Keeper:
         due = self._due.popleft()
         outputs, broken = [], []
         for job, file in due.files:
-            try:
-                outputs.append(self._to_disk(file.result))
-            except ValueError as wrong:  # not a picture, or a clip that cannot be a file
+            wrong = file.exception()
+            if isinstance(wrong, ValueError):  # not a picture, or a clip that cannot be a file
                 broken.append((job, str(wrong)))
-        for stage, taken in due.made.seconds().items():
+            else:
+                outputs.append(self._to_disk(file.result))
+        spent = due.made.seconds()
+        self._seconds.append(sum(spent.values()))
+        for stage, taken in spent.items():
             self.spent[stage] += taken
-        self._seconds.append(due.made.occupied(self._until))
+        occupied = due.made.occupied(self._until)
         self._until = due.made.ended
-        seconds = due.made.devices * self._seconds[-1] / len(due.batch.jobs)
+        self.occupied += occupied
+        seconds = due.made.devices * occupied / len(due.batch.jobs)
         rows = [
             replace(
                 output,
@@ -184,7 +185,7 @@ class Keeper:
     def _to_disk(self, write: Callable[[], _T]) -> _T:
         try:
             return write()
-        except (WorkError, ValueError):
+        except WorkError:
             raise
         except Exception as error:
             raise _stopped(self._run.folder, error) from error
@@ -195,10 +196,9 @@ def _is_done(due: _Batch) -> bool:
 
 
 def _stopped(folder: Path, error: Exception) -> WorkError:
-    what = first_line(error)
+    what = f"a writer failed ({first_line(error)})"
     if isinstance(error, OSError):
         full = error.errno in _FULL_DISK
-        what = "the disk is full or read-only" if full else (error.strerror or str(error))
-    return WorkError(
-        f"stopped: cannot write into {folder}: {what}; what was finished is kept, run again"
-    )
+        why = "the disk is full or read-only" if full else (error.strerror or str(error))
+        what = f"cannot write into {folder}: {why}"
+    return WorkError(f"stopped: {what}; what was finished is kept, run again")

@@ -52,8 +52,8 @@ _OTHER_THINGS = re.compile(
 )
 """What names of classes say that make sound, text, depth or bodies; or one clip a call, as pictures."""
 
-_FRAMES = {"num_frames", "video_length", "frames"}
-"""How calls name the number of a clip's frames."""
+_OTHER_FRAMES = {"video_length", "frames"}
+"""How some calls name the number of a clip's frames: theirs are not asked."""
 
 
 def makes(pipeline: str) -> Modality | None:
@@ -68,7 +68,9 @@ def makes(pipeline: str) -> Modality | None:
         return None
     if _WANTS_MORE.search(pipeline) or _OTHER_THINGS.search(pipeline):
         return None
-    return "video" if _FRAMES & takes.keys() else "image"
+    if _OTHER_FRAMES & takes.keys():
+        return None
+    return "video" if "num_frames" in takes else "image"
 
 
 def check_call(model: str, name: Any, arguments: Mapping[str, Any]) -> None:
@@ -90,7 +92,8 @@ def check_call(model: str, name: Any, arguments: Mapping[str, Any]) -> None:
         )
     if makes(str(name)) is None:
         raise RequestError(
-            f"model {model}: {name} does not turn a text alone into pictures or clips"
+            f"model {model}: {name} does not turn a text alone into pictures, or into clips of "
+            "num_frames"
         )
     takes = inspect.signature(pipeline.__call__).parameters
     for argument, value in arguments.items():
@@ -120,8 +123,8 @@ def _unfit(value: Any, annotation: Any) -> str:
     kinds -= {types.NoneType}
     if value is None or not kinds:
         return ""
-    if kinds == {bool}:
-        return "" if isinstance(value, bool) else "true or false"
+    if kinds == {bool}:  # some take a number there, and say so nowhere
+        return "" if isinstance(value, bool | int | float) else "true or false"
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return "a number" if kinds <= {int, float} and not number else ""
 

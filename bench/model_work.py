@@ -17,6 +17,7 @@ from bench.keeper import Keeper
 from bench.plan import call_arguments
 from bench.records import Batch, Job, ModelSpec
 from bench.run import Run
+from bench.sizes import brought_back
 from bench.speed import speed_row
 from bench.speedups import described
 
@@ -49,6 +50,7 @@ class ModelWork:
         self.cut = 0
         self._forwards = ForwardCounter(placing.denoisers(self.worker.pipeline))
         self._said: set[str] = set()
+        self._split = False
         self._seconds = 0.0
         device.peak_memory()
 
@@ -69,10 +71,11 @@ class ModelWork:
         for some in _by_texts(batches):
             arguments = call_arguments(self.spec, some[0].frames)
             texts = dict.fromkeys(job.text for batch in some for job in batch.jobs)
+            brought = brought_back(self.worker.pipeline, arguments)
             broken = tried(functools.partial(self.worker.encode, texts, arguments))
             for batch in some:
                 begun(batch.index)
-                self._make(batch, arguments, missing[batch.index], broken)
+                self._make(batch, arguments, missing[batch.index], broken, brought)
         self.keeper.settle()
         self.cut += sum(job.text in self._said for jobs in missing.values() for job in jobs)
         self._seconds += time.perf_counter() - began
@@ -83,6 +86,7 @@ class ModelWork:
         arguments: Mapping[str, Any],
         wanted: Sequence[Job],
         broken: Exception | None,
+        brought: str,
     ) -> None:
         work = functools.partial(self.worker.make, _padded(batch), arguments, wanted)
         made = tried(work) if broken is None else broken
@@ -93,7 +97,13 @@ class ModelWork:
         for text in cut.keys() - self._said:
             self.keeper.say(f"{self.spec.id}: {cut[text]}: {text[:40]}…")
         self._said |= cut.keys()
-        self.keeper.keep(batch, made, wanted, _notes(self.spec, wanted, cut, self.worker.placement))
+        if made.note and not self._split:
+            self._split = True
+            hint = f"--batch-size {made.size} in a run of its own spares the attempts"
+            self.keeper.say(f"{self.spec.id}: {made.note}; {hint}")
+        self.keeper.keep(
+            batch, made, wanted, _notes(self.spec, wanted, cut, brought, self.worker.placement)
+        )
 
     def close(self) -> dict[str, Any]:
         """Free the memory; return how fast it was, as a row of `speed.jsonl`."""
@@ -166,17 +176,24 @@ def _padded(batch: Batch) -> list[Job]:
 
 
 def _notes(
-    spec: ModelSpec, jobs: Sequence[Job], cut: Mapping[str, str], placement: placing.Placement
+    spec: ModelSpec,
+    jobs: Sequence[Job],
+    cut: Mapping[str, str],
+    brought: str,
+    placement: placing.Placement,
 ) -> dict[str, str]:
     """Return what must be said of outputs, by job key.
 
-    A prompt that was cut, a language that is not claimed, a model that came onto its device in pieces.
+    A prompt that was cut, a language that is not claimed, another size that was made first, a model
+    that came onto its device in pieces.
     """
     notes: dict[str, str] = {}
     for job in jobs:
         said = [cut[job.text]] if job.text in cut else []
         if spec.languages and job.language not in spec.languages:
             said.append(f"the model does not claim {job.language}")
+        if brought:
+            said.append(brought)
         if placement in {"parts in turn", "layers in turn"}:
             said.append(f"too large for the device: {placement}")
         if said:

@@ -233,10 +233,10 @@ def draw(pipeline: Any, batch: Batch, arguments: Mapping[str, Any]) -> npt.NDArr
         WorkError: the pipeline gave another number of outputs, or other sizes, than it was asked.
     """
     check_asked(pipeline, arguments)
-    return np.concatenate([_draw(pipeline, one, arguments) for one in _calls(pipeline, batch)])
+    return np.concatenate([_draw(pipeline, one, arguments) for one in calls_of(pipeline, batch)])
 
 
-def _calls(pipeline: Any, batch: Batch) -> list[Batch]:
+def calls_of(pipeline: Any, batch: Batch) -> list[Batch]:
     """Cut a batch into calls in which no job decides another's pixels."""
     name = type(pipeline).__name__
     calls: list[tuple[Job, ...]]

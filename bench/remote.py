@@ -118,6 +118,8 @@ class _Mirror:
         else:  # another host has written there since, or somebody deleted
             if ours != self.sent:
                 self.put_aside()
+            for name in self.unsent():  # their rows may come, with files of their own
+                (self.folder / name).unlink()
             for path in self.tables():
                 path.unlink()
             for name, content in tables.items():

@@ -257,9 +257,9 @@ def _resolved_models(
             f"suite {suite.name} asks for {suite.modality}; pictures and clips can be generated"
         )
     models = {}
-    pinned = {
-        content["source"]: content["revision"] for content in (existing or {}).get("models", ())
-    }
+    before = (existing or {}).get("models", ())
+    pinned = {content["source"]: content["revision"] for content in before}
+    dtypes = {content["id"]: content.get("dtype", {}) for content in before}
     for spec in load_models(list(request.models), pinned):
         with perhaps_elsewhere(unread=True):
             name = pipelines.pipeline_class(spec)
@@ -275,7 +275,10 @@ def _resolved_models(
         settled = replace(
             spec,
             modality=modality,
-            dtype=pipelines.settle_dtype(spec),
+            # what a spec leaves open stays as the run was begun
+            dtype=pipelines.settle_dtype(
+                spec if spec.dtype else replace(spec, dtype=dtypes.get(spec.id, {}))
+            ),
             arguments={
                 **as_it_stands(name),
                 **spec.arguments,

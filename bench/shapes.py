@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import diffusers
@@ -81,18 +80,8 @@ def _shell(spec: ModelSpec, pipeline: str) -> Any:
         with torch.device("meta"):
             vae = decoder.from_config(config)
         parts = {name: None for name, one in takes.items() if one.default is one.empty}
-        shell = kind(**{name: None for name in parts if name != "self"} | {"vae": vae})
-        if "use_resolution_binning" in inspect.signature(kind.__call__).parameters:
-            shell.transformer = SimpleNamespace(config=_config_of_denoiser(spec, index))
+        return kind(**{name: None for name in parts if name != "self"} | {"vae": vae})
     except Exception:  # noqa: BLE001 - a config that does not say so says it when it is loaded
         return None
     finally:
         diffusers.utils.logging.set_verbosity(level)
-    return shell
-
-
-def _config_of_denoiser(spec: ModelSpec, index: Mapping[str, Any]) -> SimpleNamespace:
-    """Return the config that tells which list of sizes a checkpoint has."""
-    denoiser = getattr(diffusers, index["transformer"][1])
-    config = denoiser.load_config(spec.source, subfolder="transformer", revision=on_hub(spec))
-    return SimpleNamespace(**config)

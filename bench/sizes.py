@@ -51,7 +51,7 @@ def check_asked(pipeline: Any, arguments: Mapping[str, Any]) -> None:
     """
     name = type(pipeline).__name__
     asked, near = _by_list(pipeline, arguments)
-    if asked != near:
+    if asked != near and not _brings_back(pipeline):
         raise WorkError(
             f"{name} cannot do {asked[0]}×{asked[1]}: it would make {near[0]}×{near[1]} in its "
             "place; ask for that size, or for use_resolution_binning=false"
@@ -72,6 +72,12 @@ def check_asked(pipeline: Any, arguments: Mapping[str, Any]) -> None:
             f"{name} cannot do {frames} frames: ask for {near} or {near + temporal}, "
             f"a multiple of {temporal} and one more"
         )
+
+
+def brought_back(pipeline: Any, arguments: Mapping[str, Any]) -> str:
+    """Say from which size of its list a pipeline brings outputs to the size asked; "" where it does not."""
+    asked, near = _by_list(pipeline, arguments)
+    return "" if asked == near else f"made at {near[0]}×{near[1]} and brought to the size asked"
 
 
 class _Found(Exception):  # noqa: N818 - no error: how a call is left
@@ -95,12 +101,13 @@ def _by_list(pipeline: Any, arguments: Mapping[str, Any]) -> tuple[_Size, _Size]
         return asked, found
     module = sys.modules[kind.__module__]
     if hasattr(module, "map_to_standard_shapes"):  # HunyuanDiT
-        if width and height and (height, width) not in module.SUPPORTED_SHAPE:
-            found = module.map_to_standard_shapes(width, height)
-        return asked, found
+        usual = pipeline.default_sample_size * pipeline.vae_scale_factor
+        width, height = asked = (width or usual, height or usual)
+        listed = (height, width) in module.SUPPORTED_SHAPE
+        return asked, asked if listed else module.map_to_standard_shapes(width, height)
     if not (width or height):
         return asked, found
-    processor: Any = getattr(pipeline, "image_processor", None) or pipeline.video_processor
+    processor = _processor(pipeline)
     look_up = processor.classify_height_width_bin
 
     def leave(height: int, width: int, ratios: Any) -> None:
@@ -116,6 +123,15 @@ def _by_list(pipeline: Any, arguments: Mapping[str, Any]) -> tuple[_Size, _Size]
     finally:
         del processor.classify_height_width_bin
     return asked, found
+
+
+def _processor(pipeline: Any) -> Any:
+    return getattr(pipeline, "image_processor", None) or pipeline.video_processor
+
+
+def _brings_back(pipeline: Any) -> bool:
+    """Say whether a pipeline brings what it made at a size of its list to the size asked."""
+    return hasattr(_processor(pipeline), "resize_and_crop_tensor")
 
 
 def check_made(name: str, shape: Sequence[int], arguments: Mapping[str, Any]) -> None:

@@ -70,10 +70,11 @@ class SleepingWork:
         noise = np.random.default_rng(0)
         for batch in batches:
             begun(batch.index)
+            began = time.perf_counter()
             time.sleep(SLEEP)
             pixels = noise.integers(0, 255, (16, 16, 3), dtype=np.uint8)
             pictures = {job.key: Pending(pixels) for job in batch.jobs}
-            made = Made(pictures, batch.size, "", 1, [("denoise", 0.0, SLEEP)])
+            made = Made(pictures, batch.size, "", 1, [("denoise", began, time.perf_counter())])
             self.keeper.keep(batch, made, missing[batch.index], {})
         self.keeper.settle()
 

@@ -236,10 +236,12 @@ def verdict(
     missed = [] if share >= case.goal else [f"{share:.0%} of the matrix rate, not {case.goal:.0%}"]
     slow = bool(case.times_the_loop) and (times is None or times < case.times_the_loop)
     if slow:
-        missed.append(f"{times and round(times, 2)} × the loop, not {case.times_the_loop}")
-    if wall_by_kernels is None or wall_by_kernels > WALL_BY_KERNELS:
-        told = wall_by_kernels and round(wall_by_kernels, 3)
-        missed.append(f"wall time {told} × the kernels' own, not {WALL_BY_KERNELS}")
+        told = f"{times:.2f} × the loop, not {case.times_the_loop}" if times else ""
+        missed.append(told or "the loop was not measured")
+    if wall_by_kernels is None:
+        missed.append("kernels were not measured")
+    elif wall_by_kernels > WALL_BY_KERNELS:
+        missed.append(f"wall time {wall_by_kernels:.3f} × the kernels' own, not {WALL_BY_KERNELS}")
     good = "done" if missed else "goal"
     return {"verdict": "not done" if share < case.least or slow else good, "missed": missed}
 

@@ -125,6 +125,10 @@ def test_outputs_of_a_model_that_comes_in_pieces_say_so(
     assert done.speed[0]["path"] == "plain"
     rows = manifest.read_outputs(tmp_path / "run")
     assert {row["note"] for row in rows} == {"too large for the device: parts in turn"}
+    assert {row["batch_size"] for row in rows} == {8}
+    monkeypatch.setattr(pipelines, "ALONE", {"StableDiffusionPipeline"})
+    generate(asked(suite_path, tiny_checkpoint), tmp_path / "alone")
+    assert {row["batch_size"] for row in manifest.read_outputs(tmp_path / "alone")} == {1}
 
 
 def test_no_memory_for_a_single_output_is_said(

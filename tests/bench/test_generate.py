@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from diffusers import DiffusionPipeline
 from PIL import Image
 
@@ -500,3 +501,16 @@ def test_a_count_that_is_none_is_refused_before_any_work(
     assert main([*command, "--set", f"num_inference_steps={value}", "--out", str(out)]) == 2
     assert "num_inference_steps must be a whole number from 1 on" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_what_a_spec_leaves_open_stays_as_the_run_was_begun(
+    suite_path: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    request = asked(suite_path, tiny_checkpoint, languages=("zh",), seeds=(0,))
+    generate(request, tmp_path / "run")
+    path = tmp_path / "run" / "run.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["models"][0]["dtype"] = {"default": "float32", "vae": "float32"}
+    write_yaml(path, content)
+    (model,) = planned_run(request, tmp_path / "run").models.values()
+    assert model.dtype == {"default": "float32", "vae": "float32"}

@@ -41,7 +41,7 @@ def test_a_writer_that_fails_at_anything_stops_the_run_cleanly(
     request, run = asked(suite_path, tiny_checkpoint), tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(keeper, "write_output", gives_out)
-        with pytest.raises(WorkError, match=r"MemoryError: no room for 3 MB; .* run again"):
+        with pytest.raises(WorkError, match=r"MemoryError: no room for 3 MB\); .* run again"):
             generate(request, run)
     assert not any((run / ".state" / "tmp").iterdir())
     done = generate(request, run)

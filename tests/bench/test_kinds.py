@@ -29,8 +29,8 @@ WuerstchenCombined ZImage ZImageOmni
 VIDEO = """
 Allegro AnimateDiff AnimateDiffPAG AnimateDiffSDXL AnyFlow AnyFlowFAR CogVideoX
 Cosmos2_5_PredictBase CosmosTextToWorld EasyAnimate Helios HeliosPyramid HunyuanVideo
-HunyuanVideo15 Kandinsky5T2V Kandinsky6TI2VA LTX LTX2 LTX2Condition LTX2DFR LTXCondition Latte
-Mochi MotifVideo SanaVideo SkyReelsV2 SkyReelsV2DiffusionForcing TextToVideoSD Wan WanVACE
+HunyuanVideo15 Kandinsky5T2V Kandinsky6TI2VA LTX LTX2 LTX2Condition LTX2DFR LTXCondition
+Mochi MotifVideo SkyReelsV2 SkyReelsV2DiffusionForcing TextToVideoSD Wan WanVACE
 """
 
 
@@ -82,3 +82,9 @@ def test_every_class_with_a_list_of_sizes_is_left_where_it_looks_them_up() -> No
             tells = "classify_height_width_bin(" in inspect.getsource(kind.__call__)
             assert tells or hasattr(inspect.getmodule(kind), "map_to_standard_shapes"), name
     assert looked_at > 8
+
+
+def test_a_number_is_taken_where_a_call_says_true_or_false() -> None:
+    check_call("m", "ZImagePipeline", {"cfg_normalization": 1.0})
+    with pytest.raises(RequestError, match="takes true or false for cfg_normalization"):
+        check_call("m", "ZImagePipeline", {"cfg_normalization": "yes"})

@@ -394,6 +394,24 @@ def test_a_file_that_another_host_has_sent_with_its_row_is_not_sent_over(
     assert consistent(later.store.url) == 101
 
 
+def test_a_file_from_before_its_row_is_not_taken_for_another_hosts(
+    mirrored: Callable[[str], _Mirror],
+) -> None:
+    killed, after, again = mirrored("a"), mirrored("b"), mirrored("a")
+    with killed.store.held("a"):
+        killed.fetch(whole=False)
+        make(killed, *HUNDRED)
+        killed.send(last=True)
+        (killed.folder / "outputs" / "late.png").write_text("before its row was entered")
+    with after.store.held("b"):
+        after.fetch(whole=False)
+        make(after, "late", content="with its row")
+        after.send(last=True)
+    with again.store.held("a"):
+        again.fetch(whole=True)
+        assert (again.folder / "outputs" / "late.png").read_text() == "with its row"
+
+
 def test_what_one_host_has_sent_before_its_row_is_there_for_its_next_call(
     mirrored: Callable[[str], _Mirror],
 ) -> None:

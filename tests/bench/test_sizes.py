@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines
+from bench import manifest, pipelines
 from bench.errors import RequestError, WorkError
 from bench.generate import generate
 from bench.kinds import as_it_stands
 from bench.records import Batch, Job
 from bench.request import Request
 from bench.run import planned_run
+from bench.sizes import brought_back, check_asked
 from tests import tiny, tiny_families, tiny_video
 from tests.conftest import suite_content, write_yaml
 
@@ -67,33 +68,57 @@ def test_a_size_that_a_checkpoint_cannot_do_is_told_once_before_any_work(
 
 
 @pytest.mark.parametrize(
-    ("family", "size", "near"),
-    [
-        ("sana", (96, 64), (1216, 832)),
-        ("pixart", (1024, 512), (352, 176)),
-        ("hunyuan-dit", (1024, 1008), (1024, 1024)),
-    ],
+    ("family", "size", "near"), [("sana", (96, 64), (1216, 832)), ("pixart", (64, 32), (352, 176))]
 )
-def test_a_size_that_a_pipeline_would_make_from_another_is_told_before_any_work(
-    family: str, size: tuple[int, int], near: tuple[int, int], tmp_path: Path, suite_path: Path
+def test_a_size_that_is_made_from_another_of_the_list_is_told(
+    family: str, size: tuple[int, int], near: tuple[int, int]
 ) -> None:
-    folder = tiny_families.save(family, tmp_path / "m")
-    arguments = tiny_families.FAMILIES[family][1] | {"width": size[0], "height": size[1]}
+    pipeline = tiny_families.FAMILIES[family][0]()
+    asked = {"width": size[0], "height": size[1]}
+    said = f"made at {near[0]}×{near[1]} and brought to the size asked"
+    assert brought_back(pipeline, asked) == said
+    assert brought_back(pipeline, asked | {"use_resolution_binning": False}) == ""
+    assert brought_back(pipeline, {"width": near[0], "height": near[1]}) == ""
+    check_asked(pipeline, asked)  # it can be done
+
+
+def test_rows_say_from_which_size_outputs_were_brought(tmp_path: Path, suite_path: Path) -> None:
+    folder = tiny_families.save("pixart", tmp_path / "m")
+    arguments = tiny_families.FAMILIES["pixart"][1] | {
+        "width": 64,
+        "height": 32,
+        "use_resolution_binning": True,
+        "num_inference_steps": 1,
+    }
+    request = Request(str(suite_path), (str(folder),), ("zh",), (0,), arguments=arguments)
+    assert generate(request, tmp_path / "run").failed == 0
+    rows = manifest.read_outputs(tmp_path / "run")
+    assert {(row["width"], row["height"]) for row in rows} == {(64, 32)}
+    assert {row["note"] for row in rows} == {"made at 352×176 and brought to the size asked"}
+
+
+def test_a_size_that_a_pipeline_would_make_another_of_is_told_before_any_work(
+    tmp_path: Path, suite_path: Path
+) -> None:
+    folder = tiny_families.save("hunyuan-dit", tmp_path / "m")
+    arguments = tiny_families.FAMILIES["hunyuan-dit"][1] | {"width": 1024, "height": 1008}
 
     def planned(**more: Any) -> None:
         asked = Request(str(suite_path), (str(folder),), ("zh",), (0,), arguments=arguments | more)
         planned_run(asked, tmp_path / "run")
 
     planned()  # its list is off: it is made at the very size
-    words = f"cannot do {size[0]}×{size[1]}: it would make {near[0]}×{near[1]} "
+    words = "cannot do 1024×1008: it would make 1024×1024 "
     with pytest.raises(RequestError, match=words):
         planned(use_resolution_binning=True)
-    planned(use_resolution_binning=True, width=near[0], height=near[1])
+    planned(use_resolution_binning=True, height=1024)
     # where the configs do not say so, it is told when the model is loaded
-    pipeline = tiny_families.FAMILIES[family][0]()
+    pipeline = tiny_families.FAMILIES["hunyuan-dit"][0]()
     batch = Batch("m", 0, 1, (Job("k", "s/t", "zh", "舟", "m", 0),))
     with pytest.raises(WorkError, match=words):
         pipelines.draw(pipeline, batch, arguments | {"use_resolution_binning": True})
+    with pytest.raises(WorkError, match="cannot do 1008×"):  # the other side is its own
+        check_asked(pipeline, {"width": 1008})
 
 
 def test_prompts_are_neither_cleaned_nor_rewritten_unless_a_spec_asks_for_it(
